@@ -1,0 +1,99 @@
+/** Topic names: validation, and a bounded cache from their bytes to the one string that stands for them. */
+
+export interface TopicLimits {
+  /** Bytes of UTF-8. */
+  readonly topicBytes: number;
+  readonly topicLevels: number;
+}
+
+const SLASH = 0x2f;
+
+/** Levels of a name or filter: one more than its slashes. */
+export function levels(name: string): number {
+  let count = 1;
+  for (let i = 0; i < name.length; i++) if (name.charCodeAt(i) === SLASH) count++;
+  return count;
+}
+
+/** What makes a string unfit for both names and filters, in words; undefined when nothing does. */
+export function nameFault(name: string, limits: TopicLimits): string | undefined {
+  if (name.length === 0) return 'is empty; at least one character is needed [MQTT-4.7.3-1]';
+  // A string of n UTF-16 units has n to 3n bytes; only in between must they be counted.
+  if (
+    name.length > limits.topicBytes ||
+    (name.length * 3 > limits.topicBytes && Buffer.byteLength(name) > limits.topicBytes)
+  ) {
+    return `is longer than ${limits.topicBytes} bytes (limits.topicBytes)`;
+  }
+  if (levels(name) > limits.topicLevels) return `has more than ${limits.topicLevels} levels (limits.topicLevels)`;
+  if (name.includes('\0')) return 'contains the null character [MQTT-4.7.3-2]';
+  if (!name.isWellFormed()) return 'contains half a surrogate pair';
+  return undefined;
+}
+
+/** Why `name` is not a topic a message can be published to; undefined when it is one. */
+export function topicFault(name: string, limits: TopicLimits): string | undefined {
+  const fault = nameFault(name, limits);
+  if (fault !== undefined) return fault;
+  if (name.includes('+') || name.includes('#'))
+    return 'contains a wildcard (+ or #), which only filters may [MQTT-3.3.2-2]';
+  return undefined;
+}
+
+/** Names that begin with `$` are the server's own: clients read `$SYS` and write to `$queue` only. */
+export const QUEUE_PREFIX = '$queue/';
+
+/** Why a client may not publish to this valid topic; undefined when it may. */
+export function reservedFault(topic: string): string | undefined {
+  if (topic.charCodeAt(0) !== 0x24) return undefined;
+  if (topic.startsWith(QUEUE_PREFIX) && topic.length > QUEUE_PREFIX.length) return undefined;
+  return "begins with $, which is the server's own; clients may publish to $queue/NAME only";
+}
+
+/** 2-way set-associative; more sets than hot topics make misses rare, and a crafted collision costs one decode. */
+const SETS = 4096;
+
+interface CachedName {
+  readonly bytes: Uint8Array;
+  readonly text: string;
+}
+
+/**
+ * From the bytes of a topic name to its string, without decoding the bytes again: a publisher uses few topics, and
+ * the same string object makes every later map lookup cheap. Bounded: 8,192 names, each at most `maxBytes` long.
+ */
+export class NameCache {
+  readonly #entries: (CachedName | undefined)[] = new Array<CachedName | undefined>(SETS * 2);
+  readonly #maxBytes: number;
+  readonly #decode: (bytes: Uint8Array) => string | undefined;
+
+  /** `decode` validates as well: what it returns undefined for is never cached. */
+  constructor(decode: (bytes: Uint8Array) => string | undefined, maxBytes = 256) {
+    this.#decode = decode;
+    this.#maxBytes = maxBytes;
+  }
+
+  get(data: Uint8Array, start: number, end: number): string | undefined {
+    const length = end - start;
+    let hash = length;
+    for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + (data[i] ?? 0)) | 0;
+    const slot = ((hash ^ (hash >>> 12)) & (SETS - 1)) << 1;
+    const first = this.#entries[slot];
+    if (first !== undefined && same(first.bytes, data, start, length)) return first.text;
+    const second = this.#entries[slot + 1];
+    if (second !== undefined && same(second.bytes, data, start, length)) return second.text;
+    const bytes = data.slice(start, end);
+    const text = this.#decode(bytes);
+    if (text !== undefined && length <= this.#maxBytes) {
+      this.#entries[slot + 1] = first;
+      this.#entries[slot] = { bytes, text };
+    }
+    return text;
+  }
+}
+
+function same(a: Uint8Array, data: Uint8Array, start: number, length: number): boolean {
+  if (a.length !== length) return false;
+  for (let i = 0; i < length; i++) if (a[i] !== data[start + i]) return false;
+  return true;
+}
