@@ -58,8 +58,14 @@ class Node<T> {
   hash: Node<T> | undefined;
 
   grow(word: string): Node<T> {
-    if (word === '+') return (this.plus ??= new Node<T>());
-    if (word === '#') return (this.hash ??= new Node<T>());
+    if (word === '+') {
+      this.plus ??= new Node<T>();
+      return this.plus;
+    }
+    if (word === '#') {
+      this.hash ??= new Node<T>();
+      return this.hash;
+    }
     this.#children ??= new Map();
     let child = this.#children.get(word);
     if (child === undefined) {
