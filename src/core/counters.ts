@@ -20,6 +20,8 @@ export class Counters {
   droppedRetained = 0;
   /** Messages refused or thrown away by a full or rejecting queue. */
   droppedQueue = 0;
+  /** Messages refused because of their topic or for want of a right. */
+  droppedRefused = 0;
   /** Wills and sessions not kept because the limits were reached. */
   droppedSessions = 0;
 }

@@ -13,6 +13,8 @@ export const FAULTS = {
   notAuthorized: { closes: false, text: 'not authorized' },
   topicInvalid: { closes: false, text: 'not a topic this server takes' },
   filterInvalid: { closes: false, text: 'not a topic filter this server takes' },
+  aliasInvalid: { closes: true, text: 'not a topic alias of this connection' },
+  sharedUnsupported: { closes: false, text: 'shared subscriptions are not offered by this server' },
   unsupported: { closes: false, text: 'not offered by this server' },
   quota: { closes: false, text: 'a quota is used up' },
   busy: { closes: true, text: 'the server has no room for another connection' },

@@ -15,7 +15,40 @@ export interface Services {
   readonly counters: Counters;
   readonly limits: Limits;
   readonly logger: Logger;
+  readonly wills: Wills;
   outbox(sink: OutboxSink): Outbox;
+  /** Sessions that may outlive their connection, of one protocol. */
+  sessions<T extends Session>(): Sessions<T>;
+}
+
+/** A client's state between connections, found again by client id. */
+export interface Session {
+  readonly clientId: string;
+  /** Name of the principal it belongs to. */
+  readonly principal: string;
+  /** Its time is over, or there is no room for it: it gives up its subscriptions. */
+  end(): void;
+}
+
+export interface Sessions<T extends Session> {
+  find(clientId: string): T | undefined;
+  /** Registers a session that has a connection; one with this client id must have been removed. */
+  add(session: T): void;
+  /** Its connection is gone, and it is kept for `seconds`, if there is room. */
+  detach(session: T, seconds: number): void;
+  /** It has a connection again. */
+  attach(session: T): void;
+  remove(session: T): void;
+}
+
+/** Wills wait under a key, one each. */
+export interface Wills {
+  /** `delay` in milliseconds. The will's payload is its own. */
+  publish(key: string, will: Message, delay: number): void;
+  /** The client is back in time. */
+  cancel(key: string): void;
+  /** Its session ended: what waits is published now [MQTT-3.1.2-8]. */
+  release(key: string): void;
 }
 
 /** Gets messages of topics it is subscribed to. */
@@ -78,8 +111,8 @@ export interface Outbox {
   pump(): void;
   /** The client is gone but returns: holds nothing from now on, and goes on where it stood after `attach`. */
   detach(): void;
-  /** The client is back: delivers from `from` on (per shard; undefined: where it stood), then live. */
-  attach(from: readonly number[] | undefined): void;
+  /** The client is back: delivers from `from` on (per shard; where undefined, from where it stood), then live. */
+  attach(from: readonly (number | undefined)[] | undefined): void;
   /** The client is gone for good. */
   close(): void;
 }
@@ -91,8 +124,11 @@ export interface OutboxSink {
   send(message: Message, subscriptions: readonly Subscription[], replayed: boolean): void;
   /** The client's own subscriptions that match a message read from the log; none if it is not for this client. */
   select(message: Message): readonly Subscription[];
-  /** Messages between two positions were gone before they could be read: at most this many were for this client. */
-  lost(count: number): void;
+  /**
+   * Retention removed messages before they could be read: at most `count`, all those of `shard` below `first`. They may
+   * or may not have been for this client.
+   */
+  lost(count: number, shard: number, first: number): void;
 }
 
 /** Work queues: each message to one consumer. */

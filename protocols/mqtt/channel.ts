@@ -1,0 +1,382 @@
+import { BrokerError } from '../../src/core/errors.ts';
+import { mqttFilterFault } from '../../src/core/filter.ts';
+import { Message } from '../../src/core/message.ts';
+import { reservedFault } from '../../src/core/topic.ts';
+import type { Principal } from '../../src/ports/authorizer.ts';
+import type { AppendReceiver } from '../../src/ports/backbone.ts';
+import type { Channel } from '../../src/ports/protocol.ts';
+import type { Connection } from '../../src/ports/transport.ts';
+import { TopicAliases } from './aliases.ts';
+import { UnknownVersion } from './connect.ts';
+import { Decoder } from './decoder.ts';
+import { reasonString, writeAcknowledgement, writeCodes, writeConnack, writeDisconnect, writePingresp } from './encoder.ts';
+import { type Login, login } from './login.ts';
+import { toProperties } from './mapping.ts';
+import {
+  type ConnectPacket,
+  type PacketHandler,
+  type PacketProperties,
+  type PublishPacket,
+  type SubscribePacket,
+  type SubscribeRequest,
+  TYPE,
+  type UnsubscribePacket,
+  type Version,
+} from './packets.ts';
+import { CONNACK_V3, FAULT_REASON, REASON, SUBACK_FAILURE_V3 } from './reasons.ts';
+import type { MqttServer } from './server.ts';
+import type { MqttSession } from './session.ts';
+
+/** In `appended` and `refused`, the packet identifier of a QoS 2 message has this bit. */
+const EXACTLY_ONCE = 0x10000;
+
+/** The will of an MQTT 5 client that disconnects so (3.14.2.1). */
+const DISCONNECT_WITH_WILL = 0x04;
+
+/**
+ * One connection of an MQTT client: waits for CONNECT (`#session` undefined), then serves packets until either side
+ * ends it (`#over`).
+ */
+export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
+  readonly #server: MqttServer;
+  readonly #connection: Connection;
+  readonly #decoder: Decoder;
+  readonly #openedAt: number;
+  #heardAt: number;
+  #version: Version = 4;
+  #session: MqttSession | undefined;
+  #login: Login | undefined;
+  #principal: Principal | undefined;
+  #aliases: TopicAliases | undefined;
+  #over = false;
+  /** Logged messages from the client whose durability has not been confirmed; QoS 1 and 2. */
+  #storing = 0;
+  #paused = false;
+
+  constructor(server: MqttServer, connection: Connection) {
+    this.#server = server;
+    this.#connection = connection;
+    this.#openedAt = server.services.clock.now();
+    this.#heardAt = this.#openedAt;
+    this.#decoder = new Decoder(this, server.services.limits, server.topics);
+  }
+
+  // --- from the transport -------------------------------------------------------------------------------------------
+
+  receive(chunk: Buffer, now: number): void {
+    if (this.#over) return;
+    this.#heardAt = now;
+    try {
+      this.#decoder.push(chunk);
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      this.#fail(error);
+    }
+  }
+
+  drained(): void {
+    this.#session?.drained();
+  }
+
+  tick(now: number): void {
+    if (this.#over) return;
+    const limits = this.#server.services.limits;
+    if (this.#login === undefined) {
+      if (now - this.#openedAt > limits.loginSeconds * 1000) this.#end('no CONNECT in time (limits.loginSeconds)');
+      return;
+    }
+    // [MQTT-3.1.2-22]: one and a half times the keep alive.
+    const silence = this.#login.keepAlive * 1500;
+    if (silence > 0 && now - this.#heardAt > silence) this.#fail(new BrokerError('timeout', 'nothing was heard for 1.5 times the keep alive'));
+  }
+
+  closed(): void {
+    this.#over = true;
+    this.#decoder.stop();
+    this.#release(true);
+  }
+
+  shutdown(code: 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
+    this.#fail(new BrokerError(code));
+  }
+
+  /** Another connection has this client identifier now; the session is its. */
+  takenOver(): void {
+    this.#fail(new BrokerError('takenOver'));
+    this.#release(true);
+  }
+
+  // --- CONNECT ------------------------------------------------------------------------------------------------------
+
+  connect(packet: ConnectPacket): void {
+    if (this.#login !== undefined) throw new BrokerError('protocol', 'a second CONNECT [MQTT-3.1.0-2]');
+    this.#version = packet.version;
+    const accepted = login(packet, this.#connection.peer, this.#server);
+    const { session, present } = this.#server.claim(accepted, this);
+    this.#login = accepted;
+    this.#principal = accepted.principal;
+    this.#session = session;
+    this.#decoder.admit();
+    writeConnack(this.#connection, this.#version, present, REASON.success, accepted.properties);
+    const { window, maximumPacketSize } = accepted;
+    session.attach({ connection: this.#connection, version: this.#version, window, maximumPacketSize });
+  }
+
+  // --- messages from the client -------------------------------------------------------------------------------------
+
+  publish(packet: PublishPacket): void {
+    const session = this.#connected();
+    const { services } = this.#server;
+    const topic = packet.properties?.topicAlias === undefined && packet.topic !== '' ? packet.topic : this.#aliased(packet);
+    if (packet.qos === 2 && this.#repeated(session, packet.packetId)) return;
+    if (packet.qos > 0) this.#enterWindow(session, packet);
+    const refusal = this.#publishFault(topic);
+    if (refusal !== undefined) {
+      this.#refusePublish(packet, refusal);
+      return;
+    }
+    const now = this.#heardAt;
+    const properties = packet.properties === undefined ? undefined : toProperties(packet.properties, now, services.limits);
+    const { data, start, end, qos, retain } = packet;
+    const message = new Message(topic, data, start, end, qos, retain, properties, session.publisher, now);
+    if (qos > 0) this.#store(packet.packetId, qos === 2);
+    services.router.publish(message, this, qos === 2 ? packet.packetId | EXACTLY_ONCE : packet.packetId);
+  }
+
+  /** A PUBLISH of QoS 2 with an identifier that is not released: the same message again [MQTT-4.3.3-10]. */
+  #repeated(session: MqttSession, packetId: number): boolean {
+    const state = session.inbound?.get(packetId);
+    if (state === 'stored') writeAcknowledgement(this.#connection, TYPE.pubrec, this.#version, packetId, 0);
+    return state !== undefined;
+  }
+
+  /** [MQTT-3.3.4-9]: not more unacknowledged messages than the Receive Maximum; before MQTT 5, than our bound. */
+  #enterWindow(session: MqttSession, packet: PublishPacket): void {
+    const limit = this.#server.services.limits.inflightIn;
+    const exactlyOnce = session.inbound?.size ?? 0;
+    const used = this.#version === 5 ? this.#storing + exactlyOnce : packet.qos === 2 ? exactlyOnce : 0;
+    if (used >= limit) {
+      throw new BrokerError('windowExceeded', `more than ${limit} unacknowledged messages (limits.inflightIn)`);
+    }
+  }
+
+  #publishFault(topic: string): BrokerError | undefined {
+    if (topic.charCodeAt(0) === 0x24) {
+      const fault = reservedFault(topic);
+      if (fault !== undefined) return new BrokerError('notAuthorized', `the topic ${topic} ${fault}`);
+    }
+    const principal = this.#principal;
+    if (principal === undefined || !this.#server.services.authorizer.mayPublish(principal, topic)) {
+      return new BrokerError('notAuthorized', `not allowed to publish to ${topic}`);
+    }
+    return undefined;
+  }
+
+  /** Not taken: MQTT 5 clients are told; earlier ones can only be acknowledged or cut off (3.1.1, 3.3.5.2). */
+  #refusePublish(packet: PublishPacket, error: BrokerError): void {
+    const { logger, counters } = this.#server.services;
+    counters.droppedRefused++;
+    logger.warn({ clientId: this.#session?.clientId, reason: error.message }, 'a message was refused');
+    if (packet.qos === 0) return;
+    const type = packet.qos === 1 ? TYPE.puback : TYPE.pubrec;
+    const reason = this.#version === 5 ? FAULT_REASON[error.code] : 0;
+    // Before MQTT 5 the QoS 2 exchange goes on to its end.
+    if (packet.qos === 2 && this.#version < 5) this.#remember(packet.packetId, 'stored');
+    writeAcknowledgement(this.#connection, type, this.#version, packet.packetId, reason, this.#explain(error));
+  }
+
+  #store(packetId: number, exactlyOnce: boolean): void {
+    if (exactlyOnce) this.#remember(packetId, 'storing');
+    else this.#storing++;
+    const backlog = this.#storing + (this.#session?.inbound?.size ?? 0);
+    if (!this.#paused && backlog >= this.#server.services.limits.publishBacklog) {
+      this.#paused = true;
+      this.#connection.pause();
+    }
+  }
+
+  #remember(packetId: number, state: 'storing' | 'stored'): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    session.inbound ??= new Map();
+    session.inbound.set(packetId, state);
+  }
+
+  appended(token: number): void {
+    const packetId = token & 0xffff;
+    if ((token & EXACTLY_ONCE) !== 0) this.#remember(packetId, 'stored');
+    this.#answered(token);
+    if (this.#over) return;
+    const type = (token & EXACTLY_ONCE) === 0 ? TYPE.puback : TYPE.pubrec;
+    writeAcknowledgement(this.#connection, type, this.#version, packetId, 0);
+  }
+
+  refused(token: number, error: BrokerError): void {
+    const packetId = token & 0xffff;
+    if ((token & EXACTLY_ONCE) !== 0) this.#session?.inbound?.delete(packetId);
+    this.#answered(token);
+    if (this.#over) return;
+    if (this.#version < 5) {
+      // There is no negative answer: cut off, the client keeps the message and sends it again.
+      this.#fail(error);
+      return;
+    }
+    const type = (token & EXACTLY_ONCE) === 0 ? TYPE.puback : TYPE.pubrec;
+    writeAcknowledgement(this.#connection, type, 5, packetId, FAULT_REASON[error.code], this.#explain(error));
+  }
+
+  #answered(token: number): void {
+    if ((token & EXACTLY_ONCE) === 0) this.#storing--;
+    if (!this.#paused) return;
+    const backlog = this.#storing + (this.#session?.inbound?.size ?? 0);
+    if (backlog * 2 > this.#server.services.limits.publishBacklog) return;
+    this.#paused = false;
+    this.#connection.resume();
+  }
+
+  pubrel(packetId: number): void {
+    const known = this.#connected().inbound?.delete(packetId) ?? false;
+    const reason = known ? REASON.success : REASON.packetIdentifierNotFound;
+    writeAcknowledgement(this.#connection, TYPE.pubcomp, this.#version, packetId, reason);
+  }
+
+  #aliased(packet: PublishPacket): string {
+    this.#aliases ??= new TopicAliases(this.#server.services.limits.topicAliases);
+    return this.#aliases.resolve(packet.properties?.topicAlias, packet.topic);
+  }
+
+  // --- acknowledgements of what the client got ----------------------------------------------------------------------
+
+  puback(packetId: number): void {
+    this.#connected().puback(packetId);
+  }
+
+  pubrec(packetId: number, reason: number): void {
+    const known = this.#connected().pubrec(packetId, reason);
+    if (known && reason >= 0x80) return;
+    const answer = known ? REASON.success : REASON.packetIdentifierNotFound;
+    writeAcknowledgement(this.#connection, TYPE.pubrel, this.#version, packetId, answer);
+  }
+
+  pubcomp(packetId: number): void {
+    this.#connected().pubcomp(packetId);
+  }
+
+  // --- subscriptions ------------------------------------------------------------------------------------------------
+
+  subscribe(packet: SubscribePacket): void {
+    const session = this.#connected();
+    const identifier = packet.properties?.subscriptionIdentifiers?.[0] ?? 0;
+    const replays: string[] = [];
+    const codes = packet.requests.map((request) => {
+      const error = this.#subscribeFault(session, request);
+      if (error !== undefined) return this.#version === 5 ? FAULT_REASON[error.code] : SUBACK_FAILURE_V3;
+      const { filter, qos, noLocal, retainAsPublished } = request;
+      const added = session.subscribe({ filter, qos, noLocal, retainAsPublished, identifier });
+      if (request.retainHandling === 0 || (request.retainHandling === 1 && added)) replays.push(filter);
+      return qos;
+    });
+    writeCodes(this.#connection, TYPE.suback, this.#version, packet.packetId, codes);
+    for (const filter of replays) session.replayRetained(filter);
+  }
+
+  #subscribeFault(session: MqttSession, { filter }: SubscribeRequest): BrokerError | undefined {
+    const { limits, logger, authorizer } = this.#server.services;
+    const fault = mqttFilterFault(filter, limits);
+    let error: BrokerError | undefined;
+    if (fault !== undefined) error = new BrokerError('filterInvalid', `the filter ${fault}`);
+    else if (filter.startsWith('$share/')) error = new BrokerError('sharedUnsupported', 'shared subscriptions are not offered');
+    else if (filter.startsWith('$queue/')) error = new BrokerError('unsupported', 'queues are consumed over STOMP');
+    else if (this.#principal === undefined || !authorizer.maySubscribe(this.#principal, filter)) {
+      error = new BrokerError('notAuthorized', `not allowed to subscribe to ${filter}`);
+    } else if (session.subscriptionCount >= limits.subscriptionsPerSession && !session.hasSubscription(filter)) {
+      error = new BrokerError('quota', `${session.subscriptionCount} subscriptions already (limits.subscriptionsPerSession)`);
+    }
+    if (error !== undefined) logger.warn({ clientId: session.clientId, filter, reason: error.message }, 'a subscription was refused');
+    return error;
+  }
+
+  unsubscribe(packet: UnsubscribePacket): void {
+    const session = this.#connected();
+    const codes = packet.filters.map((filter) => (session.unsubscribe(filter) ? REASON.success : REASON.noSubscriptionExisted));
+    writeCodes(this.#connection, TYPE.unsuback, this.#version, packet.packetId, codes);
+  }
+
+  // --- the rest -----------------------------------------------------------------------------------------------------
+
+  pingreq(): void {
+    this.#connected();
+    writePingresp(this.#connection);
+  }
+
+  auth(): void {
+    this.#connected();
+    throw new BrokerError('protocol', 'AUTH without an authentication method agreed in CONNECT');
+  }
+
+  disconnect(reason: number, properties: PacketProperties | undefined): void {
+    this.#connected();
+    const accepted = this.#login;
+    if (accepted !== undefined && properties?.sessionExpiry !== undefined) {
+      // [MQTT-3.14.2.2.2]: a session that was to end with its connection cannot be kept after all.
+      if (accepted.sessionExpiry === 0 && properties.sessionExpiry > 0) {
+        throw new BrokerError('protocol', 'Session Expiry Interval in DISCONNECT where CONNECT had 0');
+      }
+      accepted.sessionExpiry = Math.min(properties.sessionExpiry, this.#server.services.limits.sessionExpirySeconds);
+    }
+    this.#decoder.stop();
+    this.#release(this.#version === 5 && reason === DISCONNECT_WITH_WILL);
+    this.#end('');
+  }
+
+  #connected(): MqttSession {
+    if (this.#session === undefined) throw new BrokerError('protocol', 'a packet before CONNECT [MQTT-3.1.0-1]');
+    return this.#session;
+  }
+
+  /** Gives the session back, once. `withWill`: the connection did not end as the client wished. */
+  #release(withWill: boolean): void {
+    const session = this.#session;
+    const accepted = this.#login;
+    this.#session = undefined;
+    if (session === undefined || accepted === undefined) return;
+    this.#server.release(session, accepted, withWill);
+  }
+
+  /** Ends the connection over an error, told as far as the version and the state have a way to. */
+  #fail(error: BrokerError): void {
+    if (this.#over) return;
+    if (this.#login === undefined) {
+      this.#refuseConnection(error);
+    } else if (this.#version === 5) {
+      writeDisconnect(this.#connection, FAULT_REASON[error.code], this.#explain(error));
+    }
+    this.#end(error.message);
+  }
+
+  #refuseConnection(error: BrokerError): void {
+    if (error instanceof UnknownVersion) {
+      // In the form that the level asked for has: later versions are expected to keep that of MQTT 5.
+      writeConnack(this.#connection, error.level >= 5 ? 5 : 4, false, error.level >= 5 ? FAULT_REASON[error.code] : 1);
+      return;
+    }
+    // Not even the beginning of a CONNECT was understood: there is no version to answer in.
+    if (this.#decoder.version === 5) writeConnack(this.#connection, 5, false, FAULT_REASON[error.code], this.#explain(error));
+    else {
+      const code = CONNACK_V3[error.code];
+      if (code !== undefined) writeConnack(this.#connection, 4, false, code);
+    }
+  }
+
+  #explain(error: BrokerError): ReturnType<typeof reasonString>[] {
+    // [MQTT-3.1.2-29]: only to clients that want problem information.
+    return this.#version === 5 && this.#login?.problemInformation !== false ? [reasonString(error.message)] : [];
+  }
+
+  #end(reason: string): void {
+    this.#over = true;
+    this.#decoder.stop();
+    this.#connection.end(reason);
+  }
+}
+

@@ -1,0 +1,270 @@
+import { BrokerError } from '../../src/core/errors.ts';
+import { type NameCache } from '../../src/core/topic.ts';
+import { parseConnect } from './connect.ts';
+import { type PacketHandler, type PublishPacket, TYPE, type Version } from './packets.ts';
+import { parseDisconnect, parseSubscribe, parseUnsubscribe, requireFlags } from './parse.ts';
+import { type PropertyLimits, readProperties } from './properties.ts';
+import { Reader } from './reader.ts';
+
+export interface DecoderLimits extends PropertyLimits {
+  readonly loginPacketBytes: number;
+  readonly packetBytes: number;
+  readonly clientIdBytes: number;
+}
+
+/** A packet of which a chunk brought only the beginning. Grows with what arrives, not with what was announced. */
+interface Partial {
+  buffer: Buffer;
+  length: number;
+  /** Bytes of the whole packet; 0 until its fixed header is complete. */
+  total: number;
+}
+
+/** Shared by all decoders: a packet is parsed in one go, so that no two are at work at once. */
+const reader = new Reader();
+const publish: PublishPacket = {
+  topic: '',
+  qos: 0,
+  retain: false,
+  dup: false,
+  packetId: 0,
+  data: Buffer.alloc(0),
+  start: 0,
+  end: 0,
+  properties: undefined,
+};
+
+/**
+ * Cuts a byte stream into MQTT control packets and hands each to the handler: all packets of a chunk in one loop, the
+ * payloads left where they are. After `stop`, or once a packet was refused, not another byte is looked at.
+ */
+export class Decoder {
+  /** Known from CONNECT on; it decides whether packets have properties. */
+  version: Version = 4;
+  readonly #handler: PacketHandler;
+  readonly #limits: DecoderLimits;
+  readonly #topics: NameCache;
+  #maxBytes: number;
+  #partial: Partial | undefined;
+  #stopped = false;
+
+  constructor(handler: PacketHandler, limits: DecoderLimits, topics: NameCache) {
+    this.#handler = handler;
+    this.#limits = limits;
+    this.#topics = topics;
+    this.#maxBytes = limits.loginPacketBytes;
+  }
+
+  /** The client is known: packets may be larger. */
+  admit(): void {
+    this.#maxBytes = this.#limits.packetBytes;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#partial = undefined;
+  }
+
+  /** Throws a BrokerError for bytes that are no packet, after which the decoder is stopped. */
+  push(chunk: Buffer): void {
+    try {
+      let at = this.#partial === undefined ? 0 : this.#continue(this.#partial, chunk);
+      while (!this.#stopped && at < chunk.length) {
+        const next = this.#next(chunk, at);
+        if (next === at) {
+          this.#keep(chunk, at);
+          break;
+        }
+        at = next;
+      }
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
+  }
+
+  /** Parses the packet at `at` if it is there in full; returns the offset behind it, or `at` when it is not. */
+  #next(chunk: Buffer, at: number): number {
+    let body = at + 1;
+    let length = chunk[body++];
+    if (length === undefined) return at;
+    if (length > 0x7f) {
+      length &= 0x7f;
+      for (let shift = 7; ; shift += 7) {
+        const byte = chunk[body++];
+        if (byte === undefined) return at;
+        if (shift === 21 && byte > 0x7f) throw new BrokerError('malformed', 'the remaining length has more than four bytes');
+        length |= (byte & 0x7f) << shift;
+        if (byte < 0x80) {
+          if (byte === 0) throw new BrokerError('malformed', 'the remaining length is longer than it must be [MQTT-1.5.5-1]');
+          break;
+        }
+      }
+    }
+    const end = body + length;
+    if (end - at > this.#maxBytes) this.#tooLarge(end - at);
+    if (end > chunk.length) return at;
+    this.#packet(chunk, at, body, end);
+    return end;
+  }
+
+  #tooLarge(bytes: number): never {
+    const key = this.#maxBytes === this.#limits.packetBytes ? 'packetBytes' : 'loginPacketBytes';
+    throw new BrokerError('tooLarge', `a packet of ${bytes} bytes; at most ${this.#maxBytes} are taken (limits.${key})`);
+  }
+
+  #packet(buffer: Buffer, at: number, body: number, end: number): void {
+    const first = buffer[at] ?? 0;
+    const type = first >> 4;
+    const flags = first & 0x0f;
+    reader.open(buffer, body, end);
+    if (type === TYPE.publish) {
+      this.#publish(buffer, flags);
+      return;
+    }
+    requireFlags(type, flags);
+    const handler = this.#handler;
+    switch (type) {
+      case TYPE.connect: {
+        const packet = parseConnect(reader, this.#limits);
+        this.version = packet.version;
+        handler.connect(packet);
+        return;
+      }
+      case TYPE.puback:
+        this.#acknowledgement(type);
+        return;
+      case TYPE.pubrec:
+        this.#acknowledgement(type);
+        return;
+      case TYPE.pubrel:
+        this.#acknowledgement(type);
+        return;
+      case TYPE.pubcomp:
+        this.#acknowledgement(type);
+        return;
+      case TYPE.subscribe:
+        handler.subscribe(parseSubscribe(reader, this.version, this.#limits));
+        return;
+      case TYPE.unsubscribe:
+        handler.unsubscribe(parseUnsubscribe(reader, this.version, this.#limits));
+        return;
+      case TYPE.pingreq:
+        if (reader.left > 0) throw new BrokerError('malformed', 'PINGREQ has content');
+        handler.pingreq();
+        return;
+      case TYPE.disconnect: {
+        const { reason, properties } = parseDisconnect(reader, this.version, this.#limits);
+        handler.disconnect(reason, properties);
+        return;
+      }
+      case TYPE.auth:
+        if (this.version < 5) throw new BrokerError('malformed', 'packet type 15 is reserved before MQTT 5');
+        handler.auth();
+        return;
+      default:
+        throw new BrokerError(type === 0 ? 'malformed' : 'protocol', `packet type ${type} is not one that clients send`);
+    }
+  }
+
+  #publish(buffer: Buffer, flags: number): void {
+    const qos = (flags >> 1) & 3;
+    if (qos === 3) throw new BrokerError('malformed', 'PUBLISH with QoS 3 [MQTT-3.3.1-4]');
+    const dup = (flags & 8) !== 0;
+    if (dup && qos === 0) throw new BrokerError('malformed', 'PUBLISH with DUP at QoS 0 [MQTT-3.3.1-2]');
+    const length = reader.uint16();
+    const from = reader.at;
+    const to = from + length;
+    if (to > reader.end) throw new BrokerError('malformed', 'the topic reaches beyond the packet');
+    publish.topic = length === 0 ? '' : this.#topic(buffer, from, to);
+    reader.at = to;
+    publish.packetId = 0;
+    if (qos > 0) {
+      publish.packetId = reader.uint16();
+      if (publish.packetId === 0) throw new BrokerError('malformed', 'packet identifier 0 [MQTT-2.2.1-3]');
+    }
+    publish.properties = this.version === 5 ? readProperties(reader, TYPE.publish, this.#limits) : undefined;
+    publish.qos = qos === 0 ? 0 : qos === 1 ? 1 : 2;
+    publish.retain = (flags & 1) !== 0;
+    publish.dup = dup;
+    publish.data = buffer;
+    publish.start = reader.at;
+    publish.end = reader.end;
+    if (publish.properties?.subscriptionIdentifiers !== undefined) {
+      throw new BrokerError('protocol', 'PUBLISH from a client with a Subscription Identifier [MQTT-3.3.4-6]');
+    }
+    this.#handler.publish(publish);
+  }
+
+  #topic(buffer: Buffer, from: number, to: number): string {
+    const topic = this.#topics.get(buffer, from, to);
+    if (topic === undefined) throw new BrokerError('topicInvalid', 'the topic name is not valid');
+    return topic;
+  }
+
+  #acknowledgement(type: 4 | 5 | 6 | 7): void {
+    const packetId = reader.uint16();
+    if (packetId === 0) throw new BrokerError('malformed', 'packet identifier 0 [MQTT-2.2.1-3]');
+    let reason = 0;
+    if (this.version === 5) {
+      if (reader.left > 0) reason = reader.uint8();
+      if (reader.left > 0) readProperties(reader, type, this.#limits);
+    }
+    if (reader.left > 0) throw new BrokerError('malformed', 'an acknowledgement with more content than it has');
+    const handler = this.#handler;
+    if (type === TYPE.puback) handler.puback(packetId);
+    else if (type === TYPE.pubrec) handler.pubrec(packetId, reason);
+    else if (type === TYPE.pubrel) handler.pubrel(packetId);
+    else handler.pubcomp(packetId);
+  }
+
+  // --- packets over several chunks ----------------------------------------------------------------------------------
+
+  #keep(chunk: Buffer, at: number): void {
+    this.#partial = { buffer: Buffer.from(chunk.subarray(at)), length: chunk.length - at, total: 0 };
+    this.#partial.total = packetBytes(this.#partial);
+  }
+
+  /** Adds to a partial packet until it is complete; returns how much of the chunk that took. Linear in all that arrives. */
+  #continue(partial: Partial, chunk: Buffer): number {
+    let at = 0;
+    while (partial.total === 0 && at < chunk.length) {
+      append(partial, chunk, at, at + 1);
+      at++;
+      partial.total = packetBytes(partial);
+    }
+    if (partial.total === 0) return at;
+    if (partial.total > this.#maxBytes) this.#tooLarge(partial.total);
+    const end = Math.min(chunk.length, at + partial.total - partial.length);
+    append(partial, chunk, at, end);
+    if (partial.length === partial.total) {
+      this.#partial = undefined;
+      this.#next(partial.buffer.subarray(0, partial.length), 0);
+    }
+    return end;
+  }
+}
+
+function append(partial: Partial, chunk: Buffer, from: number, to: number): void {
+  const length = partial.length + to - from;
+  if (length > partial.buffer.length) {
+    const grown = Buffer.allocUnsafeSlow(Math.max(length, partial.buffer.length * 2, 64));
+    partial.buffer.copy(grown, 0, 0, partial.length);
+    partial.buffer = grown;
+  }
+  chunk.copy(partial.buffer, partial.length, from, to);
+  partial.length = length;
+}
+
+/** Bytes of the whole packet by its fixed header, or 0 when that is not complete. */
+function packetBytes({ buffer, length }: Partial): number {
+  let remaining = 0;
+  for (let i = 1; i < length && i <= 4; i++) {
+    const byte = buffer[i] ?? 0;
+    remaining |= (byte & 0x7f) << (7 * (i - 1));
+    if (byte < 0x80) return 1 + i + remaining;
+    // Five bytes of length: complete enough for `#next` to refuse it.
+    if (i === 4) return 1 + i;
+  }
+  return 0;
+}

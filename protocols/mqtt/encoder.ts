@@ -1,0 +1,127 @@
+import type { Connection } from '../../src/ports/transport.ts';
+import { TYPE, type Version } from './packets.ts';
+import { variableBytes, writeVariable } from './variable.ts';
+
+/** The packets a server sends, except PUBLISH (`publish-encoder.ts`). Properties are given only for MQTT 5. */
+
+/** A property by identifier, with its value as the identifier's type wants it. */
+export type Property =
+  | readonly [id: 0x11 | 0x27, seconds: number]
+  | readonly [id: 0x13 | 0x21 | 0x22, value: number]
+  | readonly [id: 0x24 | 0x25 | 0x28 | 0x29 | 0x2a, flag: number]
+  | readonly [id: 0x12 | 0x1f, text: string];
+
+const NONE: readonly Property[] = [];
+
+export function writeConnack(
+  connection: Connection,
+  version: Version,
+  sessionPresent: boolean,
+  code: number,
+  properties: readonly Property[] = NONE,
+): void {
+  const extra = version === 5 ? sectionBytes(properties) : 0;
+  let at = open(connection, TYPE.connack << 4, 2 + extra);
+  const buffer = connection.buffer;
+  buffer[at++] = sessionPresent ? 1 : 0;
+  buffer[at++] = code;
+  if (version === 5) writeSection(buffer, at, properties);
+}
+
+/** PUBACK, PUBREC, PUBREL, PUBCOMP. Reason 0 is left out, as the specification allows (3.4.2.1). */
+export function writeAcknowledgement(
+  connection: Connection,
+  type: 4 | 5 | 6 | 7,
+  version: Version,
+  packetId: number,
+  reason: number,
+  properties: readonly Property[] = NONE,
+): void {
+  const withReason = version === 5 && reason !== 0;
+  const extra = withReason ? 1 + sectionBytes(properties) : 0;
+  let at = open(connection, (type << 4) | (type === TYPE.pubrel ? 2 : 0), 2 + extra);
+  const buffer = connection.buffer;
+  buffer[at++] = packetId >> 8;
+  buffer[at++] = packetId & 0xff;
+  if (withReason) {
+    buffer[at++] = reason;
+    writeSection(buffer, at, properties);
+  }
+}
+
+/** SUBACK, and UNSUBACK, which has codes only in MQTT 5. */
+export function writeCodes(
+  connection: Connection,
+  type: 9 | 11,
+  version: Version,
+  packetId: number,
+  codes: readonly number[],
+): void {
+  const listed = type === TYPE.suback || version === 5 ? codes : [];
+  let at = open(connection, type << 4, 2 + (version === 5 ? 1 : 0) + listed.length);
+  const buffer = connection.buffer;
+  buffer[at++] = packetId >> 8;
+  buffer[at++] = packetId & 0xff;
+  if (version === 5) buffer[at++] = 0;
+  for (const code of listed) buffer[at++] = code;
+}
+
+export function writePingresp(connection: Connection): void {
+  open(connection, TYPE.pingresp << 4, 0);
+}
+
+/** MQTT 5 only: earlier versions have no DISCONNECT from the server. */
+export function writeDisconnect(connection: Connection, reason: number, properties: readonly Property[]): void {
+  let at = open(connection, TYPE.disconnect << 4, 1 + sectionBytes(properties));
+  connection.buffer[at++] = reason;
+  writeSection(connection.buffer, at, properties);
+}
+
+/** Reason String, cut to what a property may hold. */
+export function reasonString(text: string): Property {
+  return [0x1f, text.length > 1024 ? `${text.slice(0, 1024)}…` : text];
+}
+
+/** Makes room for a packet and writes its fixed header; returns where the rest goes. */
+function open(connection: Connection, first: number, remaining: number): number {
+  const total = 1 + variableBytes(remaining) + remaining;
+  connection.begin(total);
+  const at = connection.reserve(total);
+  connection.buffer[at] = first;
+  return writeVariable(connection.buffer, at + 1, remaining);
+}
+
+function sectionBytes(properties: readonly Property[]): number {
+  const bytes = contentBytes(properties);
+  return variableBytes(bytes) + bytes;
+}
+
+function contentBytes(properties: readonly Property[]): number {
+  let bytes = 0;
+  for (const [id, value] of properties) {
+    if (typeof value === 'string') bytes += 3 + Buffer.byteLength(value);
+    else bytes += 1 + integerBytes(id);
+  }
+  return bytes;
+}
+
+function integerBytes(id: number): 1 | 2 | 4 {
+  if (id === 0x11 || id === 0x27) return 4;
+  return id === 0x13 || id === 0x21 || id === 0x22 ? 2 : 1;
+}
+
+function writeSection(buffer: Buffer, start: number, properties: readonly Property[]): void {
+  let at = writeVariable(buffer, start, contentBytes(properties));
+  for (const [id, value] of properties) {
+    buffer[at++] = id;
+    if (typeof value === 'string') {
+      const bytes = buffer.write(value, at + 2, 'utf8');
+      buffer.writeUInt16BE(bytes, at);
+      at += 2 + bytes;
+    } else {
+      const bytes = integerBytes(id);
+      buffer.writeUIntBE(value, at, bytes);
+      at += bytes;
+    }
+  }
+}

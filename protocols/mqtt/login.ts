@@ -1,0 +1,96 @@
+import { BrokerError } from '../../src/core/errors.ts';
+import { Message } from '../../src/core/message.ts';
+import { reservedFault, topicFault } from '../../src/core/topic.ts';
+import type { Principal } from '../../src/ports/authorizer.ts';
+import type { Services } from '../../src/ports/routing.ts';
+import type { Peer } from '../../src/ports/transport.ts';
+import type { Property } from './encoder.ts';
+import { toProperties } from './mapping.ts';
+import type { ConnectPacket, WillPacket } from './packets.ts';
+import { NO_MAXIMUM } from './session.ts';
+
+/** What a CONNECT was accepted with. */
+export interface Login {
+  readonly clientId: string;
+  readonly principal: Principal;
+  readonly cleanStart: boolean;
+  /** Seconds; 0: none. */
+  readonly keepAlive: number;
+  /** Seconds the session outlives the connection. DISCONNECT may change it. */
+  sessionExpiry: number;
+  readonly window: number;
+  readonly maximumPacketSize: number;
+  readonly problemInformation: boolean;
+  readonly will: Message | undefined;
+  /** Milliseconds. */
+  readonly willDelay: number;
+  /** For CONNACK; none before MQTT 5. */
+  readonly properties: readonly Property[];
+}
+
+/** Session Expiry Interval that means for ever (3.1.2.11.2). */
+const NEVER = 0xffffffff;
+
+/** Checks a CONNECT against limits and authorizer, and settles its terms. Throws a BrokerError when it is refused. */
+export function login(packet: ConnectPacket, peer: Peer, { services }: { readonly services: Services }): Login {
+  const { limits, authorizer, clock } = services;
+  const asked = packet.properties;
+  if (asked?.authenticationMethod !== undefined) {
+    throw new BrokerError('unsupportedAuthentication', `the authentication method ${asked.authenticationMethod} is not offered`);
+  }
+  const clientId = packet.clientId === '' ? assignClientId(packet, services) : packet.clientId;
+  const { userName, password } = packet;
+  const principal = authorizer.authenticate({ peer, protocol: 'mqtt', clientId, userName, password });
+  if (typeof principal === 'string') throw new BrokerError(principal);
+
+  const properties: Property[] = [];
+  const wanted = packet.version === 5 ? (asked?.sessionExpiry ?? 0) : packet.cleanStart ? 0 : NEVER;
+  const sessionExpiry = Math.min(wanted, limits.sessionExpirySeconds);
+  const unlimited = packet.keepAlive === 0 || packet.keepAlive > limits.keepAliveSeconds;
+  const keepAlive = unlimited ? limits.keepAliveSeconds : packet.keepAlive;
+  if (packet.version === 5) {
+    if (sessionExpiry !== wanted) properties.push([0x11, sessionExpiry]);
+    properties.push([0x21, limits.inflightIn], [0x27, limits.packetBytes]);
+    if (packet.clientId === '') properties.push([0x12, clientId]);
+    if (limits.topicAliases > 0) properties.push([0x22, limits.topicAliases]);
+    // Shared subscriptions are not offered yet.
+    properties.push([0x2a, 0]);
+    if (unlimited) properties.push([0x13, keepAlive]);
+  }
+  const will = packet.will === undefined ? undefined : willMessage(packet.will, clientId, principal, services);
+  return {
+    clientId,
+    principal,
+    cleanStart: packet.cleanStart,
+    keepAlive,
+    sessionExpiry,
+    window: Math.min(asked?.receiveMaximum ?? limits.inflightOut, limits.inflightOut),
+    maximumPacketSize: asked?.maximumPacketSize ?? NO_MAXIMUM,
+    problemInformation: asked?.requestProblemInformation !== 0,
+    will,
+    willDelay: Math.min(packet.will?.properties?.willDelay ?? 0, sessionExpiry) * 1000,
+    properties,
+  };
+
+  function assignClientId({ version, cleanStart }: ConnectPacket, from: Services): string {
+    // [MQTT-3.1.3-8]: before MQTT 5 there is no way to tell the client its identifier, so nothing could be found again.
+    if (version < 5 && !cleanStart) {
+      throw new BrokerError('identifierInvalid', 'an empty client identifier needs Clean Session 1 [MQTT-3.1.3-8]');
+    }
+    return `auto-${Buffer.from(from.clock.random(12)).toString('hex')}`;
+  }
+
+  function willMessage(packetWill: WillPacket, id: string, owner: Principal, from: Services): Message {
+    const fault = topicFault(packetWill.topic, limits);
+    if (fault !== undefined) throw new BrokerError('topicInvalid', `the will topic ${fault}`);
+    const reserved = reservedFault(packetWill.topic);
+    if (reserved !== undefined || !from.authorizer.mayPublish(owner, packetWill.topic)) {
+      throw new BrokerError('notAuthorized', `not allowed to publish a will to ${packetWill.topic}`);
+    }
+    const { topic, payload, qos, retain } = packetWill;
+    const now = clock.now();
+    const carried = toProperties(packetWill.properties, now, limits);
+    const publisher = { clientId: id, protocol: 'mqtt' } as const;
+    return new Message(topic, payload, 0, payload.length, qos, retain, carried, publisher, now, true);
+  }
+}

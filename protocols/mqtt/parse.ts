@@ -1,0 +1,68 @@
+import { BrokerError } from '../../src/core/errors.ts';
+import { type PacketProperties, type SubscribePacket, type SubscribeRequest, TYPE, type UnsubscribePacket, type Version } from './packets.ts';
+import { type PropertyLimits, readProperties } from './properties.ts';
+import type { Reader } from './reader.ts';
+
+/** [MQTT-2.1.3-1]: reserved flags have one allowed value each. */
+export function requireFlags(type: number, flags: number): void {
+  const expected = type === TYPE.pubrel || type === TYPE.subscribe || type === TYPE.unsubscribe ? 2 : 0;
+  if (flags !== expected) throw new BrokerError('malformed', `reserved flags are ${flags} where ${expected} is required [MQTT-2.1.3-1]`);
+}
+
+export function parseSubscribe(reader: Reader, version: Version, limits: PropertyLimits): SubscribePacket {
+  const packetId = readPacketId(reader);
+  const properties = version === 5 ? readProperties(reader, TYPE.subscribe, limits) : undefined;
+  const requests: SubscribeRequest[] = [];
+  while (reader.left > 0) {
+    const filter = reader.string('a topic filter');
+    requests.push(subscribeRequest(filter, reader.uint8(), version));
+  }
+  if (requests.length === 0) throw new BrokerError('protocol', 'SUBSCRIBE without a topic filter [MQTT-3.8.3-2]');
+  return { packetId, requests, properties };
+}
+
+function subscribeRequest(filter: string, options: number, version: Version): SubscribeRequest {
+  const qos = options & 3;
+  const retainHandling = (options >> 4) & 3;
+  if (qos === 3) throw new BrokerError('malformed', 'a subscription with QoS 3 [MQTT-3.8.3-4]');
+  const reserved = version === 5 ? 0xc0 : 0xfc;
+  if ((options & reserved) !== 0) throw new BrokerError('malformed', 'reserved bits of the subscription options are set [MQTT-3.8.3-5]');
+  if (retainHandling === 3) throw new BrokerError('protocol', 'Retain Handling is 3; 0, 1 and 2 are allowed');
+  return {
+    filter,
+    qos: qos === 0 ? 0 : qos === 1 ? 1 : 2,
+    noLocal: (options & 4) !== 0,
+    retainAsPublished: (options & 8) !== 0,
+    retainHandling,
+  };
+}
+
+export function parseUnsubscribe(reader: Reader, version: Version, limits: PropertyLimits): UnsubscribePacket {
+  const packetId = readPacketId(reader);
+  if (version === 5) readProperties(reader, TYPE.unsubscribe, limits);
+  const filters: string[] = [];
+  while (reader.left > 0) filters.push(reader.string('a topic filter'));
+  if (filters.length === 0) throw new BrokerError('protocol', 'UNSUBSCRIBE without a topic filter [MQTT-3.10.3-2]');
+  return { packetId, filters };
+}
+
+export function parseDisconnect(
+  reader: Reader,
+  version: Version,
+  limits: PropertyLimits,
+): { reason: number; properties: PacketProperties | undefined } {
+  let reason = 0;
+  let properties: PacketProperties | undefined;
+  if (version === 5) {
+    if (reader.left > 0) reason = reader.uint8();
+    if (reader.left > 0) properties = readProperties(reader, TYPE.disconnect, limits);
+  }
+  if (reader.left > 0) throw new BrokerError('malformed', 'DISCONNECT with more content than it has');
+  return { reason, properties };
+}
+
+function readPacketId(reader: Reader): number {
+  const packetId = reader.uint16();
+  if (packetId === 0) throw new BrokerError('malformed', 'packet identifier 0 [MQTT-2.2.1-3]');
+  return packetId;
+}

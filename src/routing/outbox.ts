@@ -1,0 +1,166 @@
+import type { Counters } from '../core/counters.ts';
+import type { BrokerError } from '../core/errors.ts';
+import type { Message } from '../core/message.ts';
+import type { Log, ReadReceiver } from '../ports/backbone.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Logger, Outbox, OutboxSink, Subscription } from '../ports/routing.ts';
+import { Fifo } from './fifo.ts';
+
+interface Held {
+  readonly message: Message;
+  readonly subscriptions: readonly Subscription[];
+}
+
+/**
+ * - `live`: has had all of the tail, except what it holds.
+ * - `behind`: goes on at `#cursor`, by reading the log, when the sink is ready.
+ * - `reading`: a read is under way.
+ * - `detached`: the client is away; `#cursor` is where it stands.
+ */
+type State = 'live' | 'behind' | 'reading' | 'detached' | 'closed';
+
+/**
+ * The log is the queue: held here is only what a short pause of the client makes wait. When that is too much, it is
+ * dropped from memory and read from the log again once the client takes messages, up to the tail.
+ */
+export class LogOutbox implements Outbox, ReadReceiver {
+  readonly #sink: OutboxSink;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #counters: Counters;
+  readonly #logger: Logger;
+  readonly #limit: number;
+  readonly #held = new Fifo<Held>();
+  /** Retained messages of new subscriptions: bounded by the retained store, whose messages they are. */
+  readonly #replays = new Fifo<Held>();
+  #state: State = 'live';
+  /** Per shard, the next sequence to read; meaningful unless live. */
+  #cursor: number[] = [];
+  #pumping = false;
+
+  constructor(sink: OutboxSink, log: Log, clock: Clock, counters: Counters, logger: Logger, limit: number) {
+    this.#sink = sink;
+    this.#log = log;
+    this.#clock = clock;
+    this.#counters = counters;
+    this.#logger = logger;
+    this.#limit = limit;
+  }
+
+  deliver(message: Message, subscriptions: readonly Subscription[]): void {
+    if (this.#state !== 'live') return;
+    if (this.#held.size === 0 && this.#replays.size === 0 && this.#sink.ready()) {
+      this.#send(message, subscriptions, false);
+    } else if (this.#held.size < this.#limit) {
+      this.#held.push({ message: message.keep(), subscriptions });
+    } else {
+      this.#cursor = this.#positions();
+      this.#cursor[message.shard] = message.sequence;
+      this.#state = 'behind';
+    }
+  }
+
+  replay(message: Message, subscription: Subscription): void {
+    if (this.#state === 'closed' || this.#state === 'detached') return;
+    this.#replays.push({ message, subscriptions: [subscription] });
+    this.pump();
+  }
+
+  pump(): void {
+    // Sending may end in a call back here, when the sink is ready again at once.
+    if (this.#pumping) return;
+    this.#pumping = true;
+    this.#drain(this.#replays, true);
+    if (this.#replays.size === 0) this.#drain(this.#held, false);
+    if (this.#state === 'behind' && this.#held.size === 0 && this.#replays.size === 0 && this.#sink.ready()) this.#read();
+    this.#pumping = false;
+  }
+
+  detach(): void {
+    if (this.#state === 'closed' || this.#state === 'detached') return;
+    if (this.#state === 'live') this.#cursor = this.#positions();
+    for (let held = this.#held.shift(); held !== undefined; held = this.#held.shift()) {
+      const { shard, sequence } = held.message;
+      this.#cursor[shard] = Math.min(this.#cursor[shard] ?? sequence, sequence);
+    }
+    this.#replays.clear();
+    this.#state = 'detached';
+  }
+
+  attach(from: readonly (number | undefined)[] | undefined): void {
+    if (this.#state !== 'detached') return;
+    for (const [shard, sequence] of from?.entries() ?? []) {
+      if (sequence !== undefined) this.#cursor[shard] = sequence;
+    }
+    this.#state = this.#caughtUp() ? 'live' : 'behind';
+    this.pump();
+  }
+
+  close(): void {
+    this.#state = 'closed';
+    this.#held.clear();
+    this.#replays.clear();
+  }
+
+  batch(shard: number, messages: readonly Message[], next: number): void {
+    if (this.#state !== 'reading') return;
+    for (const message of messages) {
+      const subscriptions = this.#sink.select(message);
+      if (subscriptions.length > 0) this.#held.push({ message, subscriptions });
+    }
+    this.#cursor[shard] = next;
+    this.#state = this.#caughtUp() ? 'live' : 'behind';
+    this.pump();
+  }
+
+  failed(error: BrokerError): void {
+    if (this.#state !== 'reading') return;
+    this.#state = 'behind';
+    this.#logger.warn({ err: error }, 'reading the log failed; trying again');
+    this.#clock.schedule(RETRY, () => this.pump());
+  }
+
+  #read(): void {
+    for (let shard = 0; shard < this.#log.shards; shard++) {
+      let from = this.#cursor[shard] ?? 0;
+      const first = this.#log.first(shard);
+      if (from < first) {
+        this.#sink.lost(first - from, shard, first);
+        from = first;
+        this.#cursor[shard] = first;
+      }
+      if (from < this.#log.next(shard)) {
+        this.#state = 'reading';
+        this.#log.read(shard, from, this.#limit, this);
+        return;
+      }
+    }
+    this.#state = 'live';
+  }
+
+  #drain(from: Fifo<Held>, replayed: boolean): void {
+    while (from.size > 0 && this.#sink.ready()) {
+      const held = from.shift();
+      if (held !== undefined) this.#send(held.message, held.subscriptions, replayed);
+    }
+  }
+
+  #send(message: Message, subscriptions: readonly Subscription[], replayed: boolean): void {
+    if (message.properties !== undefined && message.expired(this.#clock.now())) this.#counters.droppedExpired++;
+    else this.#sink.send(message, subscriptions, replayed);
+  }
+
+  #caughtUp(): boolean {
+    for (let shard = 0; shard < this.#log.shards; shard++) {
+      if ((this.#cursor[shard] ?? 0) < this.#log.next(shard)) return false;
+    }
+    return true;
+  }
+
+  #positions(): number[] {
+    return Array.from({ length: this.#log.shards }, (_, shard) => this.#log.next(shard));
+  }
+}
+
+/** Milliseconds until a failed read is tried again. */
+const RETRY = 1000;

@@ -1,0 +1,134 @@
+import type { Counters } from '../core/counters.ts';
+import { hasWildcard } from '../core/filter.ts';
+import type { Message } from '../core/message.ts';
+import { QUEUE_PREFIX } from '../core/topic.ts';
+import { TopicTree } from '../core/topic-tree.ts';
+import type { AppendReceiver, Backbone, BackboneReceiver } from '../ports/backbone.ts';
+import type { Router, Subscriber, Subscription } from '../ports/routing.ts';
+import type { QueueBroker } from './queues.ts';
+import type { RetainedStore } from './retained.ts';
+
+/** One client to which a topic's messages go, with those of its subscriptions that match. */
+interface Target {
+  readonly subscriber: Subscriber;
+  readonly subscriptions: Subscription[];
+  /** One of them leaves out the client's own messages. */
+  noLocal: boolean;
+}
+
+/** Topics whose targets are remembered; past it all are forgotten, which costs one walk of the tree each. */
+const CACHED_TOPICS = 16_384;
+
+/**
+ * Where every message passes: from a client to the live subscribers or the log, from the log's tail to the
+ * subscribers.
+ */
+export class TopicRouter implements Router, BackboneReceiver {
+  readonly #tree = new TopicTree<Subscription>();
+  readonly #cache = new Map<string, readonly Target[]>();
+  /** Subscriptions of this node per filter, to tell other nodes when the first comes and the last goes. */
+  readonly #filters = new Map<string, number>();
+  readonly #backbone: Backbone;
+  readonly #retained: RetainedStore;
+  readonly #queues: QueueBroker;
+  readonly #counters: Counters;
+
+  constructor(backbone: Backbone, retained: RetainedStore, queues: QueueBroker, counters: Counters) {
+    this.#backbone = backbone;
+    this.#retained = retained;
+    this.#queues = queues;
+    this.#counters = counters;
+  }
+
+  publish(message: Message, receiver: AppendReceiver, token: number): void {
+    this.#counters.received++;
+    if (message.topic.charCodeAt(0) === 0x24 && message.topic.startsWith(QUEUE_PREFIX)) {
+      this.#queues.push(message, receiver, token);
+    } else if (message.qos === 0) {
+      this.live(message);
+      this.#backbone.live.publish(message);
+    } else {
+      this.#backbone.log.append(message, receiver, token);
+    }
+  }
+
+  live(message: Message): void {
+    if (message.retain) this.#retained.set(message);
+    this.#route(message);
+  }
+
+  tail(messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (message.retain) this.#retained.set(message);
+      this.#route(message);
+    }
+  }
+
+  subscribe(subscription: Subscription): void {
+    const filter = subscription.filter;
+    this.#tree.add(filter, subscription);
+    this.#forget(filter);
+    const count = this.#filters.get(filter) ?? 0;
+    this.#filters.set(filter, count + 1);
+    if (count === 0) this.#backbone.live.interest(filter, true);
+  }
+
+  unsubscribe(subscription: Subscription): void {
+    const filter = subscription.filter;
+    if (!this.#tree.remove(filter, subscription)) return;
+    this.#forget(filter);
+    const count = this.#filters.get(filter) ?? 1;
+    if (count > 1) {
+      this.#filters.set(filter, count - 1);
+    } else {
+      this.#filters.delete(filter);
+      this.#backbone.live.interest(filter, false);
+    }
+  }
+
+  positions(): readonly number[] {
+    const log = this.#backbone.log;
+    return Array.from({ length: log.shards }, (_, shard) => log.next(shard));
+  }
+
+  #route(message: Message): void {
+    const targets = this.#cache.get(message.topic) ?? this.#resolve(message.topic);
+    message.fanout = targets.length;
+    for (let i = 0; i < targets.length; i++) {
+      const target = targets[i];
+      if (target === undefined) continue;
+      if (!target.noLocal) target.subscriber.deliver(message, target.subscriptions);
+      else this.#deliverForeign(message, target);
+    }
+  }
+
+  #deliverForeign(message: Message, target: Target): void {
+    const own = message.publisher.clientId === target.subscriber.clientId;
+    const subscriptions = own ? target.subscriptions.filter((each) => !each.noLocal) : target.subscriptions;
+    if (subscriptions.length > 0) target.subscriber.deliver(message, subscriptions);
+  }
+
+  #resolve(topic: string): readonly Target[] {
+    const bySubscriber = new Map<Subscriber, Target>();
+    this.#tree.match(topic, (subscription) => {
+      const target = bySubscriber.get(subscription.subscriber);
+      if (target === undefined) {
+        const { subscriber, noLocal } = subscription;
+        bySubscriber.set(subscriber, { subscriber, subscriptions: [subscription], noLocal });
+      } else {
+        target.subscriptions.push(subscription);
+        target.noLocal ||= subscription.noLocal;
+      }
+    });
+    const targets = [...bySubscriber.values()];
+    if (this.#cache.size >= CACHED_TOPICS) this.#cache.clear();
+    this.#cache.set(topic, targets);
+    return targets;
+  }
+
+  /** Drops what is remembered of the topics that this filter matches. */
+  #forget(filter: string): void {
+    if (hasWildcard(filter)) this.#cache.clear();
+    else this.#cache.delete(filter);
+  }
+}
