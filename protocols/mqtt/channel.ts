@@ -2,7 +2,6 @@ import { BrokerError } from '../../src/core/errors.ts';
 import { mqttFilterFault } from '../../src/core/filter.ts';
 import { Message } from '../../src/core/message.ts';
 import { reservedFault } from '../../src/core/topic.ts';
-import type { Principal } from '../../src/ports/authorizer.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import type { Channel } from '../../src/ports/protocol.ts';
 import type { Connection } from '../../src/ports/transport.ts';
@@ -41,12 +40,11 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
   readonly #server: MqttServer;
   readonly #connection: Connection;
   readonly #decoder: Decoder;
-  readonly #openedAt: number;
+  /** When bytes last came; before CONNECT, when the connection was made. Milliseconds since 1970. */
   #heardAt: number;
   #version: Version = 4;
   #session: MqttSession | undefined;
   #login: Login | undefined;
-  #principal: Principal | undefined;
   #aliases: TopicAliases | undefined;
   #over = false;
   /** Logged messages from the client whose durability has not been confirmed; QoS 1 and 2. */
@@ -56,8 +54,7 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
   constructor(server: MqttServer, connection: Connection) {
     this.#server = server;
     this.#connection = connection;
-    this.#openedAt = server.services.clock.now();
-    this.#heardAt = this.#openedAt;
+    this.#heardAt = server.services.clock.now();
     this.#decoder = new Decoder(this, server.services.limits, server.topics);
   }
 
@@ -65,7 +62,7 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
 
   receive(chunk: Buffer, now: number): void {
     if (this.#over) return;
-    this.#heardAt = now;
+    if (this.#login !== undefined) this.#heardAt = now;
     try {
       this.#decoder.push(chunk);
     } catch (error) {
@@ -82,7 +79,7 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
     if (this.#over) return;
     const limits = this.#server.services.limits;
     if (this.#login === undefined) {
-      if (now - this.#openedAt > limits.loginSeconds * 1000) this.#end('no CONNECT in time (limits.loginSeconds)');
+      if (now - this.#heardAt > limits.loginSeconds * 1000) this.#end('no CONNECT in time (limits.loginSeconds)');
       return;
     }
     // [MQTT-3.1.2-22]: one and a half times the keep alive.
@@ -114,7 +111,6 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
     const accepted = login(packet, this.#connection.peer, this.#server);
     const { session, present } = this.#server.claim(accepted, this);
     this.#login = accepted;
-    this.#principal = accepted.principal;
     this.#session = session;
     this.#decoder.admit();
     writeConnack(this.#connection, this.#version, present, REASON.success, accepted.properties);
@@ -165,7 +161,7 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
       const fault = reservedFault(topic);
       if (fault !== undefined) return new BrokerError('notAuthorized', `the topic ${topic} ${fault}`);
     }
-    const principal = this.#principal;
+    const principal = this.#login?.principal;
     if (principal === undefined || !this.#server.services.authorizer.mayPublish(principal, topic)) {
       return new BrokerError('notAuthorized', `not allowed to publish to ${topic}`);
     }
@@ -287,7 +283,7 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
     if (fault !== undefined) error = new BrokerError('filterInvalid', `the filter ${fault}`);
     else if (filter.startsWith('$share/')) error = new BrokerError('sharedUnsupported', 'shared subscriptions are not offered');
     else if (filter.startsWith('$queue/')) error = new BrokerError('unsupported', 'queues are consumed over STOMP');
-    else if (this.#principal === undefined || !authorizer.maySubscribe(this.#principal, filter)) {
+    else if (this.#login === undefined || !authorizer.maySubscribe(this.#login.principal, filter)) {
       error = new BrokerError('notAuthorized', `not allowed to subscribe to ${filter}`);
     } else if (session.subscriptionCount >= limits.subscriptionsPerSession && !session.hasSubscription(filter)) {
       error = new BrokerError('quota', `${session.subscriptionCount} subscriptions already (limits.subscriptionsPerSession)`);

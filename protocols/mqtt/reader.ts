@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { copyOf } from '../../src/core/bytes.ts';
 import { BrokerError } from '../../src/core/errors.ts';
 
 /** Reads the data types of MQTT (5.0, 1.5) from one packet; every overrun is a malformed packet. */
@@ -47,7 +48,7 @@ export class Reader {
   binary(): Uint8Array {
     const length = this.uint16();
     const at = this.#take(length);
-    return this.buffer.subarray(at, at + length).slice();
+    return copyOf(this.buffer, at, at + length);
   }
 
   string(what: string): string {

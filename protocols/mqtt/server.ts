@@ -4,19 +4,13 @@ import { NameCache, topicFault } from '../../src/core/topic.ts';
 import type { Services, Sessions } from '../../src/ports/routing.ts';
 import type { Login } from './login.ts';
 import { decodeText } from './reader.ts';
-import { MqttSession } from './session.ts';
+import { type Holder, MqttSession } from './session.ts';
 
-/** Something that holds a session: a channel, as far as another one must reach it. */
-interface Holder {
-  takenOver(): void;
-}
-
-/** What all MQTT connections of a broker share: the sessions, who holds which, and decoded topic names. */
+/** What all MQTT connections of a broker share: the sessions and decoded topic names. */
 export class MqttServer {
   readonly services: Services;
   readonly topics: NameCache;
   readonly #sessions: Sessions<MqttSession>;
-  readonly #holders = new Map<MqttSession, Holder>();
 
   constructor(services: Services) {
     this.services = services;
@@ -34,7 +28,7 @@ export class MqttServer {
       throw new BrokerError('identifierInvalid', 'this client identifier has a session of another user');
     }
     // Ends in `release`: afterwards the session is detached, or gone.
-    if (found !== undefined) this.#holders.get(found)?.takenOver();
+    found?.holder?.takenOver();
     const kept = this.#sessions.find(login.clientId);
     if (kept !== undefined && login.cleanStart) this.#end(kept);
     const present = kept !== undefined && !login.cleanStart;
@@ -45,13 +39,13 @@ export class MqttServer {
     } else {
       this.#sessions.add(session);
     }
-    this.#holders.set(session, holder);
+    session.holder = holder;
     return { session, present };
   }
 
   /** A connection lets go of its session: the session is kept for its time, or ends. */
   release(session: MqttSession, login: Login, withWill: boolean): void {
-    this.#holders.delete(session);
+    session.holder = undefined;
     session.detach();
     if (withWill && login.will !== undefined) {
       this.services.wills.publish(login.clientId, restamped(login.will, this.services.clock.now()), login.willDelay);

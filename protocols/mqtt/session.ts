@@ -6,6 +6,11 @@ import { writeAcknowledgement } from './encoder.ts';
 import { TYPE, type Version } from './packets.ts';
 import { type Delivery, publishBytes, writePublish } from './publish-encoder.ts';
 
+/** What holds a session: a connection's channel, as far as another one must reach it. */
+export interface Holder {
+  takenOver(): void;
+}
+
 /** A connection as its session sees it. */
 export interface Link {
   readonly connection: Connection;
@@ -42,10 +47,12 @@ const LIVE: Delivery = { qos: 0, retain: false, dup: false, packetId: 0, identif
 export class MqttSession implements Session, Subscriber, OutboxSink {
   readonly clientId: string;
   readonly principal: string;
-  readonly publisher: Publisher;
   /** Packet identifiers of QoS 2 messages from the client that it has not released. */
   inbound: Map<number, Inbound> | undefined;
+  /** The connection that holds it. */
+  holder: Holder | undefined;
   readonly #services: Services;
+  #publisher: Publisher | undefined;
   #link: Link | undefined;
   #subscriptions: Map<string, Subscription> | undefined;
   #outbox: Outbox | undefined;
@@ -60,8 +67,13 @@ export class MqttSession implements Session, Subscriber, OutboxSink {
   constructor(clientId: string, principal: string, services: Services) {
     this.clientId = clientId;
     this.principal = principal;
-    this.publisher = { clientId, protocol: 'mqtt' };
     this.#services = services;
+  }
+
+  /** Of this client's messages. Not the session itself: a retained message would hold it for good. */
+  get publisher(): Publisher {
+    this.#publisher ??= { clientId: this.clientId, protocol: 'mqtt' };
+    return this.#publisher;
   }
 
   get subscriptionCount(): number {

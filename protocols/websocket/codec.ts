@@ -2,8 +2,8 @@ import type { FaultCode } from '../../src/core/errors.ts';
 
 /** The text layer of `trimaran.v1`: a JSON object in, JSON text out. What the fields mean is `mapping.ts`'s. */
 
-/** Codes of errors: the broker's own, and two that only a protocol of named fields has. */
-export type ErrorCode = FaultCode | 'unknownType' | 'fieldInvalid';
+/** Codes of errors: the broker's own, and those that only this protocol tells its clients. */
+export type ErrorCode = FaultCode | 'unknownType' | 'fieldInvalid' | 'overtaken';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -136,7 +136,7 @@ const ID_LENGTH = 128;
 
 /** A request's id as the JSON text that its answer repeats; undefined when it has none. */
 export function readId(request: JsonObject): string | undefined {
-  const value = request['id'];
+  const value = request.id;
   if (value === undefined) return undefined;
   if (typeof value === 'number' && Number.isFinite(value)) return JSON.stringify(value);
   if (typeof value === 'string' && value.length <= ID_LENGTH) return quote(value);
@@ -150,7 +150,8 @@ export function readId(request: JsonObject): string | undefined {
 
 // --- out --------------------------------------------------------------------------------------------------------------
 
-/** What stands in a JSON string otherwise than as itself. */
+/** What stands in a JSON string otherwise than as itself; halves of surrogate pairs may, which JSON.stringify knows. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const NEEDS_ESCAPE = /["\\\u0000-\u001f\ud800-\udfff]/;
 
 /** A JSON string. */

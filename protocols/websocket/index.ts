@@ -2,7 +2,8 @@ import type { Channel, Protocol } from '../../src/ports/protocol.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Connection } from '../../src/ports/transport.ts';
 import { MessageEncoder } from './mapping.ts';
-import { JsonSession, SUBPROTOCOL } from './session.ts';
+import { SUBPROTOCOL } from './requests.ts';
+import { JsonSession } from './session.ts';
 
 /** The JSON protocol for browsers, `trimaran.v1`: one text message, one JSON object. See README.md. */
 export function createWebSocket(services: Services): Protocol {

@@ -104,7 +104,7 @@ function readCorrelation(request: JsonObject, maxBytes: number): Uint8Array | un
 
 /** An array of [name, value] pairs (order and repeats are kept), or an object where neither matters. */
 function readHeaders(request: JsonObject, limits: Limits): readonly UserProperty[] {
-  const value = request['headers'];
+  const value = request.headers;
   if (value === undefined) return [];
   const pairs: unknown[] | undefined = Array.isArray(value)
     ? value

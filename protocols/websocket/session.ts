@@ -6,36 +6,10 @@ import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import type { Channel } from '../../src/ports/protocol.ts';
 import type { Outbox, OutboxSink, Services, Subscriber, Subscription } from '../../src/ports/routing.ts';
 import type { Connection } from '../../src/ports/transport.ts';
-import {
-  checkFields,
-  type ErrorCode,
-  type JsonObject,
-  parseRequest,
-  quote,
-  RequestError,
-  readHeaderText,
-  readId,
-  readText,
-  shown,
-} from './codec.ts';
+import { type ErrorCode, type JsonObject, parseRequest, quote, RequestError, readId, shown } from './codec.ts';
 import { type MessageEncoder, messagePrefix, readPublish } from './mapping.ts';
+import { readHello, readType, welcome } from './requests.ts';
 import { JsonSubscription, readName, readSubscribe, SubscriptionTable } from './subscriptions.ts';
-
-export const SUBPROTOCOL = 'trimaran.v1';
-
-/** Every request and its fields. */
-const FIELDS = new Map<string, ReadonlySet<string>>(
-  Object.entries({
-    hello: ['clientId', 'userName', 'password'],
-    publish: [
-      ...['topic', 'payload', 'payloadBase64', 'contentType', 'replyTo', 'correlationId', 'expiresAt', 'headers'],
-      ...['durable', 'retain', 'messageId', 'key'],
-    ],
-    subscribe: ['filter', 'subscription', 'noLocal'],
-    unsubscribe: ['subscription'],
-    ping: [],
-  }).map(([type, fields]) => [type, new Set(['type', 'id', ...fields])]),
-);
 
 /** One connection: from `hello` to `goodbye`. It is one subscriber, whose messages name the subscription they are for. */
 export class JsonSession implements Channel, Subscriber, OutboxSink, AppendReceiver {
@@ -101,65 +75,36 @@ export class JsonSession implements Channel, Subscriber, OutboxSink, AppendRecei
 
   #handle(chunk: Buffer, now: number): void {
     const { loginPacketBytes, packetBytes } = this.#services.limits;
-    const request = parseRequest(chunk, this.#principal === undefined ? loginPacketBytes : packetBytes);
-    this.#id = readId(request);
-    const type = readText(request, 'type');
-    if (type === undefined) throw new RequestError('fieldInvalid', 'type', `type is missing; ${TYPES}`);
-    const fields = FIELDS.get(type);
-    if (this.#principal === undefined && type !== 'hello') {
-      throw new RequestError(
-        'protocol',
-        'type',
-        `${shown(type)} came before hello, which must be the first message`,
-        true,
-      );
+    const principal = this.#principal;
+    const request = parseRequest(chunk, principal === undefined ? loginPacketBytes : packetBytes);
+    if (principal === undefined && request.type !== 'hello') {
+      throw new RequestError('protocol', 'type', 'the first message must be a hello', true);
     }
-    if (fields === undefined) throw new RequestError('unknownType', 'type', `type is ${shown(type)}; ${TYPES}`);
-    checkFields(request, type, fields);
-    if (type === 'hello' || this.#principal === undefined) this.#hello(request);
-    else if (type === 'publish') this.#publish(request, this.#principal, now);
-    else if (type === 'subscribe') this.#subscribe(request, this.#principal);
+    this.#id = readId(request);
+    const type = readType(request);
+    if (type === 'hello') this.#hello(request);
+    else if (principal === undefined) return;
+    else if (type === 'publish') this.#publish(request, principal, now);
+    else if (type === 'subscribe') this.#subscribe(request, principal);
     else if (type === 'unsubscribe') this.#unsubscribe(request);
     else this.#answer('pong');
   }
 
   #hello(request: JsonObject): void {
+    const { authorizer, clock, limits } = this.#services;
     if (this.#principal !== undefined) {
       throw new RequestError('protocol', 'type', 'hello came twice; a connection has one client', true);
     }
-    const { authorizer, limits } = this.#services;
-    const clientId = readHeaderText(request, 'clientId', limits.clientIdBytes) ?? this.#inventId();
-    const userName = readText(request, 'userName');
-    const password = readText(request, 'password');
-    if (clientId === '')
-      throw new RequestError('fieldInvalid', 'clientId', 'clientId is empty; leave it out to be given one');
-    const principal = authorizer.authenticate({
-      peer: this.#connection.peer,
-      protocol: 'websocket',
-      clientId,
-      userName,
-      password: password === undefined ? undefined : Buffer.from(password),
-    });
+    const hello = readHello(request, limits);
+    const clientId = hello.clientId ?? `websocket-${Buffer.from(clock.random(9)).toString('hex')}`;
+    const { userName, password } = hello;
+    const { peer } = this.#connection;
+    const principal = authorizer.authenticate({ peer, protocol: 'websocket', clientId, userName, password });
     if (typeof principal === 'string') throw new RequestError(principal, undefined, FAULTS[principal].text, true);
     this.#principal = principal;
     this.clientId = clientId;
     this.#publisher = { clientId, protocol: 'websocket' };
-    const told = JSON.stringify({
-      messageBytes: limits.packetBytes,
-      subscriptions: limits.subscriptionsPerSession,
-      topicBytes: limits.topicBytes,
-      topicLevels: limits.topicLevels,
-      headers: limits.userProperties,
-      headerBytes: limits.userPropertyBytes,
-    });
-    this.#answer(
-      'hello',
-      `,"protocol":"${SUBPROTOCOL}","clientId":${quote(clientId)},"server":"trimaran","limits":${told}`,
-    );
-  }
-
-  #inventId(): string {
-    return `websocket-${Buffer.from(this.#services.clock.random(9)).toString('hex')}`;
+    this.#answer('hello', welcome(clientId, limits));
   }
 
   #publish(request: JsonObject, principal: Principal, now: number): void {
@@ -317,7 +262,8 @@ export class JsonSession implements Channel, Subscriber, OutboxSink, AppendRecei
 
   #end(code: ErrorCode, text: string): void {
     if (this.#ended) return;
-    this.#outbox?.pump();
+    // A drain lets clients have what waits for them; after an error of ours nothing of it is touched again.
+    if (code === 'shutdown') this.#outbox?.pump();
     this.#write(`{"type":"goodbye","code":"${code}","message":${quote(text)}}`);
     this.#release();
     this.#connection.end(code === 'shutdown' ? '' : text);
@@ -333,5 +279,3 @@ export class JsonSession implements Channel, Subscriber, OutboxSink, AppendRecei
     this.#pending = undefined;
   }
 }
-
-const TYPES = `one of ${[...FIELDS.keys()].join(', ')} is expected`;

@@ -30,3 +30,8 @@ export function copyBytes(target: Uint8Array, at: number, source: Uint8Array, st
   }
   return at + length;
 }
+
+/** A copy of `source[start, end)` with memory of its own. (`slice` is a copy on a Uint8Array, but a view on a Buffer.) */
+export function copyOf(source: Uint8Array, start = 0, end = source.length): Uint8Array {
+  return new Uint8Array(source.subarray(start, end));
+}

@@ -1,3 +1,5 @@
+import { copyOf } from './bytes.ts';
+
 /**
  * The one message model. Every protocol converts to and from it in its own `mapping.ts`; nothing else knows two
  * protocols.
@@ -112,7 +114,7 @@ export class Message {
   /** Makes the payload this message's own, so that a 4-byte payload does not pin a 64 KiB chunk. */
   keep(): this {
     if (!this.#owned) {
-      this.adopt(this.data.slice(this.start, this.end), 0, this.end - this.start);
+      this.adopt(copyOf(this.data, this.start, this.end), 0, this.end - this.start);
     }
     return this;
   }

@@ -1,3 +1,5 @@
+import { copyOf } from './bytes.ts';
+
 /** Topic names: validation, and a bounded cache from their bytes to the one string that stands for them. */
 
 export interface TopicLimits {
@@ -82,7 +84,7 @@ export class NameCache {
     if (first !== undefined && same(first.bytes, data, start, length)) return first.text;
     const second = this.#entries[slot + 1];
     if (second !== undefined && same(second.bytes, data, start, length)) return second.text;
-    const bytes = data.slice(start, end);
+    const bytes = copyOf(data, start, end);
     const text = this.#decode(bytes);
     if (text !== undefined && length <= this.#maxBytes) {
       this.#entries[slot + 1] = first;

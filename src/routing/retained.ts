@@ -1,3 +1,4 @@
+import { copyOf } from '../core/bytes.ts';
 import type { Counters } from '../core/counters.ts';
 import type { Message } from '../core/message.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
@@ -61,7 +62,7 @@ export class RetainedStore implements Retained {
     }
     // Its own copy: the message may live in a log segment or a socket's chunk, and stays here for long.
     const kept = message.with(message.qos, true);
-    kept.adopt(message.payload().slice(), 0, message.size);
+    kept.adopt(copyOf(message.payload()), 0, message.size);
     this.#root.grow(words).message = kept;
     this.#count = count;
     this.#bytes = bytes;

@@ -58,10 +58,10 @@ export class BatchedConnection implements Connection {
   #pauses = 0;
   #pausedForOutput = false;
   #state: 'open' | 'ending' | 'finished' | 'closed' = 'open';
+  /** Milliseconds since 1970. */
   #endedAt = 0;
   /** Why it was ended from this side; for the log. */
   reason = '';
-  #onWritten: (() => void) | undefined;
 
   constructor(carrier: Carrier, peer: Peer, turn: Turn, limits: ConnectionLimits, now: () => number) {
     this.#carrier = carrier;
@@ -171,23 +171,26 @@ export class BatchedConnection implements Connection {
 
   #write(queue: readonly Uint8Array[]): void {
     const socket = this.#carrier.socket;
-    this.#onWritten ??= () => this.#written();
     this.#inFlightBytes = this.#queuedBytes;
     this.#queuedBytes = 0;
     this.#writtenChunks = this.#chunks;
     this.#chunks = undefined;
     const last = queue.length - 1;
     if (last === 0) {
-      socket.write(queue[0], this.#onWritten);
+      socket.write(queue[0]);
     } else {
       socket.cork();
-      for (let i = 0; i < last; i++) socket.write(queue[i]);
-      socket.write(queue[last], this.#onWritten);
+      for (let i = 0; i <= last; i++) socket.write(queue[i]);
       socket.uncork();
     }
     // Usually the kernel takes all of it at once, and the chunks are free again.
-    if (socket.writableLength === 0) this.#release();
-    else this.#blockedSince = this.#now();
+    if (socket.writableLength === 0) {
+      this.#release();
+      return;
+    }
+    // Only then is a callback wanted: an empty write's comes after all before it.
+    this.#blockedSince = this.#now();
+    socket.write(EMPTY, () => this.#written());
   }
 
   #release(): void {
@@ -198,9 +201,9 @@ export class BatchedConnection implements Connection {
     this.#finishIfEnding();
   }
 
-  /** The socket's callback: comes for writes taken at once as well, later. */
+  /** The kernel has taken all that was handed to it. */
   #written(): void {
-    if (this.#inFlightBytes === 0 || this.#carrier.socket.writableLength > 0) return;
+    if (this.#state === 'closed') return;
     this.#release();
     this.flush();
     if (this.#wasFull && this.#waiting() < this.#limits.outputBytes / 2) {

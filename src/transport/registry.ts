@@ -122,6 +122,7 @@ export class ConnectionRegistry {
 
   #tick(): void {
     const now = this.#clock.now();
+    this.turn.trim();
     for (const connection of this.#open) {
       try {
         connection.tick(now);

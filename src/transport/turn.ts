@@ -2,8 +2,8 @@
 
 /** Bytes of a chunk of output; a flush usually is one chunk. */
 export const CHUNK_BYTES = 64 * 1024;
-/** Chunks kept for reuse; more are left to the garbage collector. */
-const SPARE_CHUNKS = 64;
+/** Chunks kept for reuse at most; more are left to the garbage collector. */
+const SPARE_CHUNKS = 128;
 /** Connections with output at which they are flushed within the turn: a fan-out to thousands must not hold a chunk each. */
 const MAX_DIRTY = 256;
 
@@ -17,6 +17,8 @@ export class Turn {
   #flushing: Flushable[] = [];
   #scheduled = false;
   readonly #spare: Buffer[] = [];
+  /** Fewest spare chunks since the last `trim`: so many were not needed. */
+  #unneeded = 0;
   readonly #run = (): void => {
     this.#scheduled = false;
     this.flush();
@@ -41,10 +43,18 @@ export class Turn {
   }
 
   take(): Buffer {
-    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    const chunk = this.#spare.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    if (this.#spare.length < this.#unneeded) this.#unneeded = this.#spare.length;
+    return chunk;
   }
 
   give(chunk: Buffer): void {
     if (this.#spare.length < SPARE_CHUNKS) this.#spare.push(chunk);
+  }
+
+  /** Called about once a second: lets go of chunks that no turn since the last call needed. An idle broker holds none. */
+  trim(): void {
+    this.#spare.length -= this.#unneeded;
+    this.#unneeded = this.#spare.length;
   }
 }

@@ -1,0 +1,74 @@
+import type { Limits } from '../../src/ports/limits.ts';
+import { checkFields, type JsonObject, quote, RequestError, readHeaderText, readText, shown } from './codec.ts';
+
+/** What clients may ask for, and how the conversation begins. */
+
+export const SUBPROTOCOL = 'trimaran.v1';
+
+export type RequestType = 'hello' | 'publish' | 'subscribe' | 'unsubscribe' | 'ping';
+
+const FIELDS: Readonly<Record<RequestType, ReadonlySet<string>>> = {
+  hello: fields('clientId', 'userName', 'password'),
+  publish: fields(
+    ...['topic', 'payload', 'payloadBase64', 'contentType', 'replyTo', 'correlationId', 'expiresAt', 'headers'],
+    ...['durable', 'retain', 'messageId', 'key'],
+  ),
+  subscribe: fields('filter', 'subscription', 'noLocal'),
+  unsubscribe: fields('subscription'),
+  ping: fields(),
+};
+
+/** Every request may have an id. */
+function fields(...names: string[]): ReadonlySet<string> {
+  return new Set(['type', 'id', ...names]);
+}
+
+const TYPES = Object.keys(FIELDS).join(', ');
+
+function isRequestType(text: string): text is RequestType {
+  return Object.hasOwn(FIELDS, text);
+}
+
+/** The type of a request that has no field which this type does not know. */
+export function readType(request: JsonObject): RequestType {
+  const type = readText(request, 'type');
+  if (type === undefined)
+    throw new RequestError('fieldInvalid', 'type', `type is missing; one of ${TYPES} is expected`);
+  if (!isRequestType(type)) {
+    throw new RequestError('unknownType', 'type', `type is ${shown(type)}; one of ${TYPES} is expected`);
+  }
+  checkFields(request, type, FIELDS[type]);
+  return type;
+}
+
+export interface Hello {
+  readonly clientId: string | undefined;
+  readonly userName: string | undefined;
+  readonly password: Uint8Array | undefined;
+}
+
+export function readHello(request: JsonObject, limits: Limits): Hello {
+  const clientId = readHeaderText(request, 'clientId', limits.clientIdBytes);
+  if (clientId === '') {
+    throw new RequestError('fieldInvalid', 'clientId', 'clientId is empty; leave it out to be given one');
+  }
+  const password = readText(request, 'password');
+  return {
+    clientId,
+    userName: readText(request, 'userName'),
+    password: password === undefined ? undefined : Buffer.from(password),
+  };
+}
+
+/** The fields of the answer to a hello: JSON text, from the comma on. */
+export function welcome(clientId: string, limits: Limits): string {
+  const told = {
+    messageBytes: limits.packetBytes,
+    subscriptions: limits.subscriptionsPerSession,
+    topicBytes: limits.topicBytes,
+    topicLevels: limits.topicLevels,
+    headers: limits.userProperties,
+    headerBytes: limits.userPropertyBytes,
+  };
+  return `,"protocol":"${SUBPROTOCOL}","clientId":${quote(clientId)},"server":"trimaran","limits":${JSON.stringify(told)}`;
+}
