@@ -152,7 +152,8 @@ export class Broker {
     const stomp = createStomp(services);
     const { listeners, limits } = this.#config;
     if (listeners.mqtt.enabled) this.#listeners.push({ name: 'mqtt', server: createTcpServer(mqtt, this.#registry) });
-    if (listeners.stomp.enabled) this.#listeners.push({ name: 'stomp', server: createTcpServer(stomp, this.#registry) });
+    if (listeners.stomp.enabled)
+      this.#listeners.push({ name: 'stomp', server: createTcpServer(stomp, this.#registry) });
     if (listeners.http.enabled) {
       const protocols: Protocol[] = [mqtt, stomp, createWebSocket(services)];
       const server = createHttpServer({ notReady: () => this.notReady() });

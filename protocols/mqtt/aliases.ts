@@ -13,7 +13,10 @@ export class TopicAliases {
   resolve(alias: number | undefined, topic: string): string {
     if (alias === undefined) throw new BrokerError('protocol', 'PUBLISH with neither a topic nor a Topic Alias');
     if (alias === 0 || alias > this.#maximum) {
-      throw new BrokerError('aliasInvalid', `Topic Alias ${alias}; 1 to ${this.#maximum} are allowed (limits.topicAliases)`);
+      throw new BrokerError(
+        'aliasInvalid',
+        `Topic Alias ${alias}; 1 to ${this.#maximum} are allowed (limits.topicAliases)`,
+      );
     }
     if (topic !== '') {
       this.#topics[alias] = topic;

@@ -8,7 +8,14 @@ import type { Connection } from '../../src/ports/transport.ts';
 import { TopicAliases } from './aliases.ts';
 import { UnknownVersion } from './connect.ts';
 import { Decoder } from './decoder.ts';
-import { reasonString, writeAcknowledgement, writeCodes, writeConnack, writeDisconnect, writePingresp } from './encoder.ts';
+import {
+  reasonString,
+  writeAcknowledgement,
+  writeCodes,
+  writeConnack,
+  writeDisconnect,
+  writePingresp,
+} from './encoder.ts';
 import { type Login, login } from './login.ts';
 import { toProperties } from './mapping.ts';
 import {
@@ -84,7 +91,8 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
     }
     // [MQTT-3.1.2-22]: one and a half times the keep alive.
     const silence = this.#login.keepAlive * 1500;
-    if (silence > 0 && now - this.#heardAt > silence) this.#fail(new BrokerError('timeout', 'nothing was heard for 1.5 times the keep alive'));
+    if (silence > 0 && now - this.#heardAt > silence)
+      this.#fail(new BrokerError('timeout', 'nothing was heard for 1.5 times the keep alive'));
   }
 
   closed(): void {
@@ -123,7 +131,8 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
   publish(packet: PublishPacket): void {
     const session = this.#connected();
     const { services } = this.#server;
-    const topic = packet.properties?.topicAlias === undefined && packet.topic !== '' ? packet.topic : this.#aliased(packet);
+    const topic =
+      packet.properties?.topicAlias === undefined && packet.topic !== '' ? packet.topic : this.#aliased(packet);
     if (packet.qos === 2 && this.#repeated(session, packet.packetId)) return;
     if (packet.qos > 0) this.#enterWindow(session, packet);
     const refusal = this.#publishFault(topic);
@@ -132,7 +141,8 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
       return;
     }
     const now = this.#heardAt;
-    const properties = packet.properties === undefined ? undefined : toProperties(packet.properties, now, services.limits);
+    const properties =
+      packet.properties === undefined ? undefined : toProperties(packet.properties, now, services.limits);
     const { data, start, end, qos, retain } = packet;
     const message = new Message(topic, data, start, end, qos, retain, properties, session.publisher, now);
     if (qos > 0) this.#store(packet.packetId, qos === 2);
@@ -281,20 +291,27 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
     const fault = mqttFilterFault(filter, limits);
     let error: BrokerError | undefined;
     if (fault !== undefined) error = new BrokerError('filterInvalid', `the filter ${fault}`);
-    else if (filter.startsWith('$share/')) error = new BrokerError('sharedUnsupported', 'shared subscriptions are not offered');
+    else if (filter.startsWith('$share/'))
+      error = new BrokerError('sharedUnsupported', 'shared subscriptions are not offered');
     else if (filter.startsWith('$queue/')) error = new BrokerError('unsupported', 'queues are consumed over STOMP');
     else if (this.#login === undefined || !authorizer.maySubscribe(this.#login.principal, filter)) {
       error = new BrokerError('notAuthorized', `not allowed to subscribe to ${filter}`);
     } else if (session.subscriptionCount >= limits.subscriptionsPerSession && !session.hasSubscription(filter)) {
-      error = new BrokerError('quota', `${session.subscriptionCount} subscriptions already (limits.subscriptionsPerSession)`);
+      error = new BrokerError(
+        'quota',
+        `${session.subscriptionCount} subscriptions already (limits.subscriptionsPerSession)`,
+      );
     }
-    if (error !== undefined) logger.warn({ clientId: session.clientId, filter, reason: error.message }, 'a subscription was refused');
+    if (error !== undefined)
+      logger.warn({ clientId: session.clientId, filter, reason: error.message }, 'a subscription was refused');
     return error;
   }
 
   unsubscribe(packet: UnsubscribePacket): void {
     const session = this.#connected();
-    const codes = packet.filters.map((filter) => (session.unsubscribe(filter) ? REASON.success : REASON.noSubscriptionExisted));
+    const codes = packet.filters.map((filter) =>
+      session.unsubscribe(filter) ? REASON.success : REASON.noSubscriptionExisted,
+    );
     writeCodes(this.#connection, TYPE.unsuback, this.#version, packet.packetId, codes);
   }
 
@@ -357,7 +374,8 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
       return;
     }
     // Not even the beginning of a CONNECT was understood: there is no version to answer in.
-    if (this.#decoder.version === 5) writeConnack(this.#connection, 5, false, FAULT_REASON[error.code], this.#explain(error));
+    if (this.#decoder.version === 5)
+      writeConnack(this.#connection, 5, false, FAULT_REASON[error.code], this.#explain(error));
     else {
       const code = CONNACK_V3[error.code];
       if (code !== undefined) writeConnack(this.#connection, 4, false, code);
@@ -375,4 +393,3 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
     this.#connection.end(reason);
   }
 }
-

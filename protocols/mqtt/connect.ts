@@ -25,7 +25,10 @@ export function parseConnect(reader: Reader, limits: PropertyLimits & { clientId
   }
   const clientId = reader.string('the client identifier');
   if (Buffer.byteLength(clientId) > limits.clientIdBytes) {
-    throw new BrokerError('identifierInvalid', `the client identifier is longer than ${limits.clientIdBytes} bytes (limits.clientIdBytes)`);
+    throw new BrokerError(
+      'identifierInvalid',
+      `the client identifier is longer than ${limits.clientIdBytes} bytes (limits.clientIdBytes)`,
+    );
   }
   const will = parseWill(reader, flags, version, limits);
   const hasPassword = (flags & 0x40) !== 0;
@@ -41,7 +44,8 @@ export function parseConnect(reader: Reader, limits: PropertyLimits & { clientId
 
 function parseVersion(reader: Reader): Version {
   const name = reader.string('the protocol name');
-  if (name !== 'MQTT' && name !== 'MQIsdp') throw new BrokerError('malformed', 'the protocol name is not MQTT [MQTT-3.1.2-1]');
+  if (name !== 'MQTT' && name !== 'MQIsdp')
+    throw new BrokerError('malformed', 'the protocol name is not MQTT [MQTT-3.1.2-1]');
   const level = reader.uint8();
   if (name === 'MQIsdp' ? level !== 3 : level !== 4 && level !== 5) throw new UnknownVersion(level);
   return level === 3 ? 3 : level === 4 ? 4 : 5;

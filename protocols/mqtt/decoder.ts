@@ -1,5 +1,5 @@
 import { BrokerError } from '../../src/core/errors.ts';
-import { type NameCache } from '../../src/core/topic.ts';
+import type { NameCache } from '../../src/core/topic.ts';
 import { parseConnect } from './connect.ts';
 import { type PacketHandler, type PublishPacket, TYPE, type Version } from './packets.ts';
 import { parseDisconnect, parseSubscribe, parseUnsubscribe, requireFlags } from './parse.ts';
@@ -93,10 +93,12 @@ export class Decoder {
       for (let shift = 7; ; shift += 7) {
         const byte = chunk[body++];
         if (byte === undefined) return at;
-        if (shift === 21 && byte > 0x7f) throw new BrokerError('malformed', 'the remaining length has more than four bytes');
+        if (shift === 21 && byte > 0x7f)
+          throw new BrokerError('malformed', 'the remaining length has more than four bytes');
         length |= (byte & 0x7f) << shift;
         if (byte < 0x80) {
-          if (byte === 0) throw new BrokerError('malformed', 'the remaining length is longer than it must be [MQTT-1.5.5-1]');
+          if (byte === 0)
+            throw new BrokerError('malformed', 'the remaining length is longer than it must be [MQTT-1.5.5-1]');
           break;
         }
       }
@@ -110,7 +112,10 @@ export class Decoder {
 
   #tooLarge(bytes: number): never {
     const key = this.#maxBytes === this.#limits.packetBytes ? 'packetBytes' : 'loginPacketBytes';
-    throw new BrokerError('tooLarge', `a packet of ${bytes} bytes; at most ${this.#maxBytes} are taken (limits.${key})`);
+    throw new BrokerError(
+      'tooLarge',
+      `a packet of ${bytes} bytes; at most ${this.#maxBytes} are taken (limits.${key})`,
+    );
   }
 
   #packet(buffer: Buffer, at: number, body: number, end: number): void {
@@ -163,7 +168,10 @@ export class Decoder {
         handler.auth();
         return;
       default:
-        throw new BrokerError(type === 0 ? 'malformed' : 'protocol', `packet type ${type} is not one that clients send`);
+        throw new BrokerError(
+          type === 0 ? 'malformed' : 'protocol',
+          `packet type ${type} is not one that clients send`,
+        );
     }
   }
 

@@ -36,7 +36,10 @@ export function login(packet: ConnectPacket, peer: Peer, { services }: { readonl
   const { limits, authorizer, clock } = services;
   const asked = packet.properties;
   if (asked?.authenticationMethod !== undefined) {
-    throw new BrokerError('unsupportedAuthentication', `the authentication method ${asked.authenticationMethod} is not offered`);
+    throw new BrokerError(
+      'unsupportedAuthentication',
+      `the authentication method ${asked.authenticationMethod} is not offered`,
+    );
   }
   const clientId = packet.clientId === '' ? assignClientId(packet, services) : packet.clientId;
   const { userName, password } = packet;

@@ -7,7 +7,11 @@ import type { PacketProperties } from './packets.ts';
 const MESSAGE_ID = 'message-id';
 
 /** From the properties of a PUBLISH or will to the message's; undefined when nothing is left to carry. */
-export function toProperties(packet: PacketProperties | undefined, now: number, limits: TopicLimits): Properties | undefined {
+export function toProperties(
+  packet: PacketProperties | undefined,
+  now: number,
+  limits: TopicLimits,
+): Properties | undefined {
   if (packet === undefined) return undefined;
   const properties: { -readonly [K in keyof Properties]: Properties[K] } = {};
   let any = false;

@@ -1,12 +1,20 @@
 import { BrokerError } from '../../src/core/errors.ts';
-import { type PacketProperties, type SubscribePacket, type SubscribeRequest, TYPE, type UnsubscribePacket, type Version } from './packets.ts';
+import {
+  type PacketProperties,
+  type SubscribePacket,
+  type SubscribeRequest,
+  TYPE,
+  type UnsubscribePacket,
+  type Version,
+} from './packets.ts';
 import { type PropertyLimits, readProperties } from './properties.ts';
 import type { Reader } from './reader.ts';
 
 /** [MQTT-2.1.3-1]: reserved flags have one allowed value each. */
 export function requireFlags(type: number, flags: number): void {
   const expected = type === TYPE.pubrel || type === TYPE.subscribe || type === TYPE.unsubscribe ? 2 : 0;
-  if (flags !== expected) throw new BrokerError('malformed', `reserved flags are ${flags} where ${expected} is required [MQTT-2.1.3-1]`);
+  if (flags !== expected)
+    throw new BrokerError('malformed', `reserved flags are ${flags} where ${expected} is required [MQTT-2.1.3-1]`);
 }
 
 export function parseSubscribe(reader: Reader, version: Version, limits: PropertyLimits): SubscribePacket {
@@ -26,7 +34,8 @@ function subscribeRequest(filter: string, options: number, version: Version): Su
   const retainHandling = (options >> 4) & 3;
   if (qos === 3) throw new BrokerError('malformed', 'a subscription with QoS 3 [MQTT-3.8.3-4]');
   const reserved = version === 5 ? 0xc0 : 0xfc;
-  if ((options & reserved) !== 0) throw new BrokerError('malformed', 'reserved bits of the subscription options are set [MQTT-3.8.3-5]');
+  if ((options & reserved) !== 0)
+    throw new BrokerError('malformed', 'reserved bits of the subscription options are set [MQTT-3.8.3-5]');
   if (retainHandling === 3) throw new BrokerError('protocol', 'Retain Handling is 3; 0, 1 and 2 are allowed');
   return {
     filter,

@@ -67,7 +67,10 @@ export function readProperties(reader: Reader, packet: number, limits: PropertyL
     const id = reader.variableInteger();
     const kind = KINDS.get(id);
     if (kind === undefined || (kind.packets & (1 << packet)) === 0) {
-      throw new BrokerError('malformed', `${kind?.name ?? `property 0x${id.toString(16)}`} is not a property of this packet`);
+      throw new BrokerError(
+        'malformed',
+        `${kind?.name ?? `property 0x${id.toString(16)}`} is not a property of this packet`,
+      );
     }
     if (id === 0x26) {
       properties.user ??= [];

@@ -40,7 +40,13 @@ export function publishBytes(message: Message, version: Version, delivery: Deliv
 }
 
 /** Writes a PUBLISH to the connection. Fanned out, a message is encoded once per version and QoS > 0 or not. */
-export function writePublish(connection: Connection, message: Message, version: Version, delivery: Delivery, now: number): void {
+export function writePublish(
+  connection: Connection,
+  message: Message,
+  version: Version,
+  delivery: Delivery,
+  now: number,
+): void {
   if (message.size >= BY_REFERENCE) {
     writeLarge(connection, message, version, delivery, now);
     return;
@@ -118,7 +124,14 @@ function layout(message: Message, version: Version, delivery: Delivery): Layout 
 }
 
 /** Writes all but the payload; returns where that goes. */
-function writeHead(buffer: Buffer, start: number, message: Message, parts: Layout, delivery: Delivery, now: number): number {
+function writeHead(
+  buffer: Buffer,
+  start: number,
+  message: Message,
+  parts: Layout,
+  delivery: Delivery,
+  now: number,
+): number {
   buffer[start] = firstByte(delivery);
   let at = writeVariable(buffer, start + 1, parts.remaining);
   buffer[at++] = parts.topicBytes >> 8;
@@ -143,7 +156,8 @@ function countProperties(message: Message, delivery: Delivery): number {
     if (contentType !== undefined) bytes += 3 + Buffer.byteLength(contentType);
     if (responseTopic !== undefined) bytes += 3 + Buffer.byteLength(responseTopic);
     if (correlation !== undefined) bytes += 3 + correlation.length;
-    for (const [name, value] of userProperties(message)) bytes += 5 + Buffer.byteLength(name) + Buffer.byteLength(value);
+    for (const [name, value] of userProperties(message))
+      bytes += 5 + Buffer.byteLength(name) + Buffer.byteLength(value);
   }
   for (const identifier of delivery.identifiers) bytes += 1 + variableBytes(identifier);
   return bytes;

@@ -37,7 +37,8 @@ export class Reader {
       const byte = this.uint8();
       value |= (byte & 0x7f) << shift;
       if (byte < 0x80) {
-        if (byte === 0 && shift > 0) throw new BrokerError('malformed', 'a variable byte integer is longer than it must be [MQTT-1.5.5-1]');
+        if (byte === 0 && shift > 0)
+          throw new BrokerError('malformed', 'a variable byte integer is longer than it must be [MQTT-1.5.5-1]');
         return value;
       }
     }
@@ -55,7 +56,11 @@ export class Reader {
     const length = this.uint16();
     const at = this.#take(length);
     const text = decodeText(this.buffer, at, at + length);
-    if (text === undefined) throw new BrokerError('malformed', `${what} is not well-formed UTF-8 without U+0000 [MQTT-1.5.4-1] [MQTT-1.5.4-2]`);
+    if (text === undefined)
+      throw new BrokerError(
+        'malformed',
+        `${what} is not well-formed UTF-8 without U+0000 [MQTT-1.5.4-1] [MQTT-1.5.4-2]`,
+      );
     return text;
   }
 

@@ -288,7 +288,10 @@ export class MqttSession implements Session, Subscriber, OutboxSink {
   /** False when the client does not take packets of this size [MQTT-3.1.2-24]: it counts as settled. */
   #write(link: Link, message: Message, delivery: Delivery): boolean {
     const now = message.properties === undefined ? 0 : this.#services.clock.now();
-    if (link.maximumPacketSize !== NO_MAXIMUM && publishBytes(message, link.version, delivery) > link.maximumPacketSize) {
+    if (
+      link.maximumPacketSize !== NO_MAXIMUM &&
+      publishBytes(message, link.version, delivery) > link.maximumPacketSize
+    ) {
       this.#services.counters.droppedTooLarge++;
       return false;
     }
@@ -299,7 +302,8 @@ export class MqttSession implements Session, Subscriber, OutboxSink {
 
   #liveDelivery(message: Message, subscriptions: readonly Subscription[]): Delivery {
     const first = subscriptions[0];
-    if (subscriptions.length === 1 && first?.identifier === 0 && !(message.retain && first.retainAsPublished)) return LIVE;
+    if (subscriptions.length === 1 && first?.identifier === 0 && !(message.retain && first.retainAsPublished))
+      return LIVE;
     const retain = message.retain && subscriptions.some((each) => each.retainAsPublished);
     return { qos: 0, retain, dup: false, packetId: 0, identifiers: identifiersOf(subscriptions) };
   }

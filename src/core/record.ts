@@ -1,5 +1,5 @@
 import { copyBytes, textBytes, writeText } from './bytes.ts';
-import { Message, type ProtocolName, type Properties, type Qos, type UserProperty } from './message.ts';
+import { Message, type Properties, type ProtocolName, type Qos, type UserProperty } from './message.ts';
 
 /**
  * A logged message as bytes, the form in which stores keep it:
@@ -108,7 +108,8 @@ function* fields(properties: Properties): Generator<[tag: number, value: string 
 
 function propertiesBytes(properties: Properties): number {
   let total = 0;
-  for (const [, value] of fields(properties)) total += 5 + (typeof value === 'string' ? Buffer.byteLength(value) : value.length);
+  for (const [, value] of fields(properties))
+    total += 5 + (typeof value === 'string' ? Buffer.byteLength(value) : value.length);
   return total;
 }
 

@@ -72,7 +72,8 @@ export class LogOutbox implements Outbox, ReadReceiver {
     this.#pumping = true;
     this.#drain(this.#replays, true);
     if (this.#replays.size === 0) this.#drain(this.#held, false);
-    if (this.#state === 'behind' && this.#held.size === 0 && this.#replays.size === 0 && this.#sink.ready()) this.#read();
+    if (this.#state === 'behind' && this.#held.size === 0 && this.#replays.size === 0 && this.#sink.ready())
+      this.#read();
     this.#pumping = false;
   }
 

@@ -45,7 +45,10 @@ export class Queue {
   push(message: Message): BrokerError | undefined {
     const count = this.#waiting.size + this.#unsettled.size;
     if (count >= this.#maxMessages || this.#bytes + message.size > this.#maxBytes) {
-      return new BrokerError('quota', `the queue is full: ${count} messages, ${this.#bytes} bytes (limits.queueMessages, limits.queueBytes)`);
+      return new BrokerError(
+        'quota',
+        `the queue is full: ${count} messages, ${this.#bytes} bytes (limits.queueMessages, limits.queueBytes)`,
+      );
     }
     this.#bytes += message.size;
     this.#waiting.push({ message: message.keep(), redelivered: false });

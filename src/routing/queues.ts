@@ -43,7 +43,8 @@ export class QueueBroker implements Queues {
 
   consume(name: string, consumer: QueueConsumer): void {
     const queue = this.#open(name);
-    if (queue === undefined) throw new BrokerError('quota', `there are ${this.#queues.size} queues already (limits.queues)`);
+    if (queue === undefined)
+      throw new BrokerError('quota', `there are ${this.#queues.size} queues already (limits.queues)`);
     queue.add(consumer);
   }
 

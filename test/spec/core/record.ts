@@ -26,7 +26,10 @@ const message = fc
     fc.constantFrom(0 as const, 1 as const, 2 as const),
     fc.boolean(),
     fc.option(properties, { nil: undefined }),
-    fc.record({ clientId: text, protocol: fc.constantFrom('mqtt' as const, 'stomp' as const, 'websocket' as const, 'native' as const) }),
+    fc.record({
+      clientId: text,
+      protocol: fc.constantFrom('mqtt' as const, 'stomp' as const, 'websocket' as const, 'native' as const),
+    }),
     fc.nat(),
   )
   .map(([topic, payload, qos, retain, carried, publisher, timestamp]) => {
@@ -45,7 +48,13 @@ test('what is written is read back, whatever it is', () => {
       const read = readRecord(buffer, offset, offset + bytes);
       const { topic, qos, retain, publisher, timestamp } = original;
       assert.equal(
-        { topic: read.topic, qos: read.qos, retain: read.retain, publisher: { ...read.publisher }, timestamp: read.timestamp },
+        {
+          topic: read.topic,
+          qos: read.qos,
+          retain: read.retain,
+          publisher: { ...read.publisher },
+          timestamp: read.timestamp,
+        },
         { topic, qos, retain, publisher: { ...publisher }, timestamp },
       );
       assert.equal(Buffer.from(read.payload()), Buffer.from(original.payload()));

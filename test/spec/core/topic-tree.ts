@@ -53,18 +53,23 @@ test('an inner # stands for zero or more levels, and counts once', () => {
 
 test('finds what the definition says, for arbitrary filters and topics, also after removals', () => {
   fc.assert(
-    fc.property(fc.uniqueArray(filter, { maxLength: 12 }), fc.array(topic, { maxLength: 12 }), fc.nat(), (filters, topics, cut) => {
-      const tree = new TopicTree<string>();
-      for (const each of filters) tree.add(each, each);
-      const gone = filters.slice(0, cut % (filters.length + 1));
-      for (const each of gone) assert.ok(tree.remove(each, each));
-      const left = filters.filter((each) => !gone.includes(each));
-      assert.is(tree.size, left.length);
-      for (const name of topics) {
-        const expected = left.filter((each) => matches(each, name)).sort();
-        assert.equal(found(tree, name), expected, `${name} against ${left.join(' ')}`);
-      }
-    }),
+    fc.property(
+      fc.uniqueArray(filter, { maxLength: 12 }),
+      fc.array(topic, { maxLength: 12 }),
+      fc.nat(),
+      (filters, topics, cut) => {
+        const tree = new TopicTree<string>();
+        for (const each of filters) tree.add(each, each);
+        const gone = filters.slice(0, cut % (filters.length + 1));
+        for (const each of gone) assert.ok(tree.remove(each, each));
+        const left = filters.filter((each) => !gone.includes(each));
+        assert.is(tree.size, left.length);
+        for (const name of topics) {
+          const expected = left.filter((each) => matches(each, name)).sort();
+          assert.equal(found(tree, name), expected, `${name} against ${left.join(' ')}`);
+        }
+      },
+    ),
     { numRuns: 2000 },
   );
 });

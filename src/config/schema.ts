@@ -1,0 +1,225 @@
+import { z } from 'zod';
+import type { Limits } from '../ports/limits.ts';
+import { choice, flag, integer, list, text } from './field.ts';
+
+/**
+ * The one schema of the configuration: type, default, range, unit and documentation of every key. The type `Config`,
+ * validation, `config/default.yaml`, `config/schema.json` and the environment variables all come from here.
+ */
+
+const MiB = 1024 * 1024;
+
+function listener(port: number, what: string) {
+  return {
+    enabled: flag(true, `Whether ${what} is served`),
+    host: text(
+      '127.0.0.1',
+      'Address to listen on. Without configured credentials only clients on this machine are served',
+    ),
+    port: integer(port, 0, 65535, 'TCP port; 0 picks a free one, and the log says which'),
+  };
+}
+
+const limits = z.strictObject({
+  connections: integer(100_000, 1, 10_000_000, 'Open connections in all', 'connections'),
+  connectionsPerAddress: integer(100_000, 1, 10_000_000, 'Open connections from one address', 'connections'),
+  loginSeconds: integer(10, 1, 3600, 'Time from the connection to the end of its login', 'seconds'),
+  loginPacketBytes: integer(65_536, 128, 268_435_455, 'Largest packet or frame before login', 'bytes'),
+  packetBytes: integer(MiB, 128, 268_435_455, 'Largest packet, frame or WebSocket message', 'bytes'),
+  outputBytes: integer(
+    MiB,
+    4096,
+    1024 * MiB,
+    'What may wait to be written to one connection; beyond it QoS 0 messages to it are dropped and counted',
+    'bytes',
+  ),
+  slowReaderSeconds: integer(
+    15,
+    1,
+    3600,
+    'How long a client may take nothing of what waits for it before it is cut off',
+    'seconds',
+  ),
+  topicBytes: integer(1024, 1, 65_535, 'Longest topic or filter', 'bytes'),
+  topicLevels: integer(128, 1, 65_535, 'Most levels of a topic or filter', 'levels'),
+  clientIdBytes: integer(1024, 23, 65_535, 'Longest client identifier', 'bytes'),
+  keepAliveSeconds: integer(
+    600,
+    1,
+    65_535,
+    'Longest keep alive a client gets. MQTT 5 clients are told; earlier versions are held to it',
+    'seconds',
+  ),
+  subscriptionsPerSession: integer(1000, 1, 1_000_000, 'Subscriptions of one session or connection', 'subscriptions'),
+  inflightOut: integer(256, 1, 65_535, 'Messages sent to one MQTT client that it has not acknowledged', 'messages'),
+  inflightIn: integer(
+    1000,
+    1,
+    65_535,
+    'Messages from one MQTT client that are not acknowledged or not released (Receive Maximum)',
+    'messages',
+  ),
+  outboxMessages: integer(
+    1000,
+    1,
+    1_000_000,
+    'Messages held in memory for one client whose window is closed; more are read from the log later',
+    'messages',
+  ),
+  publishBacklog: integer(
+    10_000,
+    1,
+    1_000_000,
+    'Messages of one connection that wait to become durable before it is no longer read from',
+    'messages',
+  ),
+  detachedSessions: integer(100_000, 0, 10_000_000, 'Sessions kept without a connection', 'sessions'),
+  sessionExpirySeconds: integer(
+    604_800,
+    0,
+    0xffff_fffe,
+    'Longest time a session is kept without a connection',
+    'seconds',
+  ),
+  userProperties: integer(64, 0, 65_535, 'User headers of one message', 'headers'),
+  userPropertyBytes: integer(16_384, 0, 16 * MiB, 'User headers of one message together', 'bytes'),
+  topicAliases: integer(16, 0, 65_535, 'MQTT 5 topic aliases a client may set on a connection', 'aliases'),
+  retainedMessages: integer(100_000, 0, 100_000_000, 'Retained messages kept', 'messages'),
+  retainedBytes: integer(256 * MiB, 0, 1024 * 1024 * MiB, 'Retained messages kept together', 'bytes'),
+  queues: integer(10_000, 0, 1_000_000, 'Queues', 'queues'),
+  queueMessages: integer(100_000, 1, 100_000_000, 'Messages in one queue; more are refused', 'messages'),
+  queueBytes: integer(256 * MiB, 1, 1024 * 1024 * MiB, 'Messages in one queue together', 'bytes'),
+  stompHeaders: integer(64, 8, 10_000, 'Header lines of one STOMP frame', 'lines'),
+  stompHeaderBytes: integer(8192, 128, MiB, 'One STOMP header line', 'bytes'),
+  stompPrefetch: integer(
+    100,
+    1,
+    65_535,
+    'Unacknowledged messages at a STOMP consumer that names no prefetch',
+    'messages',
+  ),
+  transactions: integer(16, 0, 10_000, 'Open STOMP transactions of one connection', 'transactions'),
+  transactionActions: integer(1024, 1, 1_000_000, 'Frames in one STOMP transaction', 'frames'),
+  transactionBytes: integer(16 * MiB, 1, 1024 * MiB, 'Frames in one STOMP transaction together', 'bytes'),
+  heartBeatMilliseconds: integer(100, 10, 3_600_000, 'Shortest STOMP heart-beat interval agreed to', 'milliseconds'),
+  webSocketFragments: integer(1024, 1, 65_535, 'Fragments of one WebSocket message', 'fragments'),
+});
+
+export const schema = z.strictObject({
+  listeners: z
+    .strictObject({
+      mqtt: z.strictObject(listener(1883, 'MQTT over TCP')).prefault({}),
+      stomp: z.strictObject(listener(61613, 'STOMP over TCP')).prefault({}),
+      http: z
+        .strictObject({
+          ...listener(8080, 'HTTP: WebSocket for every protocol, the chat page and the health checks'),
+          allowedOrigins: list(
+            [],
+            'Origins of web pages that may connect, beside pages of this server itself; "*" is any',
+          ),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  backbone: z
+    .strictObject({
+      type: choice(
+        ['memory', 'embedded', 'nats'],
+        'embedded',
+        'What keeps messages. This version keeps them in memory with memory and embedded alike; nats is refused',
+      ),
+      memory: z
+        .strictObject({
+          logBytes: integer(
+            64 * MiB,
+            MiB,
+            1024 * 1024 * MiB,
+            'How much of the log is kept for slow and returning clients',
+            'bytes',
+          ),
+        })
+        .prefault({}),
+      embedded: z
+        .strictObject({ directory: text('./data', 'Where the embedded store is kept (not used in this version)') })
+        .prefault({}),
+      nats: z
+        .strictObject({
+          servers: list(['nats://127.0.0.1:4222'], 'NATS servers (not used in this version)'),
+          prefix: text('trimaran', 'First token of all NATS subjects (not used in this version)'),
+          replicas: integer(1, 1, 5, 'Copies that JetStream keeps (not used in this version)', 'copies'),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  limits: limits.prefault({}),
+  log: z
+    .strictObject({
+      level: choice(
+        ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+        'info',
+        'Least severe lines that are logged',
+      ),
+      format: choice(['auto', 'json', 'pretty'], 'auto', 'JSON lines, or for people; auto: for people on a terminal'),
+    })
+    .prefault({}),
+  shutdown: z
+    .strictObject({
+      drainSeconds: integer(
+        10,
+        0,
+        3600,
+        'How long clients get to take what is queued for them when the broker stops',
+        'seconds',
+      ),
+    })
+    .prefault({}),
+});
+
+/** A complete, valid configuration. */
+export type Config = z.output<typeof schema>;
+/** What a caller may give: any part of it. */
+export type ConfigInput = z.input<typeof schema>;
+
+/** Fails to compile when the section and the interface differ. */
+export function limitsOf(config: Config): Limits {
+  return config.limits;
+}
+
+/** One key of the configuration, as documentation and the environment see it. */
+export interface Leaf {
+  readonly path: readonly string[];
+  readonly doc: string;
+  readonly unit: string | undefined;
+  readonly fallback: unknown;
+  /** Range or allowed values, in words. */
+  readonly allowed: string;
+}
+
+/** Every key, in the order of the schema. */
+export function leaves(): readonly Leaf[] {
+  return [...walk(schema, [])];
+}
+
+function* walk(type: z.core.$ZodType, path: readonly string[]): Generator<Leaf> {
+  if (type instanceof z.ZodPrefault) {
+    yield* walk(type.unwrap(), path);
+  } else if (type instanceof z.ZodObject) {
+    for (const [name, child] of Object.entries(type.shape)) if (isType(child)) yield* walk(child, [...path, name]);
+  } else if (type instanceof z.ZodDefault) {
+    const { doc = '', unit } = type.meta() ?? {};
+    const inner = type.unwrap();
+    yield { path, doc, unit, fallback: type.parse(undefined), allowed: allowed(inner) };
+  }
+}
+
+function isType(value: unknown): value is z.core.$ZodType {
+  return value instanceof z.ZodType;
+}
+
+function allowed(type: z.core.$ZodType): string {
+  if (type instanceof z.ZodEnum) return type.options.join(' | ');
+  if (type instanceof z.ZodNumber) return `${type.minValue} to ${type.maxValue}`;
+  if (type instanceof z.ZodBoolean) return 'true | false';
+  if (type instanceof z.ZodUnion) return 'a list of texts';
+  return 'text';
+}
