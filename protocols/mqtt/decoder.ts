@@ -20,6 +20,9 @@ interface Partial {
   total: number;
 }
 
+/** First byte of CONNECT. */
+const CONNECT = TYPE.connect << 4;
+
 /** Shared by all decoders: a packet is parsed in one go, so that no two are at work at once. */
 const reader = new Reader();
 const publish: PublishPacket = {
@@ -45,6 +48,7 @@ export class Decoder {
   readonly #limits: DecoderLimits;
   readonly #topics: NameCache;
   #maxBytes: number;
+  #admitted = false;
   #partial: Partial | undefined;
   #stopped = false;
 
@@ -57,6 +61,7 @@ export class Decoder {
 
   /** The client is known: packets may be larger. */
   admit(): void {
+    this.#admitted = true;
     this.#maxBytes = this.#limits.packetBytes;
   }
 
@@ -85,6 +90,9 @@ export class Decoder {
 
   /** Parses the packet at `at` if it is there in full; returns the offset behind it, or `at` when it is not. */
   #next(chunk: Buffer, at: number): number {
+    // Seen at the first byte: nobody waits for the rest of what is no CONNECT.
+    if (!this.#admitted && chunk[at] !== CONNECT)
+      throw new BrokerError('protocol', 'a packet before CONNECT [MQTT-3.1.0-1]');
     let body = at + 1;
     let length = chunk[body++];
     if (length === undefined) return at;

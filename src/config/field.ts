@@ -2,16 +2,18 @@ import { z } from 'zod';
 
 /** Leaves of the schema: every one with a default, a range, a unit where it has one, and a line of documentation. */
 
-export interface Documentation {
-  readonly doc: string;
-  readonly unit?: string;
-}
-
 declare module 'zod' {
   interface GlobalMeta {
-    doc?: string;
     unit?: string;
+    /** What is allowed, in words, where the type does not say it. */
+    allowed?: string;
   }
+}
+
+/** What a text, or an entry of a list, has to be: a test, and its words for people. */
+export interface Form {
+  readonly allowed: string;
+  readonly test: (value: string) => boolean;
 }
 
 export function integer(fallback: number, min: number, max: number, doc: string, unit?: string) {
@@ -20,36 +22,36 @@ export function integer(fallback: number, min: number, max: number, doc: string,
     .min(min)
     .max(max)
     .default(fallback)
-    .meta({ doc, ...(unit === undefined ? {} : { unit }) });
+    .meta({ description: doc, ...(unit === undefined ? {} : { unit }) });
 }
 
 export function flag(fallback: boolean, doc: string) {
-  return z.boolean().default(fallback).meta({ doc });
+  return z.boolean().default(fallback).meta({ description: doc });
 }
 
-export function text(fallback: string, doc: string) {
-  return z.string().min(1).default(fallback).meta({ doc });
+export function text(fallback: string, { allowed, test }: Form, doc: string) {
+  return z.string().refine(test).default(fallback).meta({ description: doc, allowed });
 }
 
 export function choice<const T extends readonly [string, ...string[]]>(values: T, fallback: T[number], doc: string) {
   return z
     .enum(values)
     .default(() => fallback)
-    .meta({ doc });
+    .meta({ description: doc });
 }
 
 /** A list of texts; one text with commas is taken for a list, as `--set` and the environment have it. */
-export function list(fallback: readonly string[], doc: string) {
+export function list(fallback: readonly string[], least: number, { allowed, test }: Form, doc: string) {
+  const entries = z.array(z.string().refine(test)).min(least).max(MAX_ENTRIES);
   return z
-    .union([
-      z.array(z.string().min(1)),
-      z.string().transform((value) =>
-        value
-          .split(',')
-          .map((each) => each.trim())
-          .filter(Boolean),
-      ),
-    ])
+    .union([entries, z.string().transform(splitList).pipe(entries)])
     .default(() => [...fallback])
-    .meta({ doc });
+    .meta({ description: doc, allowed });
+}
+
+const MAX_ENTRIES = 1000;
+
+/** Blanks around commas mean nothing; nothing at all is an empty list. */
+function splitList(value: string): string[] {
+  return value.trim() === '' ? [] : value.split(',').map((each) => each.trim());
 }

@@ -24,14 +24,27 @@ export function defaultYaml(): string {
     const indent = '  '.repeat(parents.length);
     const range = typeof fallback === 'number' && unit !== undefined ? `${allowed} ${unit}` : allowed;
     lines.push(`${indent}# ${doc}.`, `${indent}# ${range}; ${environmentName(path)}`);
-    lines.push(`${indent}${stringify({ [path[path.length - 1] ?? '']: fallback }).trimEnd()}`);
+    const setting = stringify({ [path.at(-1) ?? '']: fallback }, { collectionStyle: 'flow', lineWidth: 0 });
+    lines.push(`${indent}${setting.trim().replace(/^\{ | \}$/g, '')}`);
   }
   return `${lines.join('\n')}\n`;
 }
 
 /** For editors that check YAML against a JSON schema. */
 export function jsonSchema(): string {
-  return `${JSON.stringify(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }), undefined, 2)}\n`;
+  const document = z.toJSONSchema(schema, {
+    io: 'input',
+    unrepresentable: 'any',
+    override: ({ jsonSchema }) => {
+      // Not words of JSON schema: editors show the description only.
+      const { description, unit, allowed } = jsonSchema;
+      delete jsonSchema.unit;
+      delete jsonSchema.allowed;
+      const notes = [unit, allowed].filter((note) => typeof note === 'string').map((note) => ` (${note})`);
+      if (description !== undefined) jsonSchema.description = `${description}${notes.join('')}.`;
+    },
+  });
+  return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -1,84 +1,88 @@
-import { z } from 'zod';
-import { type Leaf, leaves } from './leaves.ts';
-import { schema } from './schema.ts';
+import { type Leaf, leaves } from './schema.ts';
 
-/** The schema as a tree of plain data, and the names that derive from it. */
+/** The schema as a tree of sections and keys, and the names that derive from it. */
+
+/** What text becomes when it is given for a key outside of YAML. */
+export type KeyKind = 'integer' | 'flag' | 'list' | 'text';
 
 export interface Key {
-  readonly kind: 'key';
+  readonly kind: KeyKind;
   readonly path: readonly string[];
   /** `listeners.mqtt.port` */
   readonly name: string;
   /** `TRIMARAN_LISTENERS_MQTT_PORT` */
   readonly variable: string;
   readonly leaf: Leaf;
+  /** Completes "found X, expected …". */
+  readonly expected: string;
 }
 
 export interface Section {
   readonly kind: 'section';
   readonly path: readonly string[];
   readonly name: string;
-  readonly doc: string;
-  readonly children: ReadonlyMap<string, Key | Section>;
+  readonly children: Map<string, Key | Section>;
 }
 
 export const VARIABLE_PREFIX = 'TRIMARAN_';
 
-export function variableName(path: readonly string[]): string {
+/** The environment variable of a key: `listeners.mqtt.allowedOrigins` is `TRIMARAN_LISTENERS_MQTT_ALLOWED_ORIGINS`. */
+export function environmentName(path: readonly string[]): string {
   const words = path.map((word) => word.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase());
   return VARIABLE_PREFIX + words.join('_');
 }
 
-function describe(type: z.core.$ZodType, path: readonly string[]): Key | Section {
-  const name = path.join('.');
-  const leaf = leaves.get(type);
-  if (leaf !== undefined) return { kind: 'key', path, name, variable: variableName(path), leaf };
-  const object = type instanceof z.ZodPrefault ? type.unwrap() : type;
-  if (!(object instanceof z.ZodObject))
-    throw new Error(`the schema's ${name} is neither a section nor a described key`);
-  const children = new Map<string, Key | Section>();
-  for (const [word, child] of Object.entries(object.shape)) children.set(word, describe(child, [...path, word]));
-  return { kind: 'section', path, name, doc: z.globalRegistry.get(type)?.description ?? '', children };
+function kindOf({ fallback }: Leaf): KeyKind {
+  if (Array.isArray(fallback)) return 'list';
+  if (typeof fallback === 'number') return 'integer';
+  return typeof fallback === 'boolean' ? 'flag' : 'text';
 }
 
-function rootSection(): Section {
-  const node = describe(schema, []);
-  if (node.kind === 'key') throw new Error('the schema is not a section');
-  return node;
+function expectedOf({ allowed, unit, fallback }: Leaf): string {
+  if (typeof fallback === 'number') return `a whole number from ${allowed}${unit === undefined ? '' : ` (${unit})`}`;
+  return allowed.includes(' | ') ? `one of ${allowed.replaceAll(' | ', ', ')}` : allowed;
 }
 
-export const root: Section = rootSection();
+export const root: Section = { kind: 'section', path: [], name: '', children: new Map() };
 
-function collect(section: Section, keys: Key[], sections: Section[]): void {
-  for (const child of section.children.values()) {
-    if (child.kind === 'key') keys.push(child);
-    else {
-      sections.push(child);
-      collect(child, keys, sections);
-    }
-  }
-}
-
-function collected(): { keys: readonly Key[]; sections: readonly Section[] } {
+function grow(): { keys: readonly Key[]; byName: ReadonlyMap<string, Key | Section> } {
   const keys: Key[] = [];
-  const sections: Section[] = [];
-  collect(root, keys, sections);
-  return { keys, sections };
+  const byName = new Map<string, Key | Section>();
+  for (const leaf of leaves()) {
+    const { path } = leaf;
+    const name = path.join('.');
+    let section = root;
+    for (const [i, word] of path.slice(0, -1).entries()) {
+      const child = section.children.get(word);
+      if (child !== undefined && child.kind !== 'section') throw new Error(`${child.name} is both a key and a section`);
+      const parents = path.slice(0, i + 1);
+      const next: Section = child ?? { kind: 'section', path: parents, name: parents.join('.'), children: new Map() };
+      section.children.set(word, next);
+      byName.set(next.name, next);
+      section = next;
+    }
+    const variable = environmentName(path);
+    const key: Key = { kind: kindOf(leaf), path, name, variable, leaf, expected: expectedOf(leaf) };
+    section.children.set(path.at(-1) ?? '', key);
+    byName.set(name, key);
+    keys.push(key);
+  }
+  return { keys, byName };
 }
 
-/** Every key and every section but the root, in the order of the schema. */
-export const { keys, sections } = collected();
-
-const byName = new Map<string, Key | Section>([...sections, ...keys].map((node) => [node.name, node]));
+/** Every key, in the order of the schema. */
+export const { keys, byName } = grow();
 
 export function findNode(name: string): Key | Section | undefined {
   return byName.get(name);
 }
 
-/** The name a mistyped one was probably meant to be. */
+/** The name a mistyped one was probably meant to be, or of which the beginning is missing. */
 export function suggestName(name: string): string | undefined {
-  const last = name.slice(name.lastIndexOf('.') + 1);
-  return nearest(name, byName.keys()) ?? keys.find((key) => key.path.at(-1) === last)?.name;
+  const close = nearest(name, byName.keys());
+  if (close !== undefined || root.children.has(name.split('.')[0] ?? '')) return close;
+  const longer = keys.filter((key) => key.name.endsWith(`.${name}`));
+  return longer.length === 1 ? longer[0]?.name : undefined;
 }
 
 export function suggestVariable(variable: string): string | undefined {

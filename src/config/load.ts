@@ -3,18 +3,19 @@ import { ConfigError, type ConfigFault, found, keyName, shorten } from './faults
 import { findNode, type Key, keys, root, type Section, suggestVariable, VARIABLE_PREFIX } from './keys.ts';
 import type { Config, ConfigInput } from './schema.ts';
 import { conflicts, type Finding, isTree, type Tree, unknownKeyMessage, validate, valueAt } from './validate.ts';
-import { type Locate, readYamlFile } from './yaml-file.ts';
+import { type Locate, readYamlFile, tooDeep } from './yaml-file.ts';
 
 export { ConfigError, type ConfigFault } from './faults.ts';
+export { environmentName } from './keys.ts';
 export type { Config, ConfigInput } from './schema.ts';
 
 export interface Sources {
   /** A YAML file. */
   readonly file?: string | undefined;
   /** `key=value`, as given to --set. */
-  readonly set?: readonly string[];
+  readonly set?: readonly string[] | undefined;
   /** Those that begin with TRIMARAN_ are looked at. */
-  readonly env?: NodeJS.ProcessEnv;
+  readonly env?: NodeJS.ProcessEnv | undefined;
 }
 
 /** A key that has not its default's place, and where its value came from. */
@@ -23,9 +24,11 @@ export interface Origin {
   readonly where: string;
 }
 
-export type Loaded =
-  | { readonly config: Config; readonly origins: readonly Origin[] }
-  | { readonly faults: readonly ConfigFault[] };
+export interface Loaded {
+  readonly config: Config;
+  /** Only the keys that some source sets. */
+  readonly origins: readonly Origin[];
+}
 
 /** One source of settings; later ones win. */
 interface Layer {
@@ -33,8 +36,15 @@ interface Layer {
   readonly locate: Locate;
 }
 
-/** Defaults, then the file, then the environment, then --set. All faults of all sources are reported together. */
-export function loadConfig({ file, set = [], env = {} }: Sources): Loaded {
+/**
+ * Defaults, then the file, then the environment, then --set. Throws a ConfigError that lists all faults of all sources.
+ */
+export function loadConfig(sources: Sources): Config {
+  return loadWithOrigins(sources).config;
+}
+
+/** The same, and where each value came from. */
+export function loadWithOrigins({ file, set = [], env = {} }: Sources): Loaded {
   const faults: ConfigFault[] = [];
   const layers: Layer[] = [];
   if (file !== undefined) {
@@ -48,9 +58,7 @@ export function loadConfig({ file, set = [], env = {} }: Sources): Loaded {
 
 /** For programs that embed the broker. Throws a ConfigError with all faults. */
 export function resolveConfig(options: ConfigInput = {}): Config {
-  const loaded = combine([{ content: options, locate: () => 'options' }], []);
-  if ('faults' in loaded) throw new ConfigError(loaded.faults);
-  return loaded.config;
+  return combine([{ content: options, locate: () => 'options' }], []).config;
 }
 
 /** Each source is checked by itself, so that a fault is found even where a later source hides it. */
@@ -59,13 +67,12 @@ function combine(layers: readonly Layer[], faults: ConfigFault[]): Loaded {
     const result = validate(content);
     if ('findings' in result) faults.push(...result.findings.map((finding) => placed(finding, locate)));
   }
-  if (faults.length > 0) return { faults };
-  const merged = layers.reduce<Tree>((tree, { content }) => merge(tree, content), {});
-  const result = validate(merged);
+  if (faults.length > 0) throw new ConfigError(faults);
+  const result = validate(layers.reduce<Tree>((tree, { content }) => merge(tree, content), {}));
   const locate: Locate = (path, at) => layers.findLast(({ content }) => has(content, path))?.locate(path, at) ?? '';
-  const findings = 'findings' in result ? result.findings : conflicts(result.config);
-  if ('findings' in result || findings.length > 0)
-    return { faults: findings.map((finding) => placed(finding, locate)) };
+  const findings =
+    'findings' in result ? result.findings : conflicts(result.config, (path) => locate(path, 'value') !== '');
+  if ('findings' in result || findings.length > 0) throw new ConfigError(findings.map((each) => placed(each, locate)));
   const origins = keys.map((key) => ({ key, where: locate(key.path, 'value') })).filter(({ where }) => where !== '');
   return { config: result.config, origins };
 }
@@ -115,7 +122,7 @@ function isServiceLink(name: string, text: string): boolean {
 
 function assignmentLayer(text: string, faults: ConfigFault[]): Layer[] {
   const equals = text.indexOf('=');
-  if (equals === -1) {
+  if (equals < 1) {
     faults.push({ where: '--set', key: '', message: `found ${found(text)}, expected key=value` });
     return [];
   }
@@ -147,10 +154,10 @@ function textLayer(node: Key | Section, text: string, where: string): Layer {
  * is left as it is, for validation to refuse.
  */
 function parseText(node: Key | Section, text: string): unknown {
-  const kind = node.kind === 'key' ? node.leaf.kind : 'section';
-  const plainText = kind === 'text' || kind === 'choice' || kind === 'list';
-  if (plainText && !/^["']/.test(text) && !(kind === 'list' && text.startsWith('['))) return text;
+  const plain = node.kind === 'text' || node.kind === 'list';
+  if (plain && !/^["']/.test(text) && !(node.kind === 'list' && text.startsWith('['))) return text;
   try {
+    if (tooDeep(text)) return text;
     const document = parseDocument(text, { prettyErrors: false, logLevel: 'error' });
     return document.errors.length + document.warnings.length > 0 ? text : document.toJS();
   } catch {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Limits } from '../ports/limits.ts';
 import { choice, flag, integer, list, text } from './field.ts';
+import { DIRECTORY, HOST, NATS_SERVERS, ORIGINS, PREFIX } from './forms.ts';
 
 /**
  * The one schema of the configuration: type, default, range, unit and documentation of every key. The type `Config`,
@@ -14,6 +15,7 @@ function listener(port: number, what: string) {
     enabled: flag(true, `Whether ${what} is served`),
     host: text(
       '127.0.0.1',
+      HOST,
       'Address to listen on. Without configured credentials only clients on this machine are served',
     ),
     port: integer(port, 0, 65535, 'TCP port; 0 picks a free one, and the log says which'),
@@ -115,6 +117,8 @@ export const schema = z.strictObject({
           ...listener(8080, 'HTTP: WebSocket for every protocol, the chat page and the health checks'),
           allowedOrigins: list(
             [],
+            0,
+            ORIGINS,
             'Origins of web pages that may connect, beside pages of this server itself; "*" is any',
           ),
         })
@@ -140,12 +144,14 @@ export const schema = z.strictObject({
         })
         .prefault({}),
       embedded: z
-        .strictObject({ directory: text('./data', 'Where the embedded store is kept (not used in this version)') })
+        .strictObject({
+          directory: text('./data', DIRECTORY, 'Where the embedded store is kept (not used in this version)'),
+        })
         .prefault({}),
       nats: z
         .strictObject({
-          servers: list(['nats://127.0.0.1:4222'], 'NATS servers (not used in this version)'),
-          prefix: text('trimaran', 'First token of all NATS subjects (not used in this version)'),
+          servers: list(['nats://127.0.0.1:4222'], 1, NATS_SERVERS, 'NATS servers (not used in this version)'),
+          prefix: text('trimaran', PREFIX, 'First token of all NATS subjects (not used in this version)'),
           replicas: integer(1, 1, 5, 'Copies that JetStream keeps (not used in this version)', 'copies'),
         })
         .prefault({}),
@@ -175,10 +181,16 @@ export const schema = z.strictObject({
     .prefault({}),
 });
 
-/** A complete, valid configuration. */
-export type Config = z.output<typeof schema>;
+type DeepReadonly<T> = T extends readonly (infer E)[]
+  ? readonly E[]
+  : T extends object
+    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+    : T;
+
+/** A complete, valid configuration, frozen. */
+export type Config = DeepReadonly<z.output<typeof schema>>;
 /** What a caller may give: any part of it. */
-export type ConfigInput = z.input<typeof schema>;
+export type ConfigInput = DeepReadonly<z.input<typeof schema>>;
 
 /** Fails to compile when the section and the interface differ. */
 export function limitsOf(config: Config): Limits {
@@ -206,9 +218,10 @@ function* walk(type: z.core.$ZodType, path: readonly string[]): Generator<Leaf> 
   } else if (type instanceof z.ZodObject) {
     for (const [name, child] of Object.entries(type.shape)) if (isType(child)) yield* walk(child, [...path, name]);
   } else if (type instanceof z.ZodDefault) {
-    const { doc = '', unit } = type.meta() ?? {};
-    const inner = type.unwrap();
-    yield { path, doc, unit, fallback: type.parse(undefined), allowed: allowed(inner) };
+    const { description: doc = '', unit, allowed = allowedBy(type.unwrap()) } = type.meta() ?? {};
+    yield { path, doc, unit, fallback: type.parse(undefined), allowed };
+  } else {
+    throw new Error(`${path.join('.')} is neither a section nor a key with a default`);
   }
 }
 
@@ -216,10 +229,9 @@ function isType(value: unknown): value is z.core.$ZodType {
   return value instanceof z.ZodType;
 }
 
-function allowed(type: z.core.$ZodType): string {
+function allowedBy(type: z.core.$ZodType): string {
   if (type instanceof z.ZodEnum) return type.options.join(' | ');
   if (type instanceof z.ZodNumber) return `${type.minValue} to ${type.maxValue}`;
   if (type instanceof z.ZodBoolean) return 'true | false';
-  if (type instanceof z.ZodUnion) return 'a list of texts';
   return 'text';
 }

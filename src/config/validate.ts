@@ -49,7 +49,7 @@ function explain(tree: unknown, base: readonly PropertyKey[], issue: z.core.$Zod
     if (errors.length > 0) return errors.flatMap((inner) => explain(tree, path, inner));
   }
   const node = nodeAt(path);
-  const expected = node.kind === 'key' ? node.leaf.expected : `a section with ${keyList(node)}`;
+  const expected = node.kind === 'section' ? `a section with ${keyList(node)}` : node.expected;
   return [{ path, at: 'value', message: `found ${found(value)}, expected ${expected}` }];
 }
 
@@ -61,7 +61,7 @@ function unknownKey(path: readonly PropertyKey[]): Finding {
 export function unknownKeyMessage(name: string, section: Key | Section): string {
   const suggestion = suggestName(name);
   if (suggestion !== undefined) return `found an unknown key; did you mean ${suggestion}?`;
-  if (section.kind === 'key') return `found an unknown key; ${section.name} is ${section.leaf.expected}`;
+  if (section.kind !== 'section') return `found an unknown key; ${section.name} is ${section.expected}`;
   const place = section.name === '' ? 'the sections are' : `${section.name} has`;
   return `found an unknown key; ${place} ${keyList(section)}`;
 }
@@ -102,16 +102,19 @@ function deepFreeze<T>(value: T): T {
   return value;
 }
 
-/** What no single key shows: two listeners that want the same port. */
-export function conflicts({ listeners }: Config): Finding[] {
+/** What no single key shows: two listeners that want the same port. `given`: whether a value is not just the default. */
+export function conflicts({ listeners }: Config, given: (path: readonly string[]) => boolean): Finding[] {
   const names = ['mqtt', 'stomp', 'http'] as const;
   const findings: Finding[] = [];
   for (const [i, name] of names.entries()) {
-    const one = listeners[name];
-    const rival = names.slice(0, i).find((other) => listeners[other].enabled && overlap(one, listeners[other]));
-    if (one.enabled && rival !== undefined) {
-      const message = `found ${one.port}, which listeners.${rival}.port has too; expected another port, or 0 for a free one`;
-      findings.push({ path: ['listeners', name, 'port'], at: 'value', message });
+    for (const other of names.slice(0, i)) {
+      if (!listeners[name].enabled || !listeners[other].enabled || !overlap(listeners[name], listeners[other]))
+        continue;
+      // The one to change is the one somebody set.
+      const [mine, theirs] = given(['listeners', name, 'port']) ? [name, other] : [other, name];
+      const found = `found ${listeners[mine].port}, which listeners.${theirs}.port has too`;
+      const message = `${found}; expected another port, or 0 for a free one`;
+      findings.push({ path: ['listeners', mine, 'port'], at: 'value', message });
     }
   }
   return findings;

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
+import { type Document, isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, Parser, parseDocument } from 'yaml';
 import { type ConfigFault, shorten } from './faults.ts';
 
 /** A configuration is a few kilobytes; a device or a log file given by mistake must not be read whole. */
@@ -76,14 +76,11 @@ export function parseYaml(source: string, file: string): YamlFile {
   const fault = (where: string, message: string): ConfigFault => ({ where, key: '', message });
   const faults: ConfigFault[] = [];
   const unreadable = (): YamlFile => ({ content: undefined, faults, locate: () => file });
-  let document: Document.Parsed;
-  try {
-    document = parseDocument(source, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
-  } catch (error) {
-    // Nesting too deep for the parser's recursion.
-    faults.push(fault(file, `is not YAML that can be read: ${error instanceof Error ? error.message : String(error)}`));
+  if (tooDeep(source)) {
+    faults.push(fault(file, `is nested more than ${MAX_DEPTH} levels deep, expected a YAML file of settings`));
     return unreadable();
   }
+  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
   let broken = false;
   for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
     const duplicate = code === 'DUPLICATE_KEY';
@@ -107,6 +104,17 @@ export function parseYaml(source: string, file: string): YamlFile {
 }
 
 const MAX_ALIASES = 100;
+const MAX_DEPTH = 32;
+
+/** The YAML library composes by recursion, and a stack that runs out there can abort the process: look first. */
+export function tooDeep(source: string): boolean {
+  const parser = new Parser();
+  for (const lexeme of new Lexer().lex(source)) {
+    for (const _ of parser.next(lexeme));
+    if (parser.stack.length > MAX_DEPTH) return true;
+  }
+  return false;
+}
 
 function shortLine(text: string): string {
   const line = text.split('\n', 1)[0] ?? '';

@@ -1,0 +1,46 @@
+import type { Dialect } from './dialect.ts';
+import { mqtt } from './mqtt.ts';
+import { stomp } from './stomp.ts';
+
+/** Who publishes to whom, and how much may be under way. */
+export interface Scenario {
+  readonly name: string;
+  readonly title: string;
+  readonly dialect: Dialect;
+  /** At 1 every message counts: a loss fails the run. */
+  readonly qos: 0 | 1;
+  readonly publishers: number;
+  readonly subscribers: number;
+  /**
+   * Messages of one publisher under way: sent, but not yet at all of its subscribers. Large enough for a broker to work
+   * in batches, small enough that what waits for one subscriber stays below 1 MiB, where brokers begin to drop.
+   */
+  readonly window: number;
+  /** How many times mosquitto is to be reached, where the project has set itself a target. */
+  readonly target?: number;
+}
+
+export const SCENARIOS: readonly Scenario[] = [
+  { name: 'pair', title: 'MQTT QoS 0, 4 to 4', dialect: mqtt, qos: 0, publishers: 4, subscribers: 4, window: 2000, target: 6 },
+  { name: 'fanin', title: 'MQTT QoS 0, 20 to 1', dialect: mqtt, qos: 0, publishers: 20, subscribers: 1, window: 400, target: 6 },
+  { name: 'fanout', title: 'MQTT QoS 0, 1 to 100', dialect: mqtt, qos: 0, publishers: 1, subscribers: 100, window: 2000, target: 6 },
+  { name: 'qos1', title: 'MQTT QoS 1, 4 to 4', dialect: mqtt, qos: 1, publishers: 4, subscribers: 4, window: 800 },
+  { name: 'stomp', title: 'STOMP ack auto, 4 to 4', dialect: stomp, qos: 0, publishers: 4, subscribers: 4, window: 2000 },
+];
+
+/** Not a load: how much memory of the broker a connection takes that says nothing. */
+export const IDLE = 'idle';
+export const IDLE_CONNECTIONS = 10_000;
+
+/** The publishers a subscriber listens to. */
+export function sourcesOf({ publishers, subscribers }: Scenario, subscriber: number): readonly number[] {
+  if (subscribers === publishers) return [subscriber];
+  return Array.from({ length: publishers }, (_, publisher) => publisher);
+}
+
+/** What a subscriber subscribes to: one topic, or all of them by a wildcard. */
+export function filterOf(scenario: Scenario, subscriber: number): string {
+  const { dialect, name, publishers, subscribers } = scenario;
+  if (subscribers === publishers) return dialect.topic(name, subscriber);
+  return publishers === 1 ? dialect.topic(name, 0) : dialect.everyTopic(name);
+}

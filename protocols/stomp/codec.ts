@@ -1,0 +1,242 @@
+import { Frame } from './frame.ts';
+import { contentLength, endsInHead, type HeadLimits, headerTooLong, INCOMPLETE, parseHead, tooManyHeaders } from './head.ts';
+import { Refusal } from './refusal.ts';
+import type { Version } from './version.ts';
+import { COMMAND, HEADER } from './words.ts';
+
+export interface DecoderLimits extends HeadLimits {
+  readonly loginPacketBytes: number;
+  readonly packetBytes: number;
+}
+
+export interface FrameHandler {
+  /** The frame is valid during the call. */
+  frame(frame: Frame): void;
+}
+
+/**
+ * A frame of which a chunk brought only the beginning. It grows with what arrives, not with what was announced, and
+ * each byte is looked at once on its way in:
+ *
+ * - `head`: the empty line has not been seen; `line` bytes of the line at hand have, and `lines` lines before it.
+ * - `counted`: the content-length says that the frame has `total` bytes.
+ * - `open`: the next null byte ends the frame.
+ */
+interface Partial {
+  state: 'head' | 'counted' | 'open';
+  buffer: Buffer;
+  length: number;
+  line: number;
+  lines: number;
+  total: number;
+}
+
+const NUL = 0;
+const LF = 10;
+const CR = 13;
+/** A null byte within so many bytes is found faster by a loop than by a call. */
+const NEAR = 96;
+
+const frame = new Frame();
+
+/**
+ * Cuts a byte stream into frames and hands each to the handler: all frames of a chunk in one loop, the body left where
+ * it is. After `stop`, or once a frame was refused, not another byte is looked at.
+ */
+export class Decoder {
+  /** Known from CONNECT on; it decides about escapes and line ends. */
+  version: Version | undefined;
+  readonly #handler: FrameHandler;
+  readonly #limits: DecoderLimits;
+  #maxBytes: number;
+  #partial: Partial | undefined;
+  #stopped = false;
+  /** `frame` holds what this decoder is at. */
+  #current = false;
+
+  constructor(handler: FrameHandler, limits: DecoderLimits) {
+    this.#handler = handler;
+    this.#limits = limits;
+    this.#maxBytes = limits.loginPacketBytes;
+  }
+
+  /** The client is known: from now on its version's rules apply, and frames may be larger. */
+  admit(version: Version): void {
+    this.version = version;
+    this.#maxBytes = this.#limits.packetBytes;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#partial = undefined;
+  }
+
+  /** The receipt that the frame at hand asks for, as far as that was read: also after it was refused. */
+  receipt(): string | undefined {
+    return this.#current ? frame.raw(HEADER.receipt) : undefined;
+  }
+
+  /** Throws a BrokerError for bytes that are no frame, after which the decoder is stopped. */
+  push(chunk: Buffer): void {
+    this.#current = false;
+    try {
+      let at = this.#partial === undefined ? 0 : this.#continue(this.#partial, chunk);
+      while (!this.#stopped && at < chunk.length) {
+        const byte = chunk[at];
+        // Line ends between frames are heart-beats, and what clients append to a frame.
+        if (byte === LF || byte === CR) {
+          at++;
+          continue;
+        }
+        const next = this.#frame(chunk, at);
+        if (next === INCOMPLETE) {
+          this.#keep(chunk, at);
+          break;
+        }
+        at = next;
+      }
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
+  }
+
+  /** Parses the frame at `at` if it is there in full; returns the offset behind it. */
+  #frame(buffer: Buffer, at: number): number {
+    this.#current = true;
+    const bodyStart = parseHead(frame, buffer, at, this.version, this.#limits);
+    if (bodyStart === INCOMPLETE) return INCOMPLETE;
+    const length = contentLength(frame);
+    let bodyEnd: number;
+    if (length >= 0) {
+      bodyEnd = bodyStart + length;
+      if (bodyEnd + 1 - at > this.#maxBytes) throw this.#tooLarge();
+      if (bodyEnd >= buffer.length) return INCOMPLETE;
+      if (buffer[bodyEnd] !== NUL) throw notTerminated(length);
+    } else {
+      bodyEnd = findNul(buffer, bodyStart);
+      if ((bodyEnd === -1 ? buffer.length : bodyEnd + 1) - at > this.#maxBytes) throw this.#tooLarge();
+      if (bodyEnd === -1) return INCOMPLETE;
+    }
+    frame.bodyStart = bodyStart;
+    frame.bodyEnd = bodyEnd;
+    if (bodyEnd > bodyStart && frame.command !== COMMAND.send) requireNoBody(buffer, bodyStart, bodyEnd);
+    this.#handler.frame(frame);
+    return bodyEnd + 1;
+  }
+
+  #tooLarge(): Refusal {
+    const key = this.#maxBytes === this.#limits.packetBytes ? 'packetBytes' : 'loginPacketBytes';
+    return new Refusal('tooLarge', `the frame is larger than ${this.#maxBytes} bytes (limits.${key})`);
+  }
+
+  // --- frames over several chunks ---------------------------------------------------------------------------------------
+
+  #keep(chunk: Buffer, at: number): void {
+    const partial: Partial = { state: 'head', buffer: EMPTY, length: 0, line: 0, lines: 0, total: 0 };
+    this.#partial = partial;
+    this.#advance(partial, chunk, at);
+  }
+
+  /** Adds to a partial frame until it is complete; returns how much of the chunk that took. */
+  #continue(partial: Partial, chunk: Buffer): number {
+    const at = this.#advance(partial, chunk, 0);
+    if (at === INCOMPLETE) return chunk.length;
+    this.#partial = undefined;
+    this.#frame(partial.buffer.subarray(0, partial.length), 0);
+    return at;
+  }
+
+  /** Returns the offset behind the frame's last byte, or INCOMPLETE when all of the chunk was taken. */
+  #advance(partial: Partial, chunk: Buffer, from: number): number {
+    let at = from;
+    if (partial.state === 'head') {
+      at = this.#advanceHead(partial, chunk, from);
+      if (at === INCOMPLETE) return INCOMPLETE;
+    }
+    if (partial.state === 'counted') {
+      const end = Math.min(chunk.length, at + partial.total - partial.length);
+      append(partial, chunk, at, end);
+      return partial.length === partial.total ? end : INCOMPLETE;
+    }
+    const nul = chunk.indexOf(NUL, at);
+    const end = nul === -1 ? chunk.length : nul + 1;
+    if (partial.length + end - at > this.#maxBytes) throw this.#tooLarge();
+    append(partial, chunk, at, end);
+    return nul === -1 ? INCOMPLETE : end;
+  }
+
+  #advanceHead(partial: Partial, chunk: Buffer, from: number): number {
+    const limits = this.#limits;
+    for (let at = from; at < chunk.length; at++) {
+      const byte = chunk[at];
+      if (byte !== LF) {
+        // A line of one carriage return is empty. Bytes are counted as they come, so that no line outgrows its limit.
+        partial.line++;
+        if (partial.line > limits.stompHeaderBytes) throw headerTooLong(limits);
+        if (byte === NUL) throw endsInHead();
+        continue;
+      }
+      const last = at > from ? chunk[at - 1] : partial.buffer[partial.length - 1];
+      if (partial.lines > 0 && (partial.line === 0 || (partial.line === 1 && last === CR))) {
+        append(partial, chunk, from, at + 1);
+        this.#measure(partial);
+        return at + 1;
+      }
+      partial.line = 0;
+      // The first line is the command's.
+      if (++partial.lines > limits.stompHeaders + 1) throw tooManyHeaders(limits);
+    }
+    if (partial.length + chunk.length - from > this.#maxBytes) throw this.#tooLarge();
+    append(partial, chunk, from, chunk.length);
+    return INCOMPLETE;
+  }
+
+  /** The head is complete: how does the body end? */
+  #measure(partial: Partial): void {
+    const head = partial.length;
+    this.#current = true;
+    parseHead(frame, partial.buffer.subarray(0, head), 0, this.version, this.#limits);
+    const length = contentLength(frame);
+    partial.state = length < 0 ? 'open' : 'counted';
+    partial.total = head + length + 1;
+    if (Math.max(head, partial.total) > this.#maxBytes) throw this.#tooLarge();
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+function append(partial: Partial, chunk: Buffer, from: number, to: number): void {
+  const length = partial.length + to - from;
+  if (length > partial.buffer.length) {
+    const grown = Buffer.allocUnsafeSlow(Math.max(length, partial.buffer.length * 2, 64));
+    partial.buffer.copy(grown, 0, 0, partial.length);
+    partial.buffer = grown;
+  }
+  chunk.copy(partial.buffer, partial.length, from, to);
+  partial.length = length;
+}
+
+function findNul(buffer: Buffer, start: number): number {
+  const near = Math.min(buffer.length, start + NEAR);
+  for (let i = start; i < near; i++) if (buffer[i] === NUL) return i;
+  return near === buffer.length ? -1 : buffer.indexOf(NUL, near);
+}
+
+function notTerminated(length: number): Refusal {
+  return new Refusal(
+    'malformed',
+    `no null byte follows the ${length} bytes of body that content-length declares`,
+    'content-length counts bytes, not characters, without the null byte that ends the frame.',
+  );
+}
+
+/** Only SEND, MESSAGE and ERROR have a body (STOMP 1.2, Body); line ends there are harmless, and some clients send them. */
+function requireNoBody(buffer: Buffer, start: number, end: number): void {
+  for (let i = start; i < end; i++) {
+    const byte = buffer[i];
+    if (byte !== LF && byte !== CR) {
+      throw new Refusal('malformed', 'a frame other than SEND has a body', 'Send it without one (STOMP 1.2, Body).');
+    }
+  }
+}

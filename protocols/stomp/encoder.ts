@@ -1,0 +1,53 @@
+import { textBytes, writeText } from '../../src/core/bytes.ts';
+import type { BrokerError } from '../../src/core/errors.ts';
+import { FAULTS } from '../../src/core/errors.ts';
+import type { Connection } from '../../src/ports/transport.ts';
+import { Refusal } from './refusal.ts';
+import { VERSION, VERSION_NAMES, type Version } from './version.ts';
+
+/** The frames of the server except MESSAGE. Each is one WebSocket message, of text. */
+
+export interface Terms {
+  readonly version: Version;
+  readonly session: string;
+  /** Milliseconds between heart-beats that the server can send, and would like to get. */
+  readonly heartBeat: number;
+}
+
+/** CONNECTED; its headers are not escaped (STOMP 1.2, Value Encoding). */
+export function writeConnected(connection: Connection, { version, session, heartBeat }: Terms): void {
+  // 1.0 has no heart-beats.
+  const beat = version === VERSION.v10 ? '' : `heart-beat:${heartBeat},${heartBeat}\n`;
+  writeFrame(connection, `CONNECTED\nversion:${VERSION_NAMES[version]}\n${beat}session:${session}\nserver:trimaran\n\n\0`);
+}
+
+/** `receipt` is the header as the client wrote it, a character per byte: escaped, if it was. */
+export function writeReceipt(connection: Connection, receipt: string): void {
+  const frame = `RECEIPT\nreceipt-id:${receipt}\n\n\0`;
+  connection.begin(frame.length, true);
+  const at = connection.reserve(frame.length);
+  connection.buffer.latin1Write(frame, at, frame.length);
+}
+
+/** ERROR: what is wrong in a header for programs, and in full in the body for those who read it. */
+export function writeError(connection: Connection, error: BrokerError, receipt: string | undefined): void {
+  const advice = error instanceof Refusal && error.advice !== '' ? `\n${error.advice}` : '';
+  const body = `${error.message}${/[.!?]$/.test(error.message) ? '' : '.'}${advice}\n`;
+  const versions = error.code === 'unsupportedVersion' ? `version:${VERSION_NAMES.join(',')}\n` : '';
+  // The receipt's characters are bytes of UTF-8.
+  const receiptId = receipt === undefined ? '' : `receipt-id:${Buffer.from(receipt, 'latin1').toString('utf8')}\n`;
+  const head = `ERROR\nmessage:${FAULTS[error.code].text}\n${receiptId}${versions}content-type:text/plain\n`;
+  writeFrame(connection, `${head}content-length:${Buffer.byteLength(body)}\n\n${body}\0`);
+}
+
+export function writeHeartBeat(connection: Connection): void {
+  connection.begin(1, true);
+  connection.buffer[connection.reserve(1)] = 10;
+}
+
+function writeFrame(connection: Connection, text: string): void {
+  const bytes = textBytes(text);
+  connection.begin(bytes, true);
+  const at = connection.reserve(bytes);
+  writeText(connection.buffer, at, text, bytes);
+}

@@ -1,0 +1,186 @@
+import { correlationBytes, correlationText } from '../../src/core/correlation.ts';
+import type { Counters } from '../../src/core/counters.ts';
+import type { Message, Properties, UserProperty } from '../../src/core/message.ts';
+import { reservedFault, type TopicLimits } from '../../src/core/topic.ts';
+import { headerLine } from './escape.ts';
+import type { Frame } from './frame.ts';
+import { destinationOf, topicOf } from './names.ts';
+import { Refusal, shown } from './refusal.ts';
+import type { Version } from './version.ts';
+import { HEADER } from './words.ts';
+
+/**
+ * Headers of SEND to properties of a message, and back to headers of MESSAGE; the table is in the README. Whatever is
+ * not listed there is a user property, in order and with repetitions.
+ */
+
+export interface MappingLimits extends TopicLimits {
+  readonly userProperties: number;
+  readonly userPropertyBytes: number;
+}
+
+const bit = (...ids: number[]): number => ids.reduce((set, id) => set | (1 << id), 0);
+
+/** Headers of SEND that say how to treat the frame, not what the message carries. */
+const HANDLING = bit(
+  HEADER.destination,
+  HEADER.contentLength,
+  HEADER.receipt,
+  HEADER.transaction,
+  HEADER.persistent,
+  HEADER.retain,
+);
+
+/** Headers of SEND that are properties of the message. */
+const CARRIED = bit(
+  HEADER.contentType,
+  HEADER.replyTo,
+  HEADER.correlationId,
+  HEADER.expires,
+  HEADER.expiration,
+  HEADER.messageId,
+  HEADER.amqpMessageId,
+);
+
+/** Prefix of a user property whose plain name would mean something else. */
+const USER = 'user.';
+
+/** Names that mean something on SEND or MESSAGE. */
+const RESERVED: ReadonlySet<string> = new Set([
+  'destination',
+  'content-length',
+  'content-type',
+  'receipt',
+  'transaction',
+  'persistent',
+  'retain',
+  'expires',
+  'expiration',
+  'reply-to',
+  'correlation-id',
+  'message-id',
+  'amqp-message-id',
+  'subscription',
+  'ack',
+  'redelivered',
+]);
+
+/** The properties that a SEND gives its message; undefined when it gives none, the usual case. */
+export function readProperties(frame: Frame, now: number, limits: MappingLimits): Properties | undefined {
+  if (!frame.others && (frame.present & ~HANDLING) === 0) return undefined;
+  const properties: { -readonly [K in keyof Properties]: Properties[K] } = {};
+  const { contentType, replyTo, correlationId } = HEADER;
+  if (frame.has(contentType)) properties.contentType = frame.text(contentType) ?? '';
+  if (frame.has(replyTo)) properties.responseTopic = readReplyTo(frame.text(replyTo) ?? '', limits);
+  if (frame.has(correlationId)) properties.correlation = readCorrelation(frame.text(correlationId) ?? '');
+  const expiresAt = readExpiry(frame, now);
+  if (expiresAt !== undefined) properties.expiresAt = expiresAt;
+  // An application that sends on what it got has both: then `message-id` is that of the frame it got.
+  const messageId = frame.text(HEADER.amqpMessageId) ?? frame.text(HEADER.messageId);
+  if (messageId !== undefined) properties.messageId = messageId;
+  const user = readUser(frame, limits);
+  if (user.length > 0) properties.user = user;
+  return Object.keys(properties).length > 0 ? properties : undefined;
+}
+
+function readReplyTo(destination: string, limits: TopicLimits): string {
+  const topic = topicOf(destination, 'reply-to', limits);
+  const fault = reservedFault(topic);
+  if (fault !== undefined) throw new Refusal('notAuthorized', `the header reply-to names a topic that ${fault}`);
+  return topic;
+}
+
+function readCorrelation(text: string): Uint8Array {
+  const bytes = correlationBytes(text);
+  if (bytes === undefined) {
+    throw new Refusal(
+      'malformed',
+      `the header correlation-id ${shown(text)} begins with base64: but goes on otherwise`,
+      'After base64: canonical base64 is expected; text that begins so by itself is encoded, too.',
+    );
+  }
+  return bytes;
+}
+
+/** `expires` (milliseconds since 1970, 0: never) and `expiration` (milliseconds from now): the earlier of the two. */
+function readExpiry(frame: Frame, now: number): number | undefined {
+  const expires = readMilliseconds(frame.text(HEADER.expires), 'expires');
+  const expiration = readMilliseconds(frame.text(HEADER.expiration), 'expiration');
+  const relative = expiration === undefined ? undefined : now + expiration;
+  if (expires === undefined || expires === 0) return relative;
+  return relative === undefined ? expires : Math.min(expires, relative);
+}
+
+function readMilliseconds(text: string | undefined, header: string): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[0-9]{1,15}$/.test(text)) {
+    throw new Refusal('malformed', `the header ${header} ${shown(text)} is not a time`, 'Milliseconds in digits are expected.');
+  }
+  return Number(text);
+}
+
+function readUser(frame: Frame, limits: MappingLimits): UserProperty[] {
+  const user: UserProperty[] = [];
+  let bytes = 0;
+  for (let i = 0; i < frame.count; i++) {
+    const known = frame.knownAt(i);
+    // A repetition of a standard header has no meaning and is left out.
+    if (known >= 0 && ((HANDLING | CARRIED) & (1 << known)) !== 0) continue;
+    const name = frame.name(i);
+    const value = frame.value(i);
+    user.push([name.startsWith(USER) ? name.slice(USER.length) : name, value]);
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(value);
+    if (user.length > limits.userProperties || bytes > limits.userPropertyBytes) {
+      throw new Refusal(
+        'tooLarge',
+        `more than ${limits.userProperties} headers of its own, or ${limits.userPropertyBytes} bytes of them`,
+        'Send fewer or shorter headers (limits.userProperties, limits.userPropertyBytes).',
+      );
+    }
+  }
+  return user;
+}
+
+/**
+ * The header lines of a MESSAGE that stand for the message's properties, and for its being logged. What the version
+ * cannot express is left out and counted.
+ */
+export function propertyLines(message: Message, version: Version, counters: Counters): string {
+  let lines = message.qos > 0 ? 'persistent:true\n' : '';
+  const properties = message.properties;
+  if (properties === undefined) return lines;
+  const add = (name: string, value: string): void => {
+    const line = headerLine(name, value, version);
+    if (line === undefined) counters.droppedHeaders++;
+    else lines += line;
+  };
+  const { contentType, responseTopic, correlation, expiresAt, user, messageId } = properties;
+  if (contentType !== undefined) add('content-type', contentType);
+  if (responseTopic !== undefined) add('reply-to', destinationOf(responseTopic));
+  if (correlation !== undefined) lines += correlationLine(correlation, version);
+  if (expiresAt !== undefined) add('expires', String(expiresAt));
+  if (messageId !== undefined) add('amqp-message-id', messageId);
+  if (user !== undefined) {
+    for (const [name, value] of user) {
+      // From MQTT the id comes as a user property, too; it has been said.
+      if (name === 'message-id' && value === messageId) continue;
+      add(needsPrefix(name) ? USER + name : name, value);
+    }
+  }
+  return lines;
+}
+
+function needsPrefix(name: string): boolean {
+  return name === '' || RESERVED.has(name) || name.startsWith(USER);
+}
+
+/** As text where the version can express it, else as base64, which every version can. */
+function correlationLine(correlation: Uint8Array, version: Version): string {
+  const bytes = Buffer.from(correlation.buffer, correlation.byteOffset, correlation.byteLength);
+  return (
+    headerLine('correlation-id', correlationText(bytes), version) ??
+    // No version escapes anything in base64 but the colon, which is escaped alike in those that do.
+    headerLine('correlation-id', `base64:${bytes.toString('base64')}`, version) ??
+    ''
+  );
+}

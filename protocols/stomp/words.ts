@@ -1,0 +1,121 @@
+/** The commands and headers of STOMP, recognised by their bytes. */
+
+export const COMMAND = {
+  unknown: 0,
+  send: 1,
+  subscribe: 2,
+  unsubscribe: 3,
+  ack: 4,
+  nack: 5,
+  begin: 6,
+  commit: 7,
+  abort: 8,
+  connect: 9,
+  disconnect: 10,
+  /** CONNECTED, MESSAGE, RECEIPT, ERROR: what only servers send. */
+  server: 11,
+} as const;
+
+export type Command = (typeof COMMAND)[keyof typeof COMMAND];
+
+const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
+  ['SEND', COMMAND.send],
+  ['SUBSCRIBE', COMMAND.subscribe],
+  ['UNSUBSCRIBE', COMMAND.unsubscribe],
+  ['ACK', COMMAND.ack],
+  ['NACK', COMMAND.nack],
+  ['BEGIN', COMMAND.begin],
+  ['COMMIT', COMMAND.commit],
+  ['ABORT', COMMAND.abort],
+  ['CONNECT', COMMAND.connect],
+  ['STOMP', COMMAND.connect],
+  ['DISCONNECT', COMMAND.disconnect],
+  ['CONNECTED', COMMAND.server],
+  ['MESSAGE', COMMAND.server],
+  ['RECEIPT', COMMAND.server],
+  ['ERROR', COMMAND.server],
+]);
+
+/** Bytes of the longest command. */
+export const LONGEST_COMMAND = 'UNSUBSCRIBE'.length;
+
+export function commandAt(buffer: Buffer, start: number, end: number): Command {
+  // `SEND` is nearly every frame; no string is made for it.
+  if (
+    end - start === 4 &&
+    buffer[start] === 0x53 &&
+    buffer[start + 1] === 0x45 &&
+    buffer[start + 2] === 0x4e &&
+    buffer[start + 3] === 0x44
+  ) {
+    return COMMAND.send;
+  }
+  return COMMANDS.get(buffer.toString('latin1', start, end)) ?? COMMAND.unknown;
+}
+
+/** Headers that the hot frames are asked for; others are found by name (`Frame.find`). Ids are bit numbers. */
+export const HEADER = {
+  destination: 0,
+  contentLength: 1,
+  contentType: 2,
+  receipt: 3,
+  transaction: 4,
+  persistent: 5,
+  retain: 6,
+  expires: 7,
+  expiration: 8,
+  replyTo: 9,
+  correlationId: 10,
+  messageId: 11,
+  amqpMessageId: 12,
+  id: 13,
+  subscription: 14,
+  ack: 15,
+} as const;
+
+export type HeaderId = (typeof HEADER)[keyof typeof HEADER];
+
+export const HEADER_NAMES: readonly string[] = [
+  'destination',
+  'content-length',
+  'content-type',
+  'receipt',
+  'transaction',
+  'persistent',
+  'retain',
+  'expires',
+  'expiration',
+  'reply-to',
+  'correlation-id',
+  'message-id',
+  'amqp-message-id',
+  'id',
+  'subscription',
+  'ack',
+];
+
+interface Known {
+  readonly id: number;
+  readonly bytes: Uint8Array;
+}
+
+const BY_LENGTH: readonly (readonly Known[])[] = Array.from({ length: 16 }, (_, length) =>
+  HEADER_NAMES.flatMap((name, id) => (name.length === length ? [{ id, bytes: Buffer.from(name) }] : [])),
+);
+
+/** The id of the header name `buffer[start, end)`, or -1. */
+export function headerAt(buffer: Buffer, start: number, end: number): number {
+  const candidates = BY_LENGTH[end - start];
+  if (candidates === undefined) return -1;
+  for (let i = 0; i < candidates.length; i++) {
+    const known = candidates[i];
+    if (known !== undefined && equal(known.bytes, buffer, start)) return known.id;
+  }
+  return -1;
+}
+
+/** Whether `bytes` stand in `buffer` at `start`. */
+export function equal(bytes: Uint8Array, buffer: Buffer, start: number): boolean {
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== buffer[start + i]) return false;
+  return true;
+}

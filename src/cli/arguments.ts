@@ -1,0 +1,95 @@
+import { parseArgs } from 'node:util';
+import { nearest } from '../config/keys.ts';
+
+/** The command line: what it may be, and what it was. */
+
+export const COMMANDS = ['start', 'check-config', 'keys'] as const;
+export type CommandName = (typeof COMMANDS)[number];
+
+export interface Invocation {
+  /** undefined: none was given. */
+  readonly command: CommandName | undefined;
+  readonly action: 'run' | 'help' | 'version';
+  readonly config: string | undefined;
+  readonly set: readonly string[];
+}
+
+/** Wrong usage of the command line; the message says what was found and what was expected. */
+export class UsageError extends Error {
+  /** Whose help to read; undefined: the general one. */
+  readonly command: CommandName | undefined;
+
+  constructor(message: string, command?: CommandName) {
+    super(message);
+    this.name = 'UsageError';
+    this.command = command;
+  }
+}
+
+const OPTIONS = {
+  config: { type: 'string', short: 'c' },
+  set: { type: 'string', multiple: true, short: 's' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'v' },
+} as const;
+
+/** Options of a command beside --help and --version. */
+const TAKES: Readonly<Record<CommandName, readonly string[]>> = {
+  start: ['config', 'set'],
+  'check-config': ['config', 'set'],
+  keys: [],
+};
+
+export function parseArguments(args: readonly string[]): Invocation {
+  // Not strict: our own messages say more, and always in the same words.
+  const { tokens, values } = parseArgs({
+    args: [...args],
+    options: OPTIONS,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
+  const command = commandOf(words);
+  const config: string[] = [];
+  const set: string[] = [];
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue;
+    const { name, rawName, value, inlineValue } = token;
+    if (!Object.hasOwn(OPTIONS, name)) throw new UsageError(unknownOption(rawName), command);
+    if (name === 'help' || name === 'version') {
+      if (value !== undefined) throw new UsageError(`${rawName} takes no value, found ${value}`, command);
+      continue;
+    }
+    if (value === undefined || value === '' || (inlineValue === false && value.startsWith('-'))) {
+      throw new UsageError(`${rawName} needs ${name === 'config' ? 'a file name' : 'key=value'} after it`, command);
+    }
+    if (command !== undefined && !TAKES[command].includes(name)) {
+      throw new UsageError(`${command} takes no ${rawName}`, command);
+    }
+    (name === 'config' ? config : set).push(value);
+  }
+  if (config.length > 1) throw new UsageError(`one --config is expected, found ${config.length}`, command);
+  if (words.length > 1) throw new UsageError(`nothing is expected after ${command}, found ${words[1]}`, command);
+  if (values['help'] === true) return { command, action: 'help', config: undefined, set };
+  if (values['version'] === true) return { command, action: 'version', config: undefined, set };
+  if (command === undefined && args.length > 0) throw new UsageError(`a command is expected: ${COMMANDS.join(', ')}`);
+  return { command, action: command === undefined ? 'help' : 'run', config: config[0], set };
+}
+
+function commandOf([word]: readonly string[]): CommandName | undefined {
+  if (word === undefined) return undefined;
+  const command = COMMANDS.find((name) => name === word);
+  if (command === undefined) {
+    const suggestion = nearest(word, COMMANDS);
+    const hint = suggestion === undefined ? `expected ${COMMANDS.join(', ')}` : `did you mean ${suggestion}?`;
+    throw new UsageError(`found an unknown command ${word}; ${hint}`);
+  }
+  return command;
+}
+
+function unknownOption(rawName: string): string {
+  const options = Object.keys(OPTIONS).map((name) => `--${name}`);
+  const suggestion = nearest(rawName, options);
+  return `found an unknown option ${rawName}; ${suggestion === undefined ? `expected ${options.join(', ')}` : `did you mean ${suggestion}?`}`;
+}

@@ -1,0 +1,14 @@
+import { hidePassword } from '../config/faults.ts';
+import { loadWithOrigins, type Sources } from '../config/load.ts';
+import { valueAt } from '../config/validate.ts';
+
+/** What `check-config` says of a valid configuration: every value that is not just the default, and who set it. */
+export function describeConfig(sources: Sources): string {
+  const { config, origins } = loadWithOrigins(sources);
+  const lines = ['configuration is valid'];
+  for (const { key, where } of origins) {
+    lines.push(`  ${key.name} = ${hidePassword(JSON.stringify(valueAt(config, key.path)))}   (${where})`);
+  }
+  lines.push(origins.length === 0 ? '  every key has its default' : '  every other key has its default');
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,335 @@
+import { createWebSocket } from '../../../../protocols/websocket/index.ts';
+import { Counters } from '../../../../src/core/counters.ts';
+import { BrokerError, type FaultCode } from '../../../../src/core/errors.ts';
+import { matches } from '../../../../src/core/filter.ts';
+import { Message, type Publisher } from '../../../../src/core/message.ts';
+import type { Authorizer, Credentials } from '../../../../src/ports/authorizer.ts';
+import type { AppendReceiver } from '../../../../src/ports/backbone.ts';
+import type { Clock } from '../../../../src/ports/clock.ts';
+import type { Limits } from '../../../../src/ports/limits.ts';
+import type { Channel } from '../../../../src/ports/protocol.ts';
+import type {
+  Logger,
+  Outbox,
+  OutboxSink,
+  Router,
+  Services,
+  Subscriber,
+  Subscription,
+} from '../../../../src/ports/routing.ts';
+import type { Connection } from '../../../../src/ports/transport.ts';
+
+/** A connection that keeps its frames, and checks that each is as long as it was said to be. */
+export class FakeConnection implements Connection {
+  readonly peer = { name: 'test', loopback: true, transport: 'websocket' } as const;
+  buffer = Buffer.alloc(16);
+  isFull = false;
+  pauses = 0;
+  ended: string | undefined;
+  #pieces: Buffer[] = [];
+  #expected = 0;
+  readonly #frames: string[] = [];
+  #current: { from: number; to: number; buffer: Buffer } | undefined;
+
+  begin(total: number, text?: boolean): void {
+    this.#finish();
+    if (text !== true) throw new Error('a frame that is not text');
+    if (this.ended !== undefined) throw new Error('a frame after the end');
+    this.#expected = total;
+  }
+
+  reserve(bytes: number): number {
+    this.#cut();
+    this.buffer = Buffer.alloc(bytes + 3, 0xee);
+    this.#current = { from: 3, to: 3 + bytes, buffer: this.buffer };
+    return 3;
+  }
+
+  attach(bytes: Uint8Array): void {
+    this.#cut();
+    this.#pieces.push(Buffer.from(bytes));
+  }
+
+  full(): boolean {
+    return this.isFull;
+  }
+
+  pause(): void {
+    this.pauses++;
+  }
+
+  resume(): void {
+    this.pauses--;
+  }
+
+  end(reason: string): void {
+    this.#finish();
+    this.ended = reason;
+  }
+
+  /** What was sent since the last call, as objects. */
+  take(): Record<string, unknown>[] {
+    this.#finish();
+    return this.#frames.splice(0).map((frame) => JSON.parse(frame));
+  }
+
+  #cut(): void {
+    if (this.#current === undefined) return;
+    const { from, to, buffer } = this.#current;
+    this.#current = undefined;
+    this.#pieces.push(buffer.subarray(from, to));
+  }
+
+  #finish(): void {
+    this.#cut();
+    if (this.#pieces.length === 0) return;
+    const frame = Buffer.concat(this.#pieces.splice(0));
+    if (frame.length !== this.#expected)
+      throw new Error(`a frame of ${frame.length} bytes, said to be ${this.#expected}`);
+    this.#frames.push(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(frame));
+  }
+}
+
+/** Routes by the definition of matching; durable messages are logged when the test says so. */
+export class FakeRouter implements Router {
+  readonly subscriptions: Subscription[] = [];
+  readonly published: Message[] = [];
+  readonly waiting: { message: Message; receiver: AppendReceiver; token: number }[] = [];
+  sequence = 1;
+
+  publish(message: Message, receiver: AppendReceiver, token: number): void {
+    this.published.push(message);
+    if (message.qos === 0) this.route(message);
+    else this.waiting.push({ message, receiver, token });
+  }
+
+  subscribe(subscription: Subscription): void {
+    this.subscriptions.push(subscription);
+  }
+
+  unsubscribe(subscription: Subscription): void {
+    this.subscriptions.splice(this.subscriptions.indexOf(subscription), 1);
+  }
+
+  positions(): readonly number[] {
+    return [this.sequence];
+  }
+
+  /** What waits becomes durable. */
+  append(): void {
+    for (const { message, receiver, token } of this.waiting.splice(0)) {
+      message.sequence = this.sequence++;
+      this.route(message);
+      receiver.appended(token, message);
+    }
+  }
+
+  refuse(code: FaultCode, text: string): void {
+    for (const { receiver, token } of this.waiting.splice(0)) receiver.refused(token, new BrokerError(code, text));
+  }
+
+  route(message: Message): void {
+    const targets = new Map<Subscriber, Subscription[]>();
+    for (const each of this.subscriptions) {
+      if (!matches(each.filter, message.topic)) continue;
+      if (each.noLocal && each.subscriber.clientId === message.publisher.clientId) continue;
+      targets.set(each.subscriber, [...(targets.get(each.subscriber) ?? []), each]);
+    }
+    message.fanout = targets.size;
+    for (const [subscriber, subscriptions] of targets) subscriber.deliver(message, subscriptions);
+  }
+}
+
+/** Holds what the sink is not ready for, without end. */
+export class FakeOutbox implements Outbox {
+  closed = false;
+  readonly held: (() => void)[] = [];
+  readonly sink: OutboxSink;
+
+  constructor(sink: OutboxSink) {
+    this.sink = sink;
+  }
+
+  deliver(message: Message, subscriptions: readonly Subscription[]): void {
+    this.held.push(() => this.sink.send(message, subscriptions, false));
+    this.pump();
+  }
+
+  replay(message: Message, subscription: Subscription): void {
+    this.held.push(() => this.sink.send(message, [subscription], true));
+    this.pump();
+  }
+
+  pump(): void {
+    while (this.held.length > 0 && this.sink.ready()) this.held.shift()?.();
+  }
+
+  detach(): void {}
+  attach(): void {}
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
+export class FakeAuthorizer implements Authorizer {
+  readonly seen: Credentials[] = [];
+  answer: 'badCredentials' | 'notAuthorized' | undefined;
+
+  authenticate(credentials: Credentials): { name: string } | 'badCredentials' | 'notAuthorized' {
+    this.seen.push(credentials);
+    return this.answer ?? { name: 'someone' };
+  }
+
+  mayPublish(_: unknown, topic: string): boolean {
+    return !topic.startsWith('denied');
+  }
+
+  maySubscribe(_: unknown, filter: string): boolean {
+    return !filter.startsWith('denied');
+  }
+}
+
+export const NOW = 1_800_000_000_000;
+
+export class FakeClock implements Clock {
+  time = NOW;
+  #random = 0;
+
+  now(): number {
+    return this.time;
+  }
+
+  schedule(): { cancel(): void } {
+    throw new Error('no timers are expected');
+  }
+
+  defer(task: () => void): void {
+    task();
+  }
+
+  random(count: number): Uint8Array {
+    return new Uint8Array(count).fill(++this.#random);
+  }
+}
+
+export const LIMITS: Limits = {
+  topicBytes: 200,
+  topicLevels: 16,
+  connections: 10,
+  connectionsPerAddress: 10,
+  loginSeconds: 10,
+  loginPacketBytes: 1000,
+  packetBytes: 100_000,
+  outputBytes: 10_000,
+  slowReaderSeconds: 15,
+  clientIdBytes: 100,
+  keepAliveSeconds: 600,
+  subscriptionsPerSession: 5,
+  inflightOut: 10,
+  inflightIn: 10,
+  outboxMessages: 10,
+  publishBacklog: 4,
+  detachedSessions: 10,
+  sessionExpirySeconds: 100,
+  userProperties: 4,
+  userPropertyBytes: 100,
+  topicAliases: 10,
+  retainedMessages: 10,
+  retainedBytes: 10_000,
+  queues: 10,
+  queueMessages: 10,
+  queueBytes: 10_000,
+  stompHeaders: 10,
+  stompHeaderBytes: 1000,
+  stompPrefetch: 10,
+  transactions: 2,
+  transactionActions: 10,
+  transactionBytes: 10_000,
+  heartBeatMilliseconds: 1000,
+  webSocketFragments: 10,
+};
+
+const silent = (): void => {};
+const LOGGER: Logger = { debug: silent, info: silent, warn: silent, error: silent };
+
+function unexpected(): never {
+  throw new Error('not expected of this protocol');
+}
+
+/** A broker of fakes, with as many connections as a test wants. */
+export class World {
+  readonly router = new FakeRouter();
+  readonly authorizer = new FakeAuthorizer();
+  readonly clock = new FakeClock();
+  readonly counters = new Counters();
+  readonly outboxes: FakeOutbox[] = [];
+  readonly retained: Message[] = [];
+  readonly services: Services;
+
+  constructor(limits: Partial<Limits> = {}) {
+    this.services = {
+      router: this.router,
+      queues: { consume: unexpected, cancel: unexpected, settle: unexpected, pump: unexpected },
+      retained: {
+        match: (filter, visit) => {
+          for (const each of this.retained) if (matches(filter, each.topic)) visit(each);
+        },
+      },
+      clock: this.clock,
+      authorizer: this.authorizer,
+      counters: this.counters,
+      limits: { ...LIMITS, ...limits },
+      logger: LOGGER,
+      wills: { publish: unexpected, cancel: unexpected, release: unexpected },
+      outbox: (sink) => {
+        const outbox = new FakeOutbox(sink);
+        this.outboxes.push(outbox);
+        return outbox;
+      },
+      sessions: unexpected,
+    };
+  }
+
+  connect(): Client {
+    const connection = new FakeConnection();
+    return new Client(this, connection, createWebSocket(this.services).open(connection));
+  }
+
+  /** A client past its hello. */
+  login(clientId = 'c1'): Client {
+    const client = this.connect();
+    client.ask({ type: 'hello', clientId });
+    return client;
+  }
+}
+
+export class Client {
+  readonly world: World;
+  readonly connection: FakeConnection;
+  readonly channel: Channel;
+
+  constructor(world: World, connection: FakeConnection, channel: Channel) {
+    this.world = world;
+    this.connection = connection;
+    this.channel = channel;
+  }
+
+  /** Sends one message; what came back since the last look. */
+  ask(request: unknown): Record<string, unknown>[] {
+    return this.raw(Buffer.from(JSON.stringify(request)));
+  }
+
+  raw(bytes: Buffer): Record<string, unknown>[] {
+    this.channel.receive(bytes, this.world.clock.time);
+    return this.connection.take();
+  }
+}
+
+export const DEVICE: Publisher = { clientId: 'device-1', protocol: 'mqtt' };
+
+/** A message from elsewhere. */
+export function fromDevice(topic: string, payload: string | Uint8Array, qos: 0 | 1 | 2 = 0, retain = false): Message {
+  const data = typeof payload === 'string' ? Buffer.from(payload) : payload;
+  return new Message(topic, data, 0, data.length, qos, retain, undefined, DEVICE, NOW);
+}

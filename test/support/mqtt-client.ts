@@ -1,0 +1,139 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import mqttPacket from 'mqtt-packet';
+import type { Address } from '../../src/broker.ts';
+
+export type Packet = mqttPacket.Packet;
+
+/** Milliseconds a test waits for a packet before it fails. */
+const PATIENCE = 5000;
+
+/** An MQTT client that sends and shows packets, no more: mqtt-packet is the second opinion on our codec. */
+export class RawMqtt {
+  readonly socket: Socket;
+  readonly #version: number;
+  readonly #packets: Packet[] = [];
+  #wake: (() => void) | undefined;
+  closed = false;
+
+  private constructor(socket: Socket, version: number) {
+    this.socket = socket;
+    this.#version = version;
+    const parser = mqttPacket.parser({ protocolVersion: version });
+    parser.on('packet', (packet) => {
+      this.#packets.push(packet);
+      this.#wake?.();
+    });
+    socket.on('data', (chunk) => parser.parse(chunk));
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      this.closed = true;
+      this.#wake?.();
+    });
+  }
+
+  /** A connection on which nothing has been said. */
+  static async open({ host, port }: Address, version = 4): Promise<RawMqtt> {
+    const socket = connect(port, host);
+    await once(socket, 'connect');
+    return new RawMqtt(socket, version);
+  }
+
+  /** A connection with its CONNACK, which must accept. */
+  static async connect(
+    address: Address,
+    options: Partial<mqttPacket.IConnectPacket> & { clientId: string },
+  ): Promise<RawMqtt & { connack: mqttPacket.IConnackPacket }> {
+    const version = options.protocolVersion ?? 4;
+    const client = await RawMqtt.open(address, version);
+    client.send({
+      cmd: 'connect',
+      protocolId: version === 3 ? 'MQIsdp' : 'MQTT',
+      protocolVersion: 4,
+      clean: true,
+      keepalive: 60,
+      ...options,
+    });
+    const connack = await client.next();
+    if (connack.cmd !== 'connack' || (connack.returnCode ?? connack.reasonCode) !== 0) {
+      throw new Error(`CONNECT was refused: ${JSON.stringify(connack)}`);
+    }
+    return Object.assign(client, { connack });
+  }
+
+  send(packet: Packet): void {
+    this.socket.write(mqttPacket.generate(packet, { protocolVersion: this.#version }));
+  }
+
+  write(...bytes: (number | string | Uint8Array)[]): void {
+    this.socket.write(
+      Buffer.concat(bytes.map((each) => (typeof each === 'number' ? Buffer.of(each) : Buffer.from(each)))),
+    );
+  }
+
+  /** The next packet. */
+  async next(): Promise<Packet> {
+    const deadline = Date.now() + PATIENCE;
+    while (this.#packets.length === 0) {
+      if (this.closed) throw new Error('the broker closed the connection where a packet was expected');
+      await this.#change(deadline);
+    }
+    const packet = this.#packets.shift();
+    if (packet === undefined) throw new Error('unreachable');
+    return packet;
+  }
+
+  /** The next packet, which must be of this kind. */
+  async expect<C extends Packet['cmd']>(cmd: C): Promise<Extract<Packet, { cmd: C }>> {
+    const packet = await this.next();
+    if (!isA(packet, cmd)) throw new Error(`expected ${cmd}, got ${JSON.stringify(packet)}`);
+    return packet;
+  }
+
+  /** Resolves when the broker has closed the connection; returns what it sent before, all of it. */
+  async end(): Promise<Packet[]> {
+    const deadline = Date.now() + PATIENCE;
+    while (!this.closed) await this.#change(deadline);
+    return this.#packets.splice(0);
+  }
+
+  /** What has come until the broker answered a ping: everything that was due. */
+  async flush(): Promise<Packet[]> {
+    this.send({ cmd: 'pingreq' });
+    const packets: Packet[] = [];
+    for (let packet = await this.next(); packet.cmd !== 'pingresp'; packet = await this.next()) packets.push(packet);
+    return packets;
+  }
+
+  async subscribe(topic: string, qos: 0 | 1 | 2 = 0, options: object = {}): Promise<number[]> {
+    this.send({ cmd: 'subscribe', messageId: 9999, subscriptions: [{ topic, qos, ...options }] });
+    const suback = await this.expect('suback');
+    return suback.granted.map(Number);
+  }
+
+  publish(topic: string, payload: string | Buffer, options: Partial<mqttPacket.IPublishPacket> = {}): void {
+    this.send({ cmd: 'publish', topic, payload, qos: 0, dup: false, retain: false, ...options });
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  #change(deadline: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error('nothing came from the broker in time')),
+        Math.max(0, deadline - Date.now()),
+      );
+      this.#wake = () => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        resolve();
+      };
+    });
+  }
+}
+
+function isA<C extends Packet['cmd']>(packet: Packet, cmd: C): packet is Extract<Packet, { cmd: C }> {
+  return packet.cmd === cmd;
+}
