@@ -51,8 +51,9 @@ function fail(error: unknown): never {
     say([`trimaran: ${faultsHeading(error.faults)}`, ...faultLines(error.faults).map((line) => `  ${line}`)]);
     process.exit(2);
   }
-  // What the broker or the system says with a code is meant for people; anything else is a mistake of this program.
-  const expected = error instanceof Error && 'code' in error;
+  // What the broker or the system says with a code is meant for people; Node's own ERR_… and whatever else comes are
+  // mistakes of this program, to be reported with where they happened.
+  const expected = error instanceof Error && 'code' in error && !String(error.code).startsWith('ERR_');
   say([`trimaran: ${expected ? error.message : error instanceof Error ? error.stack : String(error)}`]);
   process.exit(1);
 }

@@ -278,9 +278,9 @@ function packetBytes({ buffer, length }: Partial): number {
   for (let i = 1; i < length && i <= 4; i++) {
     const byte = buffer[i] ?? 0;
     remaining |= (byte & 0x7f) << (7 * (i - 1));
+    // Too long a form, or five bytes: complete enough for `#next` to refuse it.
+    if ((byte === 0 && i > 1) || (byte >= 0x80 && i === 4)) return 1 + i;
     if (byte < 0x80) return 1 + i + remaining;
-    // Five bytes of length: complete enough for `#next` to refuse it.
-    if (i === 4) return 1 + i;
   }
   return 0;
 }

@@ -1,6 +1,5 @@
 import { textBytes, writeText } from '../../src/core/bytes.ts';
-import type { BrokerError } from '../../src/core/errors.ts';
-import { FAULTS } from '../../src/core/errors.ts';
+import { type BrokerError, FAULTS } from '../../src/core/errors.ts';
 import type { Connection } from '../../src/ports/transport.ts';
 import { Refusal } from './refusal.ts';
 import { VERSION, VERSION_NAMES, type Version } from './version.ts';
@@ -26,7 +25,7 @@ export function writeReceipt(connection: Connection, receipt: string): void {
   const frame = `RECEIPT\nreceipt-id:${receipt}\n\n\0`;
   connection.begin(frame.length, true);
   const at = connection.reserve(frame.length);
-  connection.buffer.latin1Write(frame, at, frame.length);
+  connection.buffer.write(frame, at, 'latin1');
 }
 
 /** ERROR: what is wrong in a header for programs, and in full in the body for those who read it. */
@@ -42,7 +41,8 @@ export function writeError(connection: Connection, error: BrokerError, receipt: 
 
 export function writeHeartBeat(connection: Connection): void {
   connection.begin(1, true);
-  connection.buffer[connection.reserve(1)] = 10;
+  const at = connection.reserve(1);
+  connection.buffer[at] = 10;
 }
 
 function writeFrame(connection: Connection, text: string): void {

@@ -209,7 +209,7 @@ export class JsonSession implements Channel, Subscriber, OutboxSink, AppendRecei
   lost(count: number): void {
     this.#services.counters.droppedOvertaken += count;
     this.#refuse(
-      'slowReader',
+      'overtaken',
       `up to ${count} durable messages were removed from the log before they were read`,
       undefined,
     );

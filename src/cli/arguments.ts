@@ -50,13 +50,14 @@ export function parseArguments(args: readonly string[]): Invocation {
     tokens: true,
   });
   const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
+  const stranger = tokens.find((token) => token.kind === 'option' && !Object.hasOwn(OPTIONS, token.name));
+  if (stranger?.kind === 'option') throw new UsageError(unknownOption(stranger.rawName), knownCommand(words));
   const command = commandOf(words);
   const config: string[] = [];
   const set: string[] = [];
   for (const token of tokens) {
     if (token.kind !== 'option') continue;
     const { name, rawName, value, inlineValue } = token;
-    if (!Object.hasOwn(OPTIONS, name)) throw new UsageError(unknownOption(rawName), command);
     if (name === 'help' || name === 'version') {
       if (value !== undefined) throw new UsageError(`${rawName} takes no value, found ${value}`, command);
       continue;
@@ -71,16 +72,20 @@ export function parseArguments(args: readonly string[]): Invocation {
   }
   if (config.length > 1) throw new UsageError(`one --config is expected, found ${config.length}`, command);
   if (words.length > 1) throw new UsageError(`nothing is expected after ${command}, found ${words[1]}`, command);
-  if (values['help'] === true) return { command, action: 'help', config: undefined, set };
-  if (values['version'] === true) return { command, action: 'version', config: undefined, set };
+  if (values.help === true) return { command, action: 'help', config: undefined, set };
+  if (values.version === true) return { command, action: 'version', config: undefined, set };
   if (command === undefined && args.length > 0) throw new UsageError(`a command is expected: ${COMMANDS.join(', ')}`);
   return { command, action: command === undefined ? 'help' : 'run', config: config[0], set };
 }
 
-function commandOf([word]: readonly string[]): CommandName | undefined {
-  if (word === undefined) return undefined;
-  const command = COMMANDS.find((name) => name === word);
-  if (command === undefined) {
+function knownCommand([word]: readonly string[]): CommandName | undefined {
+  return COMMANDS.find((name) => name === word);
+}
+
+function commandOf(words: readonly string[]): CommandName | undefined {
+  const [word] = words;
+  const command = knownCommand(words);
+  if (word !== undefined && command === undefined) {
     const suggestion = nearest(word, COMMANDS);
     const hint = suggestion === undefined ? `expected ${COMMANDS.join(', ')}` : `did you mean ${suggestion}?`;
     throw new UsageError(`found an unknown command ${word}; ${hint}`);

@@ -1,0 +1,143 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** The brokers under load, each a process of its own that ends with ours. */
+
+export type BrokerName = 'trimaran' | 'mosquitto' | 'relay';
+
+export interface RunningBroker {
+  readonly pid: number;
+  readonly ports: Readonly<Record<'mqtt' | 'stomp', number>>;
+  stop(): Promise<void>;
+}
+
+const MOSQUITTO = '/usr/sbin/mosquitto';
+/** Milliseconds for a broker to listen, and to end. */
+const START = 15_000;
+const END = 5000;
+
+const children = new Set<ChildProcess>();
+const folders = new Set<string>();
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130));
+
+/** Why the broker can't take part, or undefined. */
+export function whyAbsent(name: BrokerName): string | undefined {
+  return name === 'mosquitto' && !existsSync(MOSQUITTO) ? `${MOSQUITTO} is not installed` : undefined;
+}
+
+/** Whether the broker speaks it. */
+export function speaks(name: BrokerName, dialect: 'mqtt' | 'stomp'): boolean {
+  return dialect === 'mqtt' || name === 'trimaran';
+}
+
+export async function startBroker(name: BrokerName): Promise<RunningBroker> {
+  const [mqtt, stomp, http] = await freePorts();
+  const folder = mkdtempSync(join(tmpdir(), 'trimaran-bench-'));
+  folders.add(folder);
+  const [command, args] = commandOf(name, { mqtt, stomp, http }, folder);
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: folder });
+  children.add(child);
+  let output = '';
+  const keep = (chunk: Buffer): void => {
+    output = (output + chunk.toString()).slice(-4000);
+  };
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
+  const ended = new Promise<void>((resolve) => {
+    child.once('error', (error) => {
+      keep(Buffer.from(error.message));
+      resolve();
+    });
+    child.once('close', () => resolve());
+  }).then(() => {
+    children.delete(child);
+    rmSync(folder, { recursive: true, force: true });
+    folders.delete(folder);
+  });
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), END);
+    await ended;
+    clearTimeout(timer);
+  };
+
+  const deadline = performance.now() + START;
+  while (!(await listens(mqtt))) {
+    const over = child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
+    if (over || performance.now() > deadline) {
+      await stop();
+      throw new Error(`${name} ${over ? 'ended' : `does not listen after ${START / 1000} s`}:\n${output}`);
+    }
+    await sleep(50);
+  }
+  if (child.pid === undefined) throw new Error(`${name} has no process`);
+  return { pid: child.pid, ports: { mqtt, stomp }, stop };
+}
+
+type Ports = Readonly<Record<'mqtt' | 'stomp' | 'http', number>>;
+
+function commandOf(name: BrokerName, ports: Ports, folder: string): [string, string[]] {
+  if (name === 'mosquitto') {
+    const config = join(folder, 'mosquitto.conf');
+    writeFileSync(config, mosquittoConfig(ports.mqtt));
+    return [MOSQUITTO, ['-c', config]];
+  }
+  if (name === 'relay') return [process.execPath, [join(import.meta.dirname, 'relay.js'), String(ports.mqtt)]];
+  const set = [
+    ...Object.entries(ports).map(([listener, port]) => `listeners.${listener}.port=${port}`),
+    'backbone.type=memory',
+    'log.level=warn',
+  ];
+  const main = join(import.meta.dirname, '../src/main.js');
+  return [process.execPath, [main, 'start', ...set.flatMap((pair) => ['--set', pair])]];
+}
+
+/** The defaults, except for what would make it drop or delay messages of these loads. */
+function mosquittoConfig(port: number): string {
+  const lines = [
+    `listener ${port} 127.0.0.1`,
+    'allow_anonymous true',
+    'persistence false',
+    'set_tcp_nodelay true',
+    'max_queued_messages 1000000',
+    'max_inflight_messages 1000',
+    'log_type error',
+    'log_type warning',
+  ];
+  // As root it would change to another user, who can't read the configuration.
+  if (process.getuid?.() === 0) lines.push('user root');
+  return `${lines.join('\n')}\n`;
+}
+
+/** All held at once, so that they differ. */
+async function freePorts(): Promise<[number, number, number]> {
+  const hold = async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    return { server, port: typeof address === 'object' && address !== null ? address.port : 0 };
+  };
+  const held = [await hold(), await hold(), await hold()] as const;
+  await Promise.all(held.map(({ server }) => new Promise((resolve) => server.close(resolve))));
+  return [held[0].port, held[1].port, held[2].port];
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    const answer = (open: boolean): void => {
+      socket.destroy();
+      resolve(open);
+    };
+    socket.once('connect', () => answer(true));
+    socket.once('error', () => answer(false));
+  });
+}

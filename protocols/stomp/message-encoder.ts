@@ -1,0 +1,204 @@
+import { isUtf8 } from 'node:buffer';
+import { copyBytes, textBytes, writeText } from '../../src/core/bytes.ts';
+import type { Counters } from '../../src/core/counters.ts';
+import type { Message, Wire } from '../../src/core/message.ts';
+import type { Connection } from '../../src/ports/transport.ts';
+import { propertyLines } from './mapping.ts';
+import type { Names } from './names.ts';
+import type { Version } from './version.ts';
+
+/**
+ * A MESSAGE frame is a part of its subscription's (ids, `redelivered`, `retain`) and a part that all subscribers of one
+ * version share, from `destination` to the null byte. Fanned out, the shared part is encoded once.
+ */
+
+/** Bodies from here on go out by reference; below, copying is cheaper. Bytes. */
+const BY_REFERENCE = 16 * 1024;
+/** Shared parts are cut from slabs of this many bytes. */
+const SLAB_BYTES = 64 * 1024;
+/** `Message.wires`: STOMP has three of the slots, by version. */
+const FIRST_SLOT = 4;
+
+const CONTENT_LENGTH = Buffer.from('content-length:');
+const REDELIVERED = Buffer.from('redelivered:true\n');
+const RETAIN = Buffer.from('retain:true\n');
+const LF = 10;
+
+let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+let slabUsed = 0;
+
+/** What is the same in all MESSAGE frames of a subscription. */
+export interface Envelope {
+  readonly version: Version;
+  /** `MESSAGE\nsubscription:…\nmessage-id:…-`, without the number. */
+  readonly start: Buffer;
+  /** `\nack:…-`, without the number; undefined where nothing is acknowledged by that header. */
+  readonly ack: Buffer | undefined;
+  /** Whether frames are WebSocket messages: those with a text body go out as text. */
+  readonly webSocket: boolean;
+}
+
+export interface Encoding {
+  readonly names: Names;
+  readonly counters: Counters;
+}
+
+/** Writes a MESSAGE whose ids end in `number`. */
+export function writeMessage(
+  connection: Connection,
+  message: Message,
+  envelope: Envelope,
+  number: number,
+  redelivered: boolean,
+  retain: boolean,
+  encoding: Encoding,
+): void {
+  const own = ownBytes(envelope, number, redelivered, retain);
+  if (message.size >= BY_REFERENCE) {
+    writeLarge(connection, message, envelope, own, number, redelivered, retain, encoding);
+    return;
+  }
+  if (message.fanout > 1) {
+    const wire = sharedWire(message, envelope.version, encoding);
+    const bytes = wire.end - wire.start;
+    connection.begin(own + bytes, wire.patch === TEXT);
+    const at = connection.reserve(own + bytes);
+    const buffer = connection.buffer;
+    copyBytes(buffer, writeOwn(buffer, at, envelope, number, redelivered, retain), wire.bytes, wire.start, wire.end);
+    return;
+  }
+  const line = encoding.names.line(message.topic, envelope.version);
+  const lines = propertyLinesOf(message, envelope.version, encoding);
+  const lineBytes = lines === '' ? 0 : textBytes(lines);
+  const total = own + headBytes(message, line, lineBytes) + message.size + 1;
+  connection.begin(total, envelope.webSocket && isText(message));
+  const at = connection.reserve(total);
+  const buffer = connection.buffer;
+  let next = writeOwn(buffer, at, envelope, number, redelivered, retain);
+  next = writeHead(buffer, next, message, line, lines, lineBytes);
+  next = copyBytes(buffer, next, message.data, message.start, message.end);
+  buffer[next] = 0;
+}
+
+/** `Wire.patch` says, for STOMP, whether the body is text. */
+const TEXT = 1;
+
+function sharedWire(message: Message, version: Version, encoding: Encoding): Wire {
+  message.wires ??= [];
+  const slot = FIRST_SLOT + version;
+  let wire = message.wires[slot];
+  if (wire === undefined) {
+    wire = encodeShared(message, version, encoding);
+    message.wires[slot] = wire;
+  }
+  return wire;
+}
+
+function encodeShared(message: Message, version: Version, encoding: Encoding): Wire {
+  const line = encoding.names.line(message.topic, version);
+  const lines = propertyLinesOf(message, version, encoding);
+  const lineBytes = textBytes(lines);
+  const total = headBytes(message, line, lineBytes) + message.size + 1;
+  if (slabUsed + total > slab.length) {
+    slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, total));
+    slabUsed = 0;
+  }
+  const start = slabUsed;
+  slabUsed += total;
+  const at = writeHead(slab, start, message, line, lines, lineBytes);
+  slab[copyBytes(slab, at, message.data, message.start, message.end)] = 0;
+  return { bytes: slab, start, end: slabUsed, patch: isText(message) ? TEXT : -1 };
+}
+
+function writeLarge(
+  connection: Connection,
+  message: Message,
+  envelope: Envelope,
+  own: number,
+  number: number,
+  redelivered: boolean,
+  retain: boolean,
+  encoding: Encoding,
+): void {
+  const line = encoding.names.line(message.topic, envelope.version);
+  const lines = propertyLinesOf(message, envelope.version, encoding);
+  const lineBytes = textBytes(lines);
+  const head = own + headBytes(message, line, lineBytes);
+  connection.begin(head + message.size + 1, envelope.webSocket && isText(message));
+  const at = connection.reserve(head);
+  const next = writeOwn(connection.buffer, at, envelope, number, redelivered, retain);
+  writeHead(connection.buffer, next, message, line, lines, lineBytes);
+  // The body must outlive the chunk it came in; once kept, all receivers share it.
+  connection.attach(message.keep().payload());
+  const nul = connection.reserve(1);
+  connection.buffer[nul] = 0;
+}
+
+function propertyLinesOf(message: Message, version: Version, encoding: Encoding): string {
+  return message.properties === undefined && message.qos === 0 ? '' : propertyLines(message, version, encoding.counters);
+}
+
+function isText(message: Message): boolean {
+  return message.size === 0 || isUtf8(message.payload());
+}
+
+function ownBytes({ start, ack }: Envelope, number: number, redelivered: boolean, retain: boolean): number {
+  const digits = digitsOf(number);
+  let bytes = start.length + digits + 1;
+  if (ack !== undefined) bytes += ack.length + digits;
+  if (redelivered) bytes += REDELIVERED.length;
+  if (retain) bytes += RETAIN.length;
+  return bytes;
+}
+
+function writeOwn(
+  buffer: Buffer,
+  start: number,
+  envelope: Envelope,
+  number: number,
+  redelivered: boolean,
+  retain: boolean,
+): number {
+  let at = copyBytes(buffer, start, envelope.start, 0, envelope.start.length);
+  at = writeNumber(buffer, at, number);
+  if (envelope.ack !== undefined) {
+    at = copyBytes(buffer, at, envelope.ack, 0, envelope.ack.length);
+    at = writeNumber(buffer, at, number);
+  }
+  buffer[at++] = LF;
+  if (redelivered) at = copyBytes(buffer, at, REDELIVERED, 0, REDELIVERED.length);
+  if (retain) at = copyBytes(buffer, at, RETAIN, 0, RETAIN.length);
+  return at;
+}
+
+/** Bytes of the shared part up to the body. content-length is always there: bodies may have null bytes. */
+function headBytes(message: Message, line: Buffer, lineBytes: number): number {
+  return line.length + lineBytes + CONTENT_LENGTH.length + digitsOf(message.size) + 2;
+}
+
+function writeHead(buffer: Buffer, start: number, message: Message, line: Buffer, lines: string, lineBytes: number): number {
+  let at = copyBytes(buffer, start, line, 0, line.length);
+  if (lineBytes > 0) at = writeText(buffer, at, lines, lineBytes);
+  at = copyBytes(buffer, at, CONTENT_LENGTH, 0, CONTENT_LENGTH.length);
+  at = writeNumber(buffer, at, message.size);
+  buffer[at] = LF;
+  buffer[at + 1] = LF;
+  return at + 2;
+}
+
+function digitsOf(number: number): number {
+  let digits = 1;
+  for (let rest = number; rest >= 10; rest = Math.floor(rest / 10)) digits++;
+  return digits;
+}
+
+function writeNumber(buffer: Buffer, start: number, number: number): number {
+  const end = start + digitsOf(number);
+  let rest = number;
+  for (let at = end - 1; at >= start; at--) {
+    const next = Math.floor(rest / 10);
+    buffer[at] = 0x30 + rest - next * 10;
+    rest = next;
+  }
+  return end;
+}

@@ -1,0 +1,131 @@
+import { matches } from '../../src/core/filter.ts';
+import type { Message } from '../../src/core/message.ts';
+import type { Outbox, OutboxSink, Subscriber, Subscription } from '../../src/ports/routing.ts';
+import { Feed, type Link } from './feed.ts';
+import type { SubscribeRequest } from './subscribe.ts';
+import type { StompSubscription } from './subscription.ts';
+
+const NO_SUBSCRIPTIONS: readonly Subscription[] = [];
+
+/**
+ * A subscription to topics, by itself what the router delivers to. Logged messages wait for the client in the outbox;
+ * live ones (QoS 0) are dropped when the connection is full, and wait here, a bounded number of them, while only the
+ * prefetch window is closed.
+ */
+export class TopicSubscription implements StompSubscription, Subscription, Subscriber, OutboxSink {
+  readonly destination: string;
+  readonly clientId: string;
+  readonly filter: string;
+  readonly qos = 1;
+  readonly noLocal: boolean;
+  readonly retainAsPublished = false;
+  readonly identifier = 0;
+  readonly id: string;
+  readonly since: readonly number[];
+  readonly subscriber = this;
+  readonly #link: Link;
+  readonly #feed: Feed;
+  readonly #outbox: Outbox;
+  readonly #self: readonly Subscription[] = [this];
+  /** Live messages that wait for the window, and the bytes of their bodies. */
+  #held: Message[] | undefined;
+  #heldBytes = 0;
+
+  constructor(link: Link, number: number, request: SubscribeRequest) {
+    this.#link = link;
+    this.#feed = new Feed(link, number, request.rawId, request.ack, request.prefetch);
+    this.id = request.id ?? '';
+    this.destination = request.destination;
+    this.filter = request.filter;
+    this.noLocal = request.noLocal;
+    this.clientId = link.clientId;
+    this.since = link.services.router.positions();
+    this.#outbox = link.services.outbox(this);
+  }
+
+  start(): void {
+    const { router, retained } = this.#link.services;
+    router.subscribe(this);
+    retained.match(this.filter, (message) => {
+      if (!this.noLocal || message.publisher.clientId !== this.clientId) this.#outbox.replay(message, this);
+    });
+  }
+
+  // --- from the router ----------------------------------------------------------------------------------------------
+
+  deliver(message: Message): void {
+    const link = this.#link;
+    if (message.qos > 0) this.#outbox.deliver(message, this.#self);
+    else if (message.properties !== undefined && message.expired(link.services.clock.now())) link.counters.droppedExpired++;
+    else if (link.over || link.connection.full()) link.counters.droppedSlow++;
+    else if (this.#feed.open && this.#held === undefined) this.#feed.send(message, 0, false, false);
+    else this.#hold(message);
+  }
+
+  ready(): boolean {
+    return this.#feed.open && !this.#link.over && !this.#link.connection.full();
+  }
+
+  send(message: Message, _subscriptions: readonly Subscription[], replayed: boolean): void {
+    this.#feed.send(message, 0, false, replayed);
+  }
+
+  select(message: Message): readonly Subscription[] {
+    if (message.sequence < (this.since[message.shard] ?? 0)) return NO_SUBSCRIPTIONS;
+    if (this.noLocal && message.publisher.clientId === this.clientId) return NO_SUBSCRIPTIONS;
+    return matches(this.filter, message.topic) ? this.#self : NO_SUBSCRIPTIONS;
+  }
+
+  lost(count: number): void {
+    this.#link.counters.droppedOvertaken += count;
+    this.#link.services.logger.warn(
+      { clientId: this.clientId, destination: this.destination, count },
+      'the log no longer has messages this subscription had not seen; at most this many are lost to it',
+    );
+  }
+
+  #hold(message: Message): void {
+    const { limits } = this.#link.services;
+    const held = this.#held ?? [];
+    if (held.length >= limits.outboxMessages || this.#heldBytes + message.size > limits.outputBytes) {
+      this.#link.counters.droppedSlow++;
+      return;
+    }
+    held.push(message.keep());
+    this.#held = held;
+    this.#heldBytes += message.size;
+  }
+
+  // --- from the client ----------------------------------------------------------------------------------------------
+
+  issued(number: number): boolean {
+    return this.#feed.issued(number);
+  }
+
+  unsettled(number: number): boolean {
+    return this.#feed.unsettled(number);
+  }
+
+  /** A topic has no one else to give a message to: what is not acknowledged is as done with as what is. */
+  settle(number: number): void {
+    if (this.#feed.settle(number).length > 0) this.pump();
+  }
+
+  pump(): void {
+    this.#outbox.pump();
+    while (this.#held !== undefined && this.ready()) {
+      const message = this.#held.shift();
+      if (this.#held.length === 0) this.#held = undefined;
+      if (message === undefined) continue;
+      this.#heldBytes -= message.size;
+      if (message.expired(this.#link.services.clock.now())) this.#link.counters.droppedExpired++;
+      else this.#feed.send(message, 0, false, false);
+    }
+  }
+
+  close(): void {
+    this.#link.services.router.unsubscribe(this);
+    this.#outbox.close();
+    this.#held = undefined;
+  }
+}

@@ -1,0 +1,68 @@
+import type { Message } from '../../src/core/message.ts';
+import type { Limits } from '../../src/ports/limits.ts';
+import { Refusal, shown } from './refusal.ts';
+import type { Outcome, StompSubscription } from './subscription.ts';
+
+/** An ACK or NACK that waits for its COMMIT. */
+export interface HeldAck {
+  readonly subscription: StompSubscription;
+  readonly number: number;
+  readonly outcome: Outcome;
+}
+
+/** What was sent within a transaction, in order. */
+export class Transaction {
+  readonly messages: Message[] = [];
+  readonly acks: HeldAck[] = [];
+  bytes = 0;
+}
+
+/** The open transactions of a connection, bounded in number, frames and bytes. */
+export class Transactions {
+  readonly #open = new Map<string, Transaction>();
+  readonly #limits: Limits;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  begin(id: string): void {
+    if (this.#open.has(id)) {
+      throw new Refusal('protocol', `the transaction ${shown(id)} has begun already`, 'COMMIT or ABORT it, or choose another name.');
+    }
+    if (this.#open.size >= this.#limits.transactions) {
+      const detail = `${this.#open.size} transactions are open (limits.transactions)`;
+      throw new Refusal('quota', detail, 'COMMIT or ABORT one of them first.');
+    }
+    this.#open.set(id, new Transaction());
+  }
+
+  /** The transaction that a frame of `bytes` bytes is added to. */
+  grow(id: string, bytes: number): Transaction {
+    const transaction = this.#get(id);
+    transaction.bytes += bytes;
+    const { transactionActions, transactionBytes } = this.#limits;
+    if (transaction.messages.length + transaction.acks.length >= transactionActions) {
+      throw new Refusal('quota', `more than ${transactionActions} frames in a transaction (limits.transactionActions)`);
+    }
+    if (transaction.bytes > transactionBytes) {
+      throw new Refusal('quota', `more than ${transactionBytes} bytes in a transaction (limits.transactionBytes)`);
+    }
+    return transaction;
+  }
+
+  /** Takes it out, to be applied or dropped. */
+  end(id: string): Transaction {
+    const transaction = this.#get(id);
+    this.#open.delete(id);
+    return transaction;
+  }
+
+  #get(id: string): Transaction {
+    const transaction = this.#open.get(id);
+    if (transaction === undefined) {
+      throw new Refusal('protocol', `there is no transaction ${shown(id)}`, 'BEGIN it first, on this connection.');
+    }
+    return transaction;
+  }
+}
