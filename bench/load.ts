@@ -93,7 +93,12 @@ async function assemble(scenario: Scenario, port: number, peers: Peer[]): Promis
   return { publishers, subscribers, failure };
 }
 
-async function measure({ publishers, subscribers }: Crew, pid: number, timing: Timing, signal: AbortSignal): Promise<Load> {
+async function measure(
+  { publishers, subscribers }: Crew,
+  pid: number,
+  timing: Timing,
+  signal: AbortSignal,
+): Promise<Load> {
   const total = (key: 'received' | 'lost' | 'repeated' | 'corrupt'): number =>
     subscribers.reduce((sum, peer) => sum + peer[key], 0);
   const snapshot = () => ({

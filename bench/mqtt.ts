@@ -75,8 +75,7 @@ export const mqtt: Dialect = {
   tail: 0,
   topic: (scenario, index) => `bench/${scenario}/${index}`,
   everyTopic: (scenario) => `bench/${scenario}/+`,
-  hello: (id) =>
-    packet(CONNECT, text('MQTT'), Buffer.from([4, 0x02, KEEP_ALIVE >> 8, KEEP_ALIVE & 0xff]), text(id)),
+  hello: (id) => packet(CONNECT, text('MQTT'), Buffer.from([4, 0x02, KEEP_ALIVE >> 8, KEEP_ALIVE & 0xff]), text(id)),
   subscribe: (filter, qos) => packet(SUBSCRIBE, Buffer.from([0, 1]), text(filter), Buffer.from([qos])),
   publication: (topic, payload, qos, packetId) =>
     packet(

@@ -21,11 +21,46 @@ export interface Scenario {
 }
 
 export const SCENARIOS: readonly Scenario[] = [
-  { name: 'pair', title: 'MQTT QoS 0, 4 to 4', dialect: mqtt, qos: 0, publishers: 4, subscribers: 4, window: 2000, target: 6 },
-  { name: 'fanin', title: 'MQTT QoS 0, 20 to 1', dialect: mqtt, qos: 0, publishers: 20, subscribers: 1, window: 400, target: 6 },
-  { name: 'fanout', title: 'MQTT QoS 0, 1 to 100', dialect: mqtt, qos: 0, publishers: 1, subscribers: 100, window: 2000, target: 6 },
+  {
+    name: 'pair',
+    title: 'MQTT QoS 0, 4 to 4',
+    dialect: mqtt,
+    qos: 0,
+    publishers: 4,
+    subscribers: 4,
+    window: 2000,
+    target: 6,
+  },
+  {
+    name: 'fanin',
+    title: 'MQTT QoS 0, 20 to 1',
+    dialect: mqtt,
+    qos: 0,
+    publishers: 20,
+    subscribers: 1,
+    window: 400,
+    target: 6,
+  },
+  {
+    name: 'fanout',
+    title: 'MQTT QoS 0, 1 to 100',
+    dialect: mqtt,
+    qos: 0,
+    publishers: 1,
+    subscribers: 100,
+    window: 2000,
+    target: 6,
+  },
   { name: 'qos1', title: 'MQTT QoS 1, 4 to 4', dialect: mqtt, qos: 1, publishers: 4, subscribers: 4, window: 800 },
-  { name: 'stomp', title: 'STOMP ack auto, 4 to 4', dialect: stomp, qos: 0, publishers: 4, subscribers: 4, window: 2000 },
+  {
+    name: 'stomp',
+    title: 'STOMP ack auto, 4 to 4',
+    dialect: stomp,
+    qos: 0,
+    publishers: 4,
+    subscribers: 4,
+    window: 2000,
+  },
 ];
 
 /** Not a load: how much memory of the broker a connection takes that says nothing. */

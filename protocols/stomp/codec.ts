@@ -1,5 +1,13 @@
 import { Frame } from './frame.ts';
-import { contentLength, endsInHead, type HeadLimits, headerTooLong, INCOMPLETE, parseHead, tooManyHeaders } from './head.ts';
+import {
+  contentLength,
+  endsInHead,
+  type HeadLimits,
+  headerTooLong,
+  INCOMPLETE,
+  parseHead,
+  tooManyHeaders,
+} from './head.ts';
 import { Refusal } from './refusal.ts';
 import type { Version } from './version.ts';
 import { COMMAND, HEADER } from './words.ts';

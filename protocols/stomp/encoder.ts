@@ -17,7 +17,10 @@ export interface Terms {
 export function writeConnected(connection: Connection, { version, session, heartBeat }: Terms): void {
   // 1.0 has no heart-beats.
   const beat = version === VERSION.v10 ? '' : `heart-beat:${heartBeat},${heartBeat}\n`;
-  writeFrame(connection, `CONNECTED\nversion:${VERSION_NAMES[version]}\n${beat}session:${session}\nserver:trimaran\n\n\0`);
+  writeFrame(
+    connection,
+    `CONNECTED\nversion:${VERSION_NAMES[version]}\n${beat}session:${session}\nserver:trimaran\n\n\0`,
+  );
 }
 
 /** `receipt` is the header as the client wrote it, a character per byte: escaped, if it was. */

@@ -32,7 +32,13 @@ const HAS_CR = 4;
  * Space around names and values counts in 1.1 and 1.2; 1.0 does not say so, and its clients write `key: value`, so that
  * there it is left out.
  */
-export function parseHead(frame: Frame, buffer: Buffer, at: number, version: Version | undefined, limits: HeadLimits): number {
+export function parseHead(
+  frame: Frame,
+  buffer: Buffer,
+  at: number,
+  version: Version | undefined,
+  limits: HeadLimits,
+): number {
   const end = buffer.length;
   frame.open(buffer, at);
   let p = skipCommand(buffer, at);
@@ -96,7 +102,11 @@ export function parseHead(frame: Frame, buffer: Buffer, at: number, version: Ver
   if (bits > 0x7f) {
     frame.ascii = false;
     if (!isUtf8(buffer.subarray(at, p))) {
-      throw new Refusal('malformed', 'the headers are not valid UTF-8', 'Encode them as UTF-8 (STOMP 1.2, Value Encoding).');
+      throw new Refusal(
+        'malformed',
+        'the headers are not valid UTF-8',
+        'Encode them as UTF-8 (STOMP 1.2, Value Encoding).',
+      );
     }
   }
   return p;
@@ -184,7 +194,11 @@ export function contentLength(frame: Frame): number {
     length = digit >= 0 && digit <= 9 ? length * 10 + digit : Number.NaN;
   }
   if (Number.isNaN(length)) {
-    throw new Refusal('malformed', 'content-length is not a number of bytes', 'Only the digits 0 to 9 are expected in it.');
+    throw new Refusal(
+      'malformed',
+      'content-length is not a number of bytes',
+      'Only the digits 0 to 9 are expected in it.',
+    );
   }
   return length;
 }

@@ -25,7 +25,11 @@ export function readHeartBeat(text: string | undefined): HeartBeatOffer {
   const match = /^\s*([0-9]{1,15})\s*,\s*([0-9]{1,15})\s*$/.exec(text);
   if (match === null) {
     const detail = `the header heart-beat ${shown(text)} is not two numbers`;
-    throw new Refusal('malformed', detail, 'Two whole numbers of milliseconds with a comma between are expected, as in 10000,10000.');
+    throw new Refusal(
+      'malformed',
+      detail,
+      'Two whole numbers of milliseconds with a comma between are expected, as in 10000,10000.',
+    );
   }
   return { sends: Math.min(Number(match[1]), LONGEST), wants: Math.min(Number(match[2]), LONGEST) };
 }

@@ -114,7 +114,11 @@ function readExpiry(frame: Frame, now: number): number | undefined {
 function readMilliseconds(text: string | undefined, header: string): number | undefined {
   if (text === undefined) return undefined;
   if (!/^[0-9]{1,15}$/.test(text)) {
-    throw new Refusal('malformed', `the header ${header} ${shown(text)} is not a time`, 'Milliseconds in digits are expected.');
+    throw new Refusal(
+      'malformed',
+      `the header ${header} ${shown(text)} is not a time`,
+      'Milliseconds in digits are expected.',
+    );
   }
   return Number(text);
 }

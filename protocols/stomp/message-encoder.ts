@@ -135,7 +135,9 @@ function writeLarge(
 }
 
 function propertyLinesOf(message: Message, version: Version, encoding: Encoding): string {
-  return message.properties === undefined && message.qos === 0 ? '' : propertyLines(message, version, encoding.counters);
+  return message.properties === undefined && message.qos === 0
+    ? ''
+    : propertyLines(message, version, encoding.counters);
 }
 
 function isText(message: Message): boolean {
@@ -176,7 +178,14 @@ function headBytes(message: Message, line: Buffer, lineBytes: number): number {
   return line.length + lineBytes + CONTENT_LENGTH.length + digitsOf(message.size) + 2;
 }
 
-function writeHead(buffer: Buffer, start: number, message: Message, line: Buffer, lines: string, lineBytes: number): number {
+function writeHead(
+  buffer: Buffer,
+  start: number,
+  message: Message,
+  line: Buffer,
+  lines: string,
+  lineBytes: number,
+): number {
   let at = copyBytes(buffer, start, line, 0, line.length);
   if (lineBytes > 0) at = writeText(buffer, at, lines, lineBytes);
   at = copyBytes(buffer, at, CONTENT_LENGTH, 0, CONTENT_LENGTH.length);

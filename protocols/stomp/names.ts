@@ -141,7 +141,9 @@ export class Names {
 
   /** The topic of the destination in `buffer[start, end)`, valid UTF-8 without escapes. Throws a Refusal. */
   topic(buffer: Buffer, start: number, end: number): string {
-    return this.#topics.get(buffer, start, end) ?? topicOf(buffer.toString('utf8', start, end), 'destination', this.#limits);
+    return (
+      this.#topics.get(buffer, start, end) ?? topicOf(buffer.toString('utf8', start, end), 'destination', this.#limits)
+    );
   }
 
   /** The line `destination:…` of a MESSAGE. */

@@ -6,7 +6,7 @@ import type { Outcome, StompSubscription } from './subscription.ts';
 
 /** A consumer of a queue. What it has not acknowledged when it goes is given to others. */
 export class QueueSubscription implements StompSubscription, QueueConsumer {
-  readonly id: string | undefined;
+  readonly name: string | undefined;
   readonly destination: string;
   readonly #queue: string;
   readonly #link: Link;
@@ -17,7 +17,7 @@ export class QueueSubscription implements StompSubscription, QueueConsumer {
   constructor(link: Link, number: number, request: SubscribeRequest, queue: string) {
     this.#link = link;
     this.#feed = new Feed(link, number, request.rawId, request.ack, request.prefetch);
-    this.id = request.id;
+    this.name = request.id;
     this.destination = request.destination;
     this.#queue = queue;
   }

@@ -27,11 +27,19 @@ const NOT_OFFERED = ['selector', 'browser', 'activemq.subscriptionName'] as cons
 export function readSubscribe(frame: Frame, version: Version, limits: Limits): SubscribeRequest {
   const destination = frame.text(HEADER.destination);
   if (destination === undefined) {
-    throw new Refusal('protocol', 'SUBSCRIBE without the header destination', 'It names a topic or a queue: /topic/NAME or /queue/NAME.');
+    throw new Refusal(
+      'protocol',
+      'SUBSCRIBE without the header destination',
+      'It names a topic or a queue: /topic/NAME or /queue/NAME.',
+    );
   }
   const id = frame.text(HEADER.id);
   if (id === undefined && version !== VERSION.v10) {
-    throw new Refusal('protocol', 'SUBSCRIBE without the header id', 'Since STOMP 1.1 each subscription has an id of its own.');
+    throw new Refusal(
+      'protocol',
+      'SUBSCRIBE without the header id',
+      'Since STOMP 1.1 each subscription has an id of its own.',
+    );
   }
   const filter = filterOf(destination, limits);
   refuseUnoffered(frame, filter);
@@ -50,7 +58,11 @@ export function readSubscribe(frame: Frame, version: Version, limits: Limits): S
 function readAck(text: string | undefined): AckMode {
   if (text === undefined || text === 'auto') return 'auto';
   if (text === 'client' || text === 'client-individual') return text;
-  throw new Refusal('protocol', `the header ack ${shown(text)} of SUBSCRIBE is not known`, 'auto, client or client-individual is expected.');
+  throw new Refusal(
+    'protocol',
+    `the header ack ${shown(text)} of SUBSCRIBE is not known`,
+    'auto, client or client-individual is expected.',
+  );
 }
 
 /** By RabbitMQ's or ActiveMQ's header; 0 asks for as many as can be had. */
@@ -59,7 +71,11 @@ function readPrefetch(frame: Frame, limits: Limits): number {
     const text = frame.find(name);
     if (text === undefined) continue;
     if (!/^[0-9]{1,9}$/.test(text)) {
-      throw new Refusal('protocol', `the header ${name} ${shown(text)} is not a number`, 'A number of messages is expected.');
+      throw new Refusal(
+        'protocol',
+        `the header ${name} ${shown(text)} is not a number`,
+        'A number of messages is expected.',
+      );
     }
     const asked = Number(text);
     const most = Math.max(limits.stompPrefetch, limits.outboxMessages);
@@ -78,5 +94,9 @@ function refuseUnoffered(frame: Frame, filter: string): void {
 }
 
 function unoffered(name: string): Refusal {
-  return new Refusal('unsupported', `the header ${name} of SUBSCRIBE asks for what is not offered yet`, 'Leave it out.');
+  return new Refusal(
+    'unsupported',
+    `the header ${name} of SUBSCRIBE asks for what is not offered yet`,
+    'Leave it out.',
+  );
 }

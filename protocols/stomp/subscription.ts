@@ -3,8 +3,8 @@ export type Outcome = 'accept' | 'requeue' | 'reject';
 
 /** A subscription of a connection, to a topic or a queue, as the connection sees it. */
 export interface StompSubscription {
-  /** Its header `id`; undefined where 1.0 clients name none. */
-  readonly id: string | undefined;
+  /** Its header `id`; undefined where 1.0 clients give none. */
+  readonly name: string | undefined;
   readonly destination: string;
   /** Begins: messages may come from now on, also during the call. */
   start(): void;
@@ -33,8 +33,8 @@ export class Subscriptions {
     return this.#lastNumber + 1;
   }
 
-  find(id: string | undefined, destination: string): StompSubscription | undefined {
-    return this.#byKey.get(key(id, destination));
+  find(name: string | undefined, destination: string): StompSubscription | undefined {
+    return this.#byKey.get(key(name, destination));
   }
 
   /** By destination, whatever its id: 1.0 clients may unsubscribe so. */
@@ -44,12 +44,12 @@ export class Subscriptions {
   }
 
   add(subscription: StompSubscription): void {
-    this.#byKey.set(key(subscription.id, subscription.destination), subscription);
+    this.#byKey.set(key(subscription.name, subscription.destination), subscription);
     this.#byNumber.set(++this.#lastNumber, subscription);
   }
 
   remove(subscription: StompSubscription): void {
-    this.#byKey.delete(key(subscription.id, subscription.destination));
+    this.#byKey.delete(key(subscription.name, subscription.destination));
     for (const [number, each] of this.#byNumber) if (each === subscription) this.#byNumber.delete(number);
   }
 
@@ -69,6 +69,6 @@ export class Subscriptions {
   }
 }
 
-function key(id: string | undefined, destination: string): string {
-  return id === undefined ? `destination ${destination}` : `id ${id}`;
+function key(name: string | undefined, destination: string): string {
+  return name === undefined ? `destination ${destination}` : `id ${name}`;
 }

@@ -13,6 +13,7 @@ const NO_SUBSCRIPTIONS: readonly Subscription[] = [];
  * prefetch window is closed.
  */
 export class TopicSubscription implements StompSubscription, Subscription, Subscriber, OutboxSink {
+  readonly name: string | undefined;
   readonly destination: string;
   readonly clientId: string;
   readonly filter: string;
@@ -34,6 +35,7 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
   constructor(link: Link, number: number, request: SubscribeRequest) {
     this.#link = link;
     this.#feed = new Feed(link, number, request.rawId, request.ack, request.prefetch);
+    this.name = request.id;
     this.id = request.id ?? '';
     this.destination = request.destination;
     this.filter = request.filter;
@@ -56,7 +58,8 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
   deliver(message: Message): void {
     const link = this.#link;
     if (message.qos > 0) this.#outbox.deliver(message, this.#self);
-    else if (message.properties !== undefined && message.expired(link.services.clock.now())) link.counters.droppedExpired++;
+    else if (message.properties !== undefined && message.expired(link.services.clock.now()))
+      link.counters.droppedExpired++;
     else if (link.over || link.connection.full()) link.counters.droppedSlow++;
     else if (this.#feed.open && this.#held === undefined) this.#feed.send(message, 0, false, false);
     else this.#hold(message);

@@ -28,7 +28,11 @@ export class Transactions {
 
   begin(id: string): void {
     if (this.#open.has(id)) {
-      throw new Refusal('protocol', `the transaction ${shown(id)} has begun already`, 'COMMIT or ABORT it, or choose another name.');
+      throw new Refusal(
+        'protocol',
+        `the transaction ${shown(id)} has begun already`,
+        'COMMIT or ABORT it, or choose another name.',
+      );
     }
     if (this.#open.size >= this.#limits.transactions) {
       const detail = `${this.#open.size} transactions are open (limits.transactions)`;

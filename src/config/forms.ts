@@ -17,7 +17,8 @@ export const NATS_SERVERS: Form = {
   test: (value) => {
     const scheme = /^([a-z]+):\/\//.exec(value)?.[0] ?? '';
     if (!['', 'nats://', 'tls://'].includes(scheme) || /[\s/?#]/.test(value.slice(scheme.length))) return false;
-    return URL.canParse(`nats://${value.slice(scheme.length)}`);
+    const url = `nats://${value.slice(scheme.length)}`;
+    return URL.canParse(url) && new URL(url).hostname !== '';
   },
 };
 

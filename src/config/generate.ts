@@ -35,7 +35,9 @@ export function jsonSchema(): string {
   const document = z.toJSONSchema(schema, {
     io: 'input',
     unrepresentable: 'any',
-    override: ({ jsonSchema }) => {
+    override: ({ zodSchema, jsonSchema }) => {
+      // zod leaves it out where the type transforms.
+      if (zodSchema instanceof z.ZodDefault) jsonSchema.default = zodSchema.parse(undefined);
       // Not words of JSON schema: editors show the description only.
       const { description, unit, allowed } = jsonSchema;
       delete jsonSchema.unit;

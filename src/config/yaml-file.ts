@@ -129,7 +129,8 @@ function offsetOf(document: Document.Parsed, path: readonly PropertyKey[], at: '
     if (isAlias(node)) node = node.resolve(document);
     let next: unknown;
     if (isMap(node)) {
-      const pair = node.items.find(({ key }) => (isScalar(key) ? String(key.value) : String(key)) === String(word));
+      // Of a key that stands twice the last one counts.
+      const pair = node.items.findLast(({ key }) => (isScalar(key) ? String(key.value) : String(key)) === String(word));
       if (pair === undefined) return offset;
       const key = startOf(pair.key) ?? offset;
       if (depth === path.length - 1 && at === 'key') return key;

@@ -28,7 +28,17 @@ class Node implements BackboneReceiver {
 function message(topic: string, payload: string, properties?: Properties): Message {
   // Borrowed bytes in a larger chunk, as they come from a socket.
   const chunk = Buffer.from(`__${payload}__`);
-  return new Message(topic, chunk, 2, 2 + Buffer.byteLength(payload), 1, false, properties, { clientId: 'c', protocol: 'mqtt' }, 1);
+  return new Message(
+    topic,
+    chunk,
+    2,
+    2 + Buffer.byteLength(payload),
+    1,
+    false,
+    properties,
+    { clientId: 'c', protocol: 'mqtt' },
+    1,
+  );
 }
 
 const text = (each: Message): string => Buffer.from(each.payload()).toString();
@@ -104,7 +114,10 @@ export function backboneContract({ name, create }: BackboneFactory): void {
     assert.ok((sequences[0] ?? 0) >= Math.max(1, next));
     assert.ok((sequences[1] ?? 0) > (sequences[0] ?? 0));
     assert.ok(backbone.log.next(0) > (sequences[1] ?? 0));
-    assert.ok((node.nextAtTail[0] ?? Infinity) <= (sequences[0] ?? 0), 'next moves on after the tail has had the batch');
+    assert.ok(
+      (node.nextAtTail[0] ?? Infinity) <= (sequences[0] ?? 0),
+      'next moves on after the tail has had the batch',
+    );
   });
 
   test('a message is given bytes of its own during append', async () => {
@@ -138,12 +151,18 @@ export function backboneContract({ name, create }: BackboneFactory): void {
       all.push(...messages);
       from = next;
     }
-    assert.equal(all.map((each) => [each.topic, text(each)]), Array.from({ length: 25 }, (_, i) => [`t/${i}`, `p${i}`]));
+    assert.equal(
+      all.map((each) => [each.topic, text(each)]),
+      Array.from({ length: 25 }, (_, i) => [`t/${i}`, `p${i}`]),
+    );
     const { correlation, ...rest } = all[7]?.properties ?? {};
     const { correlation: expected, ...others } = properties;
     assert.equal(rest, others);
     assert.equal([...(correlation ?? [])], [...(expected ?? [])]);
-    assert.equal(all.map((each) => each.sequence), node.tailed.map((each) => each.sequence));
+    assert.equal(
+      all.map((each) => each.sequence),
+      node.tailed.map((each) => each.sequence),
+    );
   });
 
   test('read at the end is empty', async () => {

@@ -8,15 +8,23 @@ import { decodeText } from '../../protocols/mqtt/reader.ts';
 import { BrokerError } from '../../src/core/errors.ts';
 import { NameCache } from '../../src/core/topic.ts';
 
-const limits = { loginPacketBytes: 65536, packetBytes: 1048576, clientIdBytes: 1024, userProperties: 64, userPropertyBytes: 16384 };
+const limits = {
+  loginPacketBytes: 65536,
+  packetBytes: 1048576,
+  clientIdBytes: 1024,
+  userProperties: 64,
+  userPropertyBytes: 16384,
+};
 const topics = new NameCache((bytes) => decodeText(Buffer.from(bytes), 0, bytes.length));
 
 /** Runs a decoder over the pieces and returns what it handed on, as text, ending with the error if there was one. */
 function decode(pieces: readonly Buffer[], version: 3 | 4 | 5, admitted = true): string[] {
   const seen: string[] = [];
-  const note = (name: string) => (...args: unknown[]) => {
-    seen.push(`${name} ${JSON.stringify(args)}`);
-  };
+  const note =
+    (name: string) =>
+    (...args: unknown[]) => {
+      seen.push(`${name} ${JSON.stringify(args)}`);
+    };
   const handler: PacketHandler = {
     connect: note('connect'),
     publish({ topic, qos, retain, dup, packetId, data, start, end, properties }) {
@@ -52,14 +60,26 @@ const topic = fc.array(word, { minLength: 1, maxLength: 4 }).map((words) => word
 const id = fc.integer({ min: 1, max: 65535 });
 const qos = fc.constantFrom(0 as const, 1 as const, 2 as const);
 const packet: fc.Arbitrary<mqttPacket.Packet> = fc.oneof(
-  fc.record({ topic, payload: fc.uint8Array({ maxLength: 300 }), qos, messageId: id, retain: fc.boolean() }).map((fields) => {
-    return { cmd: 'publish' as const, dup: false, ...fields, payload: Buffer.from(fields.payload) };
-  }),
-  fc.constantFrom('puback' as const, 'pubrec' as const, 'pubcomp' as const, 'pubrel' as const).chain((cmd) => fc.record({ cmd: fc.constant(cmd), messageId: id })),
-  fc.record({ messageId: id, topics: fc.array(topic, { minLength: 1, maxLength: 3 }) }).map(({ messageId, topics: filters }) => {
-    return { cmd: 'subscribe' as const, messageId, subscriptions: filters.map((each) => ({ topic: each, qos: 1 as const, nl: false, rap: false, rh: 0 })) };
-  }),
-  fc.record({ messageId: id, unsubscriptions: fc.array(topic, { minLength: 1, maxLength: 3 }) }).map((fields) => ({ cmd: 'unsubscribe' as const, ...fields })),
+  fc
+    .record({ topic, payload: fc.uint8Array({ maxLength: 300 }), qos, messageId: id, retain: fc.boolean() })
+    .map((fields) => {
+      return { cmd: 'publish' as const, dup: false, ...fields, payload: Buffer.from(fields.payload) };
+    }),
+  fc
+    .constantFrom('puback' as const, 'pubrec' as const, 'pubcomp' as const, 'pubrel' as const)
+    .chain((cmd) => fc.record({ cmd: fc.constant(cmd), messageId: id })),
+  fc
+    .record({ messageId: id, topics: fc.array(topic, { minLength: 1, maxLength: 3 }) })
+    .map(({ messageId, topics: filters }) => {
+      return {
+        cmd: 'subscribe' as const,
+        messageId,
+        subscriptions: filters.map((each) => ({ topic: each, qos: 1 as const, nl: false, rap: false, rh: 0 })),
+      };
+    }),
+  fc
+    .record({ messageId: id, unsubscriptions: fc.array(topic, { minLength: 1, maxLength: 3 }) })
+    .map((fields) => ({ cmd: 'unsubscribe' as const, ...fields })),
   fc.constant({ cmd: 'pingreq' as const }),
 );
 const version = fc.constantFrom(4 as const, 5 as const);
@@ -71,10 +91,15 @@ test('what mqtt-packet writes is read, packet by packet', () => {
     fc.property(version, fc.array(packet, { maxLength: 8 }), (level, packets) => {
       const bytes = Buffer.concat(packets.map((each) => mqttPacket.generate(each, { protocolVersion: level })));
       const seen = decode([bytes], level);
-      assert.equal(seen.map((line) => line.split(' ', 1)[0]), packets.map((each) => each.cmd));
+      assert.equal(
+        seen.map((line) => line.split(' ', 1)[0]),
+        packets.map((each) => each.cmd),
+      );
       for (const [i, each] of packets.entries()) {
-        if (each.cmd === 'publish') assert.match(seen[i] ?? '', `"payload":"${Buffer.from(each.payload).toString('hex')}"`);
-        if ('messageId' in each && each.messageId !== undefined && (each.cmd !== 'publish' || each.qos > 0)) assert.match(seen[i] ?? '', `${each.messageId}`);
+        if (each.cmd === 'publish')
+          assert.match(seen[i] ?? '', `"payload":"${Buffer.from(each.payload).toString('hex')}"`);
+        if ('messageId' in each && each.messageId !== undefined && (each.cmd !== 'publish' || each.qos > 0))
+          assert.match(seen[i] ?? '', `${each.messageId}`);
       }
     }),
     { numRuns: 500 },
@@ -89,7 +114,14 @@ test('any split of a stream gives the same packets', () => {
       for (let at = 1; at < bytes.length; at++) {
         assert.equal(decode([bytes.subarray(0, at), bytes.subarray(at)], level), whole, `split at ${at}`);
       }
-      assert.equal(decode([...bytes].map((byte) => Buffer.of(byte)), level), whole, 'byte by byte');
+      assert.equal(
+        decode(
+          [...bytes].map((byte) => Buffer.of(byte)),
+          level,
+        ),
+        whole,
+        'byte by byte',
+      );
     }),
     { numRuns: 100 },
   );
@@ -97,29 +129,55 @@ test('any split of a stream gives the same packets', () => {
 
 test('arbitrary bytes, before and after login, end in an error or wait for more; nothing else is thrown', () => {
   fc.assert(
-    fc.property(fc.constantFrom(3 as const, 4 as const, 5 as const), fc.boolean(), fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 4 }), (level, admitted, pieces) => {
-      decode(pieces.map((each) => Buffer.from(each)), level, admitted);
-    }),
+    fc.property(
+      fc.constantFrom(3 as const, 4 as const, 5 as const),
+      fc.boolean(),
+      fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 4 }),
+      (level, admitted, pieces) => {
+        decode(
+          pieces.map((each) => Buffer.from(each)),
+          level,
+          admitted,
+        );
+      },
+    ),
     { numRuns: 20_000 },
   );
 });
 
 test('a valid stream with bytes changed gives the same however it is split', () => {
   fc.assert(
-    fc.property(version, fc.array(packet, { minLength: 1, maxLength: 4 }), fc.nat(), fc.integer({ min: 0, max: 255 }), fc.nat(), (level, packets, where, value, split) => {
-      const bytes = Buffer.concat(packets.map((each) => mqttPacket.generate(each, { protocolVersion: level })));
-      bytes[where % bytes.length] = value;
-      const at = split % bytes.length;
-      assert.equal(decode([bytes.subarray(0, at), bytes.subarray(at)], level), decode([bytes], level));
-    }),
+    fc.property(
+      version,
+      fc.array(packet, { minLength: 1, maxLength: 4 }),
+      fc.nat(),
+      fc.integer({ min: 0, max: 255 }),
+      fc.nat(),
+      (level, packets, where, value, split) => {
+        const bytes = Buffer.concat(packets.map((each) => mqttPacket.generate(each, { protocolVersion: level })));
+        bytes[where % bytes.length] = value;
+        const at = split % bytes.length;
+        assert.equal(decode([bytes.subarray(0, at), bytes.subarray(at)], level), decode([bytes], level));
+      },
+    ),
     { numRuns: 5000 },
   );
 });
 
 test('a packet of 1 MB in segments of one byte costs linear time', () => {
-  const bytes = mqttPacket.generate({ cmd: 'publish', topic: 'a', payload: Buffer.alloc(1_000_000), qos: 0, dup: false, retain: false });
+  const bytes = mqttPacket.generate({
+    cmd: 'publish',
+    topic: 'a',
+    payload: Buffer.alloc(1_000_000),
+    qos: 0,
+    dup: false,
+    retain: false,
+  });
   const before = process.hrtime.bigint();
-  const seen = decode(Array.from(bytes, (_, i) => bytes.subarray(i, i + 1)), 4);
+  const seen = decode(
+    Array.from(bytes, (_, i) => bytes.subarray(i, i + 1)),
+    4,
+  );
   assert.is(seen.length, 1);
   // Quadratic copying would be 5 * 10^11 bytes: minutes.
   assert.ok(process.hrtime.bigint() - before < 10_000_000_000n);

@@ -2,34 +2,24 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import mqttPacket from 'mqtt-packet';
 import type { Address } from '../../src/broker.ts';
+import { Inbox } from './inbox.ts';
 
 export type Packet = mqttPacket.Packet;
-
-/** Milliseconds a test waits for a packet before it fails. */
-const PATIENCE = 5000;
 
 /** An MQTT client that sends and shows packets, no more: mqtt-packet is the second opinion on our codec. */
 export class RawMqtt {
   readonly socket: Socket;
   readonly #version: number;
-  readonly #packets: Packet[] = [];
-  #wake: (() => void) | undefined;
-  closed = false;
+  readonly #inbox = new Inbox<Packet>();
 
   private constructor(socket: Socket, version: number) {
     this.socket = socket;
     this.#version = version;
     const parser = mqttPacket.parser({ protocolVersion: version });
-    parser.on('packet', (packet) => {
-      this.#packets.push(packet);
-      this.#wake?.();
-    });
+    parser.on('packet', (packet) => this.#inbox.push(packet));
     socket.on('data', (chunk) => parser.parse(chunk));
     socket.on('error', () => {});
-    socket.on('close', () => {
-      this.closed = true;
-      this.#wake?.();
-    });
+    socket.on('close', () => this.#inbox.close());
   }
 
   /** A connection on which nothing has been said. */
@@ -71,16 +61,8 @@ export class RawMqtt {
     );
   }
 
-  /** The next packet. */
-  async next(): Promise<Packet> {
-    const deadline = Date.now() + PATIENCE;
-    while (this.#packets.length === 0) {
-      if (this.closed) throw new Error('the broker closed the connection where a packet was expected');
-      await this.#change(deadline);
-    }
-    const packet = this.#packets.shift();
-    if (packet === undefined) throw new Error('unreachable');
-    return packet;
+  next(): Promise<Packet> {
+    return this.#inbox.next();
   }
 
   /** The next packet, which must be of this kind. */
@@ -91,10 +73,8 @@ export class RawMqtt {
   }
 
   /** Resolves when the broker has closed the connection; returns what it sent before, all of it. */
-  async end(): Promise<Packet[]> {
-    const deadline = Date.now() + PATIENCE;
-    while (!this.closed) await this.#change(deadline);
-    return this.#packets.splice(0);
+  end(): Promise<Packet[]> {
+    return this.#inbox.end();
   }
 
   /** What has come until the broker answered a ping: everything that was due. */
@@ -117,20 +97,6 @@ export class RawMqtt {
 
   destroy(): void {
     this.socket.destroy();
-  }
-
-  #change(deadline: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new Error('nothing came from the broker in time')),
-        Math.max(0, deadline - Date.now()),
-      );
-      this.#wake = () => {
-        clearTimeout(timer);
-        this.#wake = undefined;
-        resolve();
-      };
-    });
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { hidePassword } from '../../../src/config/faults.ts';
 import { ConfigError, loadConfig, type Sources } from '../../../src/config/load.ts';
 import { validate } from '../../../src/config/validate.ts';
 import { parseYaml, tooDeep } from '../../../src/config/yaml-file.ts';
@@ -102,7 +103,7 @@ test('unknown keys, with the place of the key and the nearest name', () => {
     ['limits: {packetbytes: 1024}', [/did you mean limits\.packetBytes\?$/]],
     ['stomp: {port: 1}', [/^file:1:1: stomp: found an unknown key; the sections are /]],
     ['log: {colour: true}', ['file:1:7: log.colour: found an unknown key; log has level, format']],
-    ['1: 2', [`file:1:1: "1": found an unknown key; the sections are ${SECTIONS}`]],
+    ['1: 2', [`file:1:1: 1: found an unknown key; the sections are ${SECTIONS}`]],
     ['__proto__: {a: 1}', [/^file:1:1: __proto__: found an unknown key/]],
     ['log: {constructor: 1, toString: 2}', [/^file:1:7: log\.constructor/, /^file:1:23: log\.toString/]],
     ['"a\\e[31m\\nb": 1', [/^file:1:1: "a\\u001b\[31m\\nb": found/]],
@@ -125,7 +126,7 @@ test('what is not a YAML file of settings', () => {
     ['log: {}\n---\nlog: {}', [/multiple documents/]],
     ['log: *missing', [/found invalid YAML: Unresolved alias/]],
     [`a: &a [x,x,x,x,x,x,x,x,x]\n${bomb}`, [/found invalid YAML: Excessive alias count/]],
-    ['log: &a [*a]', [/^file:1:6: log: found a list/]],
+    ['log: &a [*a]', [/^file:1:9: log: found a list/]],
     ['['.repeat(500_000), ['file: is nested more than 32 levels deep, expected a YAML file of settings']],
     ['- '.repeat(500_000), [/nested more than 32 levels/]],
     [`#${'x'.repeat(1024 * 1024)}`, ['file: is larger than 1048576 bytes, expected a YAML file of settings']],
@@ -234,6 +235,9 @@ test('a password in an address is not repeated', () => {
   const found = faultsOf({ set: ['backbone.nats.servers=nats://me:secret@host/x,nats://you:hidden@host'] }).join();
   assert.match(found, '***@host');
   assert.not.match(found, /secret|hidden/);
+  assert.is(hidePassword('tls://a:b@c:d@h, u@x'), 'tls://***@h, ***@x');
+  const long = 'x'.repeat(1_000_000);
+  assert.is(hidePassword(long), long);
 });
 
 test('thousands of faults are counted, not printed', () => {

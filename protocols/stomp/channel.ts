@@ -1,0 +1,210 @@
+import { BrokerError } from '../../src/core/errors.ts';
+import type { Channel } from '../../src/ports/protocol.ts';
+import type { Connection } from '../../src/ports/transport.ts';
+import { type ClientOwner, StompClient } from './client.ts';
+import { Decoder, type FrameHandler } from './codec.ts';
+import { writeConnected, writeError, writeReceipt } from './encoder.ts';
+import type { Frame } from './frame.ts';
+import { agreed, HeartBeat, type HeartBeatOwner } from './heart-beat.ts';
+import { login } from './login.ts';
+import { Refusal } from './refusal.ts';
+import type { StompServer } from './server.ts';
+import { VERSION } from './version.ts';
+import { COMMAND, HEADER } from './words.ts';
+
+/**
+ * - `connecting`: waits for CONNECT.
+ * - `connected`: serves the client's frames.
+ * - `leaving`: DISCONNECT has come, and is answered when what came before it has had its effect.
+ * - `over`: the connection is being closed, or is.
+ */
+type State = 'connecting' | 'connected' | 'leaving' | 'over';
+
+/** One connection of a STOMP client. */
+export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBeatOwner {
+  readonly #server: StompServer;
+  readonly #connection: Connection;
+  readonly #decoder: Decoder;
+  #state: State = 'connecting';
+  /** When this state began, and the time of the chunk at hand; milliseconds since 1970. */
+  #since: number;
+  #now: number;
+  #client: StompClient | undefined;
+  #heartBeat: HeartBeat | undefined;
+  /** Of the DISCONNECT. */
+  #farewell: string | undefined;
+
+  constructor(server: StompServer, connection: Connection) {
+    this.#server = server;
+    this.#connection = connection;
+    this.#now = server.services.clock.now();
+    this.#since = this.#now;
+    this.#decoder = new Decoder(this, server.services.limits);
+  }
+
+  // --- from the transport -------------------------------------------------------------------------------------------
+
+  receive(chunk: Buffer, now: number): void {
+    if (this.#state === 'over' || this.#state === 'leaving') return;
+    this.#now = now;
+    if (this.#heartBeat !== undefined) this.#heartBeat.heardAt = now;
+    try {
+      this.#decoder.push(chunk);
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      this.#fail(error, this.#decoder.receipt());
+    }
+  }
+
+  drained(): void {
+    this.#client?.pump();
+  }
+
+  tick(now: number): void {
+    const { loginSeconds, slowReaderSeconds } = this.#server.services.limits;
+    const seconds = (now - this.#since) / 1000;
+    if (this.#state === 'connecting' && seconds > loginSeconds) {
+      const detail = `no CONNECT came within ${loginSeconds} seconds (limits.loginSeconds)`;
+      this.#fail(new Refusal('timeout', detail, 'Send it right after opening the connection.'), undefined);
+    } else if (this.#state === 'leaving' && seconds > slowReaderSeconds) {
+      this.#end('its last messages could not be made durable in time');
+    }
+  }
+
+  closed(): void {
+    this.#release();
+  }
+
+  shutdown(code: 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
+    // A drain lets clients have what waits for them.
+    if (code === 'shutdown') this.#client?.pump();
+    this.#fail(new BrokerError(code), undefined);
+  }
+
+  // --- frames -------------------------------------------------------------------------------------------------------
+
+  frame(frame: Frame): void {
+    const client = this.#client;
+    if (client === undefined) {
+      if (frame.command !== COMMAND.connect) {
+        throw new Refusal(
+          'protocol',
+          'the first frame is not CONNECT',
+          'Log in with CONNECT (or STOMP) and wait for CONNECTED.',
+        );
+      }
+      this.#connect(frame);
+      return;
+    }
+    switch (frame.command) {
+      case COMMAND.send:
+        client.send(frame, this.#now);
+        return;
+      case COMMAND.ack:
+        client.settle(frame, 'ACK');
+        return;
+      case COMMAND.nack:
+        client.settle(frame, 'NACK');
+        return;
+      case COMMAND.subscribe:
+        client.subscribe(frame);
+        return;
+      case COMMAND.unsubscribe:
+        client.unsubscribe(frame);
+        return;
+      case COMMAND.begin:
+        client.begin(frame);
+        return;
+      case COMMAND.commit:
+        client.commit(frame);
+        return;
+      case COMMAND.abort:
+        client.abort(frame);
+        return;
+      case COMMAND.disconnect:
+        this.#disconnect(frame, client);
+        return;
+      case COMMAND.connect:
+        throw new Refusal('protocol', 'a second CONNECT', 'A connection has one login; open another one.');
+      default:
+        throw new Refusal(
+          'protocol',
+          'a frame that only servers send',
+          'Clients do not send CONNECTED, MESSAGE, RECEIPT or ERROR.',
+        );
+    }
+  }
+
+  #connect(frame: Frame): void {
+    const { services, names } = this.#server;
+    const { clock, counters, limits } = services;
+    const connection = this.#connection;
+    const accepted = login(frame, connection.peer, services);
+    const { version, session, clientId, heartBeat } = accepted;
+    const link = { connection, services, counters, names, version, session, clientId, over: false };
+    this.#client = new StompClient(services, link, accepted, this);
+    this.#state = 'connected';
+    this.#decoder.admit(version);
+    const own = limits.heartBeatMilliseconds;
+    writeConnected(connection, { version, session, heartBeat: own });
+    // CONNECT has no receipt in the specification; a client that asks for one gets it.
+    this.#client.receipt(frame);
+    const send = agreed(own, heartBeat.wants);
+    const expect = agreed(heartBeat.sends, own);
+    if (version !== VERSION.v10 && send + expect > 0)
+      this.#heartBeat = new HeartBeat(clock, connection, this, send, expect);
+  }
+
+  #disconnect(frame: Frame, client: StompClient): void {
+    this.#farewell = frame.raw(HEADER.receipt);
+    this.#state = 'leaving';
+    this.#since = this.#now;
+    this.#decoder.stop();
+    client.leave();
+    if (!client.busy) this.settled();
+  }
+
+  // --- from the client and its heart-beats --------------------------------------------------------------------------
+
+  settled(): void {
+    if (this.#state !== 'leaving') return;
+    if (this.#farewell !== undefined) writeReceipt(this.#connection, this.#farewell);
+    this.#end('');
+  }
+
+  failed(error: BrokerError, receipt: string | undefined): void {
+    this.#fail(error, receipt);
+  }
+
+  silent(milliseconds: number): void {
+    const detail = `nothing was heard for ${milliseconds} milliseconds, more than the heart-beat agreed allows`;
+    this.#fail(new Refusal('timeout', detail, 'Send a line end where there is nothing else to send.'), undefined);
+  }
+
+  deaf(): boolean {
+    return (this.#client?.paused ?? false) || this.#connection.full();
+  }
+
+  // --- the end ------------------------------------------------------------------------------------------------------
+
+  /** An ERROR is the last frame on its connection (STOMP 1.2, ERROR). */
+  #fail(error: BrokerError, receipt: string | undefined): void {
+    if (this.#state === 'over') return;
+    writeError(this.#connection, error, receipt);
+    this.#end(error.code === 'shutdown' ? '' : error.message);
+  }
+
+  #end(reason: string): void {
+    this.#release();
+    this.#connection.end(reason);
+  }
+
+  #release(): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#decoder.stop();
+    this.#heartBeat?.stop();
+    this.#client?.close();
+    this.#client = undefined;
+  }
+}

@@ -1,0 +1,335 @@
+import type { BrokerError } from '../../src/core/errors.ts';
+import { Message, type Publisher } from '../../src/core/message.ts';
+import { QUEUE_PREFIX, reservedFault } from '../../src/core/topic.ts';
+import type { Services } from '../../src/ports/routing.ts';
+import { writeReceipt } from './encoder.ts';
+import type { Link } from './feed.ts';
+import type { Frame } from './frame.ts';
+import type { Login } from './login.ts';
+import { readProperties } from './mapping.ts';
+import { topicOf } from './names.ts';
+import { type Completion, Publications, type PublicationsOwner } from './publications.ts';
+import { QueueSubscription } from './queue-subscription.ts';
+import { Refusal, shown } from './refusal.ts';
+import { readSubscribe } from './subscribe.ts';
+import { type Outcome, type StompSubscription, Subscriptions } from './subscription.ts';
+import { TopicSubscription } from './topic-subscription.ts';
+import { type HeldAck, Transactions } from './transactions.ts';
+import { VERSION } from './version.ts';
+import { HEADER } from './words.ts';
+
+/** The connection of a client, as far as the client must reach it. */
+export interface ClientOwner {
+  /** A message was not taken in, after its frame was handled. */
+  failed(error: BrokerError, receipt: string | undefined): void;
+  /** All that the client sent has had its effect. */
+  settled(): void;
+}
+
+const NO_ACKS: readonly HeldAck[] = [];
+
+/** A client that has logged in: what its frames do. Throws a Refusal for those that are not taken. */
+export class StompClient implements PublicationsOwner {
+  readonly #services: Services;
+  readonly #link: Link;
+  readonly #login: Login;
+  readonly #owner: ClientOwner;
+  readonly #publisher: Publisher;
+  readonly #publications: Publications;
+  /** Made when needed: many clients only send. */
+  #subscriptions: Subscriptions | undefined;
+  #transactions: Transactions | undefined;
+  #closed = false;
+
+  constructor(services: Services, link: Link, login: Login, owner: ClientOwner) {
+    this.#services = services;
+    this.#link = link;
+    this.#login = login;
+    this.#owner = owner;
+    this.#publisher = { clientId: link.clientId, protocol: 'stomp' };
+    this.#publications = new Publications(services.router, link.connection, services.limits.publishBacklog, this);
+  }
+
+  /** Whether frames have been handled whose effect is still to come. */
+  get busy(): boolean {
+    return this.#publications.underWay > 0;
+  }
+
+  /** Whether the connection is not read from until messages are durable. */
+  get paused(): boolean {
+    return this.#publications.paused;
+  }
+
+  pump(): void {
+    this.#subscriptions?.pump();
+  }
+
+  /** The client wants to go: it gets no more messages, but its own still have their effect. */
+  leave(): void {
+    this.#link.over = true;
+  }
+
+  /** The connection is gone, or going: its transactions are aborted, what it has not acknowledged is given back. */
+  close(): void {
+    this.#link.over = true;
+    this.#closed = true;
+    this.#subscriptions?.close();
+    this.#subscriptions = undefined;
+    this.#transactions = undefined;
+  }
+
+  // --- SEND ---------------------------------------------------------------------------------------------------------
+
+  /** Durable with `persistent:true`, and where a receipt is asked for: that is only given for a durable message. */
+  send(frame: Frame, now: number): void {
+    const topic = this.#topic(frame);
+    const { authorizer, counters, limits, router } = this.#services;
+    const durable = frame.has(HEADER.receipt) || frame.isTrue(HEADER.persistent);
+    if (topic.charCodeAt(0) === 0x24) this.#requireOpen(topic);
+    if (!authorizer.mayPublish(this.#login.principal, topic)) {
+      counters.droppedRefused++;
+      throw new Refusal(
+        'notAuthorized',
+        `SEND: not allowed to publish to ${shown(frame.text(HEADER.destination) ?? '')}`,
+      );
+    }
+    const retain = frame.isTrue(HEADER.retain);
+    if (retain && topic.startsWith(QUEUE_PREFIX)) {
+      throw new Refusal(
+        'unsupported',
+        'SEND: the header retain is for topics; a queue keeps its messages anyway',
+        'Leave it out.',
+      );
+    }
+    const properties = readProperties(frame, now, limits);
+    if (properties?.responseTopic !== undefined) this.#requireReplyTo(properties.responseTopic);
+    const { buffer, bodyStart, bodyEnd } = frame;
+    const message = new Message(
+      topic,
+      buffer,
+      bodyStart,
+      bodyEnd,
+      durable ? 1 : 0,
+      retain,
+      properties,
+      this.#publisher,
+      now,
+    );
+    if (frame.has(HEADER.transaction)) {
+      this.#hold(frame).messages.push(message.keep());
+      this.receipt(frame);
+    } else if (frame.has(HEADER.receipt)) {
+      this.#publications.publishAll([message], { receipt: frame.raw(HEADER.receipt), acks: NO_ACKS });
+    } else if (durable) {
+      this.#publications.publish(message);
+    } else {
+      router.publish(message, this.#publications, 0);
+    }
+  }
+
+  #topic(frame: Frame): string {
+    const { destination } = HEADER;
+    if (!frame.has(destination)) {
+      throw new Refusal(
+        'protocol',
+        'SEND without the header destination',
+        'It names a topic or a queue: /topic/NAME or /queue/NAME.',
+      );
+    }
+    if (frame.valueEscaped(destination))
+      return topicOf(frame.text(destination) ?? '', 'destination', this.#services.limits);
+    return this.#link.names.topic(frame.buffer, frame.valueStart(destination), frame.valueEnd(destination));
+  }
+
+  #requireOpen(topic: string): void {
+    const fault = reservedFault(topic);
+    if (fault !== undefined)
+      throw new Refusal('notAuthorized', `SEND: the header destination names a topic that ${fault}`);
+  }
+
+  /** Who answers does so with rights of their own: a topic out of the asker's reach must not be reached through them. */
+  #requireReplyTo(topic: string): void {
+    const { authorizer } = this.#services;
+    const { principal } = this.#login;
+    if (authorizer.maySubscribe(principal, topic) || authorizer.mayPublish(principal, topic)) return;
+    throw new Refusal(
+      'notAuthorized',
+      'SEND: not allowed to have answers sent to the destination in the header reply-to',
+    );
+  }
+
+  // --- subscriptions ------------------------------------------------------------------------------------------------
+
+  subscribe(frame: Frame): void {
+    const { authorizer, limits } = this.#services;
+    const request = readSubscribe(frame, this.#link.version, limits);
+    const { destination, filter, id } = request;
+    this.#subscriptions ??= new Subscriptions();
+    const subscriptions = this.#subscriptions;
+    if (subscriptions.find(id, destination) !== undefined) {
+      const which = id === undefined ? `the destination ${shown(destination)}` : `the id ${shown(id)}`;
+      throw new Refusal(
+        'protocol',
+        `SUBSCRIBE: there is a subscription with ${which} already`,
+        'Choose another id, or UNSUBSCRIBE first.',
+      );
+    }
+    if (subscriptions.size >= limits.subscriptionsPerSession) {
+      throw new Refusal(
+        'quota',
+        `SUBSCRIBE: ${subscriptions.size} subscriptions already (limits.subscriptionsPerSession)`,
+      );
+    }
+    if (!authorizer.maySubscribe(this.#login.principal, filter)) {
+      throw new Refusal('notAuthorized', `SUBSCRIBE: not allowed to subscribe to ${shown(destination)}`);
+    }
+    const number = subscriptions.nextNumber;
+    const subscription = filter.startsWith(QUEUE_PREFIX)
+      ? new QueueSubscription(this.#link, number, request, filter.slice(QUEUE_PREFIX.length))
+      : new TopicSubscription(this.#link, number, request);
+    subscriptions.add(subscription);
+    subscription.start();
+    this.receipt(frame);
+  }
+
+  unsubscribe(frame: Frame): void {
+    const subscription = this.#toUnsubscribe(frame);
+    if (subscription === undefined) {
+      throw new Refusal(
+        'protocol',
+        'UNSUBSCRIBE: there is no such subscription',
+        'The header id of a SUBSCRIBE on this connection is expected.',
+      );
+    }
+    this.#subscriptions?.remove(subscription);
+    subscription.close();
+    this.receipt(frame);
+  }
+
+  /** By id; in 1.0 also by destination (STOMP 1.0, UNSUBSCRIBE). */
+  #toUnsubscribe(frame: Frame): StompSubscription | undefined {
+    const id = frame.text(HEADER.id);
+    const destination = frame.text(HEADER.destination);
+    const version10 = this.#link.version === VERSION.v10;
+    if (id !== undefined) return this.#subscriptions?.find(id, '');
+    if (!version10 || destination === undefined) {
+      const headers = version10 ? 'id and destination' : 'id';
+      throw new Refusal(
+        'protocol',
+        `UNSUBSCRIBE without the header ${headers}`,
+        'It says which subscription is meant.',
+      );
+    }
+    return this.#subscriptions?.findByDestination(destination);
+  }
+
+  /**
+   * ACK (`accept`) and NACK. A message that has been settled, also by the end of its subscription, is settled: the
+   * client could not know when it sent this.
+   */
+  settle(frame: Frame, command: 'ACK' | 'NACK'): void {
+    const outcome: Outcome = command === 'ACK' ? 'accept' : frame.find('requeue') === 'false' ? 'reject' : 'requeue';
+    const { subscription, number } = this.#delivered(frame, command);
+    if (frame.has(HEADER.transaction)) {
+      const transaction = this.#hold(frame);
+      if (subscription !== 'gone') transaction.acks.push({ subscription, number, outcome });
+    } else if (subscription !== 'gone') {
+      subscription.settle(number, outcome);
+    }
+    this.receipt(frame);
+  }
+
+  /**
+   * What an ACK is for: `id` since 1.2, `message-id` before. Since ids are unique in the connection, the header
+   * `subscription` of 1.1 adds nothing; clients written for RabbitMQ leave it out or mix it up.
+   */
+  #delivered(frame: Frame, command: string): { subscription: StompSubscription | 'gone'; number: number } {
+    const header = this.#link.version === VERSION.v12 ? 'id' : 'message-id';
+    const text = frame.text(header === 'id' ? HEADER.id : HEADER.messageId);
+    if (text === undefined) {
+      const where = header === 'id' ? 'the header ack' : 'the header message-id';
+      throw new Refusal('protocol', `${command} without the header ${header}`, `It is ${where} of the MESSAGE meant.`);
+    }
+    const parts = /^([0-9a-f]+)-([0-9]{1,9})-([0-9]{1,15})$/.exec(text);
+    const own = parts !== null && parts[1] === this.#link.session;
+    const subscription = own ? this.#subscriptions?.numbered(Number(parts[2])) : undefined;
+    const number = own ? Number(parts[3]) : 0;
+    if (subscription === undefined || (subscription !== 'gone' && !subscription.issued(number))) {
+      throw new Refusal(
+        'protocol',
+        `${command}: no message with the ${header} ${shown(text)} was delivered on this connection`,
+        'What was delivered on an earlier connection has been given back.',
+      );
+    }
+    return { subscription, number };
+  }
+
+  // --- transactions -------------------------------------------------------------------------------------------------
+
+  begin(frame: Frame): void {
+    this.#transactions ??= new Transactions(this.#services.limits);
+    this.#transactions.begin(named(frame, 'BEGIN'));
+    this.receipt(frame);
+  }
+
+  abort(frame: Frame): void {
+    this.#table().end(named(frame, 'ABORT'));
+    this.receipt(frame);
+  }
+
+  /** Its receipt, like that of a SEND, is only given for durable messages: where it is asked for, all of them are. */
+  commit(frame: Frame): void {
+    const { messages, acks } = this.#table().end(named(frame, 'COMMIT'));
+    for (const { subscription, number } of acks) {
+      if (subscription.unsettled(number)) continue;
+      throw new Refusal(
+        'protocol',
+        'COMMIT: a message to be acknowledged was settled otherwise in the meantime, or its subscription ended',
+        'Nothing of the transaction was done.',
+      );
+    }
+    const receipt = frame.raw(HEADER.receipt);
+    const durable = receipt !== undefined || acks.length > 0;
+    const logged = durable ? messages.map((each) => (each.qos > 0 ? each : each.with(1, each.retain))) : messages;
+    this.#publications.publishAll(logged, { receipt, acks });
+  }
+
+  #hold(frame: Frame): ReturnType<Transactions['grow']> {
+    return this.#table().grow(frame.text(HEADER.transaction) ?? '', frame.bodyEnd - frame.start);
+  }
+
+  #table(): Transactions {
+    this.#transactions ??= new Transactions(this.#services.limits);
+    return this.#transactions;
+  }
+
+  // --- what became of it --------------------------------------------------------------------------------------------
+
+  /** The frame's effect is there: says so where it was asked for. */
+  receipt(frame: Frame): void {
+    const receipt = frame.raw(HEADER.receipt);
+    if (receipt !== undefined) writeReceipt(this.#link.connection, receipt);
+  }
+
+  completed({ acks, receipt }: Completion): void {
+    // The connection may be gone: then what it had not acknowledged has been given back.
+    if (this.#closed) return;
+    for (const { subscription, number, outcome } of acks) subscription.settle(number, outcome);
+    if (receipt !== undefined) writeReceipt(this.#link.connection, receipt);
+  }
+
+  failed(error: BrokerError, completion: Completion | undefined): void {
+    this.#owner.failed(error, completion?.receipt);
+  }
+
+  idle(): void {
+    this.#owner.settled();
+  }
+}
+
+function named(frame: Frame, command: string): string {
+  const id = frame.text(HEADER.transaction);
+  if (id === undefined)
+    throw new Refusal('protocol', `${command} without the header transaction`, 'It names the transaction.');
+  return id;
+}
