@@ -1,4 +1,5 @@
 import { BrokerError } from '../../src/core/errors.ts';
+import type { Publisher } from '../../src/core/message.ts';
 import type { Channel } from '../../src/ports/protocol.ts';
 import type { Connection } from '../../src/ports/transport.ts';
 import { type ClientOwner, StompClient } from './client.ts';
@@ -140,9 +141,10 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     const { clock, counters, limits } = services;
     const connection = this.#connection;
     const accepted = login(frame, connection.peer, services);
-    const { version, session, clientId, heartBeat } = accepted;
-    const link = { connection, services, counters, names, version, session, clientId, over: false };
-    this.#client = new StompClient(services, link, accepted, this);
+    const { version, session, clientId, principal, heartBeat } = accepted;
+    const publisher: Publisher = { clientId, protocol: 'stomp' };
+    const known = { version, session, clientId, principal, publisher };
+    this.#client = new StompClient({ connection, services, counters, names, ...known, over: false }, this);
     this.#state = 'connected';
     this.#decoder.admit(version);
     const own = limits.heartBeatMilliseconds;

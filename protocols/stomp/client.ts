@@ -1,16 +1,13 @@
 import type { BrokerError } from '../../src/core/errors.ts';
-import { Message, type Publisher } from '../../src/core/message.ts';
-import { QUEUE_PREFIX, reservedFault } from '../../src/core/topic.ts';
+import { QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import { writeReceipt } from './encoder.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
-import type { Login } from './login.ts';
-import { readProperties } from './mapping.ts';
-import { topicOf } from './names.ts';
 import { type Completion, Publications, type PublicationsOwner } from './publications.ts';
 import { QueueSubscription } from './queue-subscription.ts';
 import { Refusal, shown } from './refusal.ts';
+import { readSend } from './send.ts';
 import { readSubscribe } from './subscribe.ts';
 import { type Outcome, type StompSubscription, Subscriptions } from './subscription.ts';
 import { TopicSubscription } from './topic-subscription.ts';
@@ -32,21 +29,18 @@ const NO_ACKS: readonly HeldAck[] = [];
 export class StompClient implements PublicationsOwner {
   readonly #services: Services;
   readonly #link: Link;
-  readonly #login: Login;
   readonly #owner: ClientOwner;
-  readonly #publisher: Publisher;
   readonly #publications: Publications;
   /** Made when needed: many clients only send. */
   #subscriptions: Subscriptions | undefined;
   #transactions: Transactions | undefined;
   #closed = false;
 
-  constructor(services: Services, link: Link, login: Login, owner: ClientOwner) {
+  constructor(link: Link, owner: ClientOwner) {
+    const { services } = link;
     this.#services = services;
     this.#link = link;
-    this.#login = login;
     this.#owner = owner;
-    this.#publisher = { clientId: link.clientId, protocol: 'stomp' };
     this.#publications = new Publications(services.router, link.connection, services.limits.publishBacklog, this);
   }
 
@@ -80,82 +74,16 @@ export class StompClient implements PublicationsOwner {
 
   // --- SEND ---------------------------------------------------------------------------------------------------------
 
-  /** Durable with `persistent:true`, and where a receipt is asked for: that is only given for a durable message. */
   send(frame: Frame, now: number): void {
-    const topic = this.#topic(frame);
-    const { authorizer, counters, limits, router } = this.#services;
-    const durable = frame.has(HEADER.receipt) || frame.isTrue(HEADER.persistent);
-    if (topic.charCodeAt(0) === 0x24) this.#requireOpen(topic);
-    if (!authorizer.mayPublish(this.#login.principal, topic)) {
-      counters.droppedRefused++;
-      throw new Refusal(
-        'notAuthorized',
-        `SEND: not allowed to publish to ${shown(frame.text(HEADER.destination) ?? '')}`,
-      );
-    }
-    const retain = frame.isTrue(HEADER.retain);
-    if (retain && topic.startsWith(QUEUE_PREFIX)) {
-      throw new Refusal(
-        'unsupported',
-        'SEND: the header retain is for topics; a queue keeps its messages anyway',
-        'Leave it out.',
-      );
-    }
-    const properties = readProperties(frame, now, limits);
-    if (properties?.responseTopic !== undefined) this.#requireReplyTo(properties.responseTopic);
-    const { buffer, bodyStart, bodyEnd } = frame;
-    const message = new Message(
-      topic,
-      buffer,
-      bodyStart,
-      bodyEnd,
-      durable ? 1 : 0,
-      retain,
-      properties,
-      this.#publisher,
-      now,
-    );
+    const message = readSend(frame, this.#link, now);
     if (frame.has(HEADER.transaction)) {
       this.#hold(frame).messages.push(message.keep());
       this.receipt(frame);
     } else if (frame.has(HEADER.receipt)) {
       this.#publications.publishAll([message], { receipt: frame.raw(HEADER.receipt), acks: NO_ACKS });
-    } else if (durable) {
-      this.#publications.publish(message);
     } else {
-      router.publish(message, this.#publications, 0);
+      this.#publications.publish(message);
     }
-  }
-
-  #topic(frame: Frame): string {
-    const { destination } = HEADER;
-    if (!frame.has(destination)) {
-      throw new Refusal(
-        'protocol',
-        'SEND without the header destination',
-        'It names a topic or a queue: /topic/NAME or /queue/NAME.',
-      );
-    }
-    if (frame.valueEscaped(destination))
-      return topicOf(frame.text(destination) ?? '', 'destination', this.#services.limits);
-    return this.#link.names.topic(frame.buffer, frame.valueStart(destination), frame.valueEnd(destination));
-  }
-
-  #requireOpen(topic: string): void {
-    const fault = reservedFault(topic);
-    if (fault !== undefined)
-      throw new Refusal('notAuthorized', `SEND: the header destination names a topic that ${fault}`);
-  }
-
-  /** Who answers does so with rights of their own: a topic out of the asker's reach must not be reached through them. */
-  #requireReplyTo(topic: string): void {
-    const { authorizer } = this.#services;
-    const { principal } = this.#login;
-    if (authorizer.maySubscribe(principal, topic) || authorizer.mayPublish(principal, topic)) return;
-    throw new Refusal(
-      'notAuthorized',
-      'SEND: not allowed to have answers sent to the destination in the header reply-to',
-    );
   }
 
   // --- subscriptions ------------------------------------------------------------------------------------------------
@@ -180,7 +108,7 @@ export class StompClient implements PublicationsOwner {
         `SUBSCRIBE: ${subscriptions.size} subscriptions already (limits.subscriptionsPerSession)`,
       );
     }
-    if (!authorizer.maySubscribe(this.#login.principal, filter)) {
+    if (!authorizer.maySubscribe(this.#link.principal, filter)) {
       throw new Refusal('notAuthorized', `SUBSCRIBE: not allowed to subscribe to ${shown(destination)}`);
     }
     const number = subscriptions.nextNumber;

@@ -1,5 +1,6 @@
 import type { Counters } from '../../src/core/counters.ts';
-import type { Message } from '../../src/core/message.ts';
+import type { Message, Publisher } from '../../src/core/message.ts';
+import type { Principal } from '../../src/ports/authorizer.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Connection } from '../../src/ports/transport.ts';
 import { type Envelope, writeMessage } from './message-encoder.ts';
@@ -18,6 +19,8 @@ export interface Link {
   readonly version: Version;
   readonly session: string;
   readonly clientId: string;
+  readonly principal: Principal;
+  readonly publisher: Publisher;
   /** The client is leaving or gone: nothing more is sent to it. */
   over: boolean;
 }

@@ -65,7 +65,11 @@ export function resolveConfig(options: ConfigInput = {}): Config {
 function combine(layers: readonly Layer[], faults: ConfigFault[]): Loaded {
   for (const { content, locate } of layers) {
     const result = validate(content);
-    if ('findings' in result) faults.push(...result.findings.map((finding) => placed(finding, locate)));
+    if ('findings' in result) {
+      // As they stand in the file, from top to bottom.
+      const inOrder = (a: ConfigFault, b: ConfigFault): number => LINES.compare(a.where, b.where);
+      faults.push(...result.findings.map((finding) => placed(finding, locate)).sort(inOrder));
+    }
   }
   if (faults.length > 0) throw new ConfigError(faults);
   const result = validate(layers.reduce<Tree>((tree, { content }) => merge(tree, content), {}));
@@ -76,6 +80,8 @@ function combine(layers: readonly Layer[], faults: ConfigFault[]): Loaded {
   const origins = keys.map((key) => ({ key, where: locate(key.path, 'value') })).filter(({ where }) => where !== '');
   return { config: result.config, origins };
 }
+
+const LINES = new Intl.Collator('en', { numeric: true });
 
 function placed({ path, at, message }: Finding, locate: Locate): ConfigFault {
   return { where: locate(path, at), key: keyName(path), message };

@@ -1,7 +1,7 @@
 import type { TestBroker } from './broker.ts';
 import { RawJson } from './json-client.ts';
 import { RawMqtt } from './mqtt-client.ts';
-import { header, RawStomp } from './stomp-client.ts';
+import { header, RawStomp, type StompFrame } from './stomp-client.ts';
 
 /** One interface over the three protocols, so that one test runs for every ordered pair of them. */
 
@@ -120,6 +120,7 @@ class StompNeutral implements NeutralClient {
   readonly #client: RawStomp;
   #receipt = 0;
   #subscription = 0;
+  readonly #early: StompFrame[] = [];
 
   constructor(client: RawStomp) {
     this.#client = client;
@@ -150,12 +151,13 @@ class StompNeutral implements NeutralClient {
   async subscribe(filter: string): Promise<void> {
     const receipt = `s${++this.#subscription}`;
     this.#client.send('SUBSCRIBE', { id: receipt, destination: toDestination(filter), receipt });
-    // The receipt may come behind retained messages; tests that retain subscribe and read.
-    await this.#client.expect('RECEIPT');
+    // The receipt may come behind retained messages.
+    for (let frame = await this.#client.next(); frame.command !== 'RECEIPT'; frame = await this.#client.next())
+      this.#early.push(frame);
   }
 
   async next(): Promise<Neutral> {
-    const frame = await this.#client.expect('MESSAGE');
+    const frame = this.#early.shift() ?? (await this.#client.expect('MESSAGE'));
     const get = (name: string): string | undefined => header(frame, name);
     const [replyTo, correlation, expires] = [get('reply-to'), get('correlation-id'), get('expires')];
     return {
