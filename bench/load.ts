@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { collectArrivals } from './pause.ts';
 import { Peer } from './peer.ts';
 import { cpuSeconds, residentBytes } from './process-stats.ts';
 import { Publisher } from './publisher.ts';
@@ -108,15 +109,18 @@ async function measure(
     generator: process.cpuUsage(),
   });
 
+  const progress = (): number => total('received') + publishers.reduce((sum, { peer }) => sum + peer.acknowledged, 0);
+  signal.addEventListener('abort', collectArrivals(progress));
+
   let unacknowledged = 0;
   let last = 0;
   let lastAt = performance.now();
   /** True when nothing has arrived for so long that the rest is taken for lost. */
   const forgive = (): boolean => {
     const now = performance.now();
-    const received = total('received') + publishers.reduce((sum, { peer }) => sum + peer.acknowledged, 0);
-    if (received !== last) {
-      last = received;
+    const reached = progress();
+    if (reached !== last) {
+      last = reached;
       lastAt = now;
     }
     if (now - lastAt < STALL) return false;

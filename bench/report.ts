@@ -76,14 +76,13 @@ export function table(rows: readonly { scenario: Scenario; summaries: readonly S
   return lines.join('\n');
 }
 
-export function ratioOf(summaries: readonly Summary[]): number | undefined {
-  const rate = (name: BrokerName): number | undefined => summaries.find(({ broker }) => broker === name)?.rate;
-  const ours = rate('trimaran');
-  const theirs = rate('mosquitto');
-  return ours === undefined || theirs === undefined ? undefined : ours / theirs;
+export function ratioOf(summaries: readonly Summary[], pick: (summary: Summary) => number): number | undefined {
+  const ours = summaries.find(({ broker }) => broker === 'trimaran');
+  const theirs = summaries.find(({ broker }) => broker === 'mosquitto');
+  return ours === undefined || theirs === undefined ? undefined : pick(ours) / pick(theirs);
 }
 
-function verdict(ratio: number, target: number | undefined): string {
+function verdictOn(ratio: number, target: number | undefined): string {
   if (target === undefined) return '';
   return ratio >= target ? ` (target ${target}: reached)` : ` (target ${target}: NOT reached)`;
 }

@@ -106,7 +106,7 @@ async function main(options: Options): Promise<void> {
       title: scenario.title,
       window: scenario.window,
       target: scenario.target,
-      ratio: ratioOf(summaries),
+      ratio: ratioOf(summaries, ({ rate }) => rate),
       summaries,
       runs,
     }));

@@ -9,7 +9,7 @@ export type ProgramLogger = Pick<PinoLogger, 'debug' | 'info' | 'warn' | 'error'
 export function createLogger(config: Config['log']): ProgramLogger {
   const forPeople = config.format === 'pretty' || (config.format === 'auto' && process.stdout.isTTY === true);
   const stream = forPeople
-    ? pretty({ sync: true, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname' })
+    ? pretty({ sync: true, singleLine: true, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname' })
     : destination({ fd: 1, sync: true });
   return pino({ level: config.level, timestamp: pino.stdTimeFunctions.isoTime }, stream);
 }

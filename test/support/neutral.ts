@@ -240,7 +240,9 @@ class JsonNeutral implements NeutralClient {
 
 function correlationText(bytes: Buffer): string {
   const text = bytes.toString();
-  return Buffer.from(text).equals(bytes) && !/[\0-\x1f]/.test(text) ? text : `base64:${bytes.toString('base64')}`;
+  return Buffer.from(text).equals(bytes) && ![...text].some((each) => each < ' ')
+    ? text
+    : `base64:${bytes.toString('base64')}`;
 }
 
 function correlationBytes(text: string): Buffer {

@@ -46,7 +46,7 @@ export class RawStomp {
     const pairs = Array.isArray(headers) ? headers : Object.entries(headers);
     const bytes = Buffer.from(body);
     const bare = command === 'CONNECT';
-    const lines = pairs.map(([name, value]) => (bare ? `${name}:${value}` : `${escape(name)}:${escape(value)}`));
+    const lines = pairs.map(([name, value]) => (bare ? `${name}:${value}` : `${escaped(name)}:${escaped(value)}`));
     if (bytes.length > 0) lines.push(`content-length:${bytes.length}`);
     this.socket.write(Buffer.concat([Buffer.from(`${[command, ...lines].join('\n')}\n\n`), bytes, Buffer.of(0)]));
   }
@@ -91,7 +91,7 @@ export class RawStomp {
       const headers = lines.map((line): [string, string] => {
         const colon = line.indexOf(':');
         const [name, value] = [line.slice(0, colon), line.slice(colon + 1)];
-        return bare ? [name, value] : [unescape(name), unescape(value)];
+        return bare ? [name, value] : [unescaped(name), unescaped(value)];
       });
       const length = headers.find(([name]) => name === 'content-length')?.[1];
       const end = length === undefined ? this.#bytes.indexOf(0, blank + 2) : blank + 2 + Number(length);
@@ -108,10 +108,10 @@ export function header(frame: StompFrame, name: string): string | undefined {
   return frame.headers.find(([each]) => each === name)?.[1];
 }
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('\r', '\\r').replaceAll('\n', '\\n').replaceAll(':', '\\c');
 }
 
-function unescape(text: string): string {
+function unescaped(text: string): string {
   return text.replace(/\\(.)/g, (_, code: string) => ({ r: '\r', n: '\n', c: ':', '\\': '\\' })[code] ?? '?');
 }

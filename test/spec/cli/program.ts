@@ -174,6 +174,26 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
+test('start: a client that does not go keeps the drain waiting; a second signal ends it at once with exit code 1', async () => {
+  const program = new Program(['start', ...FREE_PORTS, ...MEMORY, '--set', 'shutdown.drainSeconds=20']);
+  await program.says(/is running/);
+  const [, port] = await program.says(/"port":(\d+),"msg":"MQTT/);
+  // Half open: it takes no notice of the server's end.
+  const client = connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
+  client.on('error', () => {});
+  await once(client, 'connect');
+  program.signal('SIGINT');
+  await program.says(/"msg":"stopping: /);
+  // Ctrl-C under npm: the same signal twice within milliseconds is one.
+  program.signal('SIGINT');
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  assert.not.match(program.out, /at once/);
+  program.signal('SIGINT');
+  assert.is(await program.exit, 1);
+  assert.match(program.out, /"msg":"stopping at once"/);
+  client.destroy();
+});
+
 test('start: lines for people with log.format pretty', async () => {
   const program = new Program(['start', ...FREE_PORTS, ...MEMORY, '--set', 'log.format=pretty'], { NO_COLOR: '1' });
   const [, port] = await program.says(

@@ -1,0 +1,77 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Address } from '../../src/broker.ts';
+
+const MAIN = join(import.meta.dirname, '../../src/main.js');
+/** Milliseconds it may take to start. */
+const START = 15_000;
+
+export interface BrokerProcess {
+  readonly pid: number;
+  readonly mqtt: Address;
+  readonly stomp: Address;
+  readonly http: Address;
+  /** Resident memory now, bytes. */
+  rss(): number;
+  /** Ends it by SIGTERM; resolves with its exit code. */
+  stop(): Promise<number | null>;
+}
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** The broker as users run it, in a process of its own, on free ports. */
+export function startBrokerProcess(...settings: readonly string[]): Promise<BrokerProcess> {
+  const all = [
+    'listeners.mqtt.port=0',
+    'listeners.stomp.port=0',
+    'listeners.http.port=0',
+    'backbone.type=memory',
+    'log.format=json',
+    ...settings,
+  ];
+  const child = spawn(process.execPath, [MAIN, 'start', ...all.flatMap((each) => ['--set', each])], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  running.add(child);
+  const exited = new Promise<number | null>((resolve) => {
+    child.on('exit', (code) => {
+      running.delete(child);
+      resolve(code);
+    });
+  });
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('the broker did not start in time')), START);
+    exited.then((code) => reject(new Error(`the broker ended with code ${code}`)));
+    const addresses = new Map<string, Address>();
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const { msg, host, port }: { msg: string; host?: string; port?: number } = JSON.parse(line);
+      const name = /^(MQTT|STOMP|HTTP)/.exec(msg)?.[1];
+      if (name !== undefined && host !== undefined && port !== undefined) addresses.set(name, { host, port });
+      const [mqtt, stomp, http] = ['MQTT', 'STOMP', 'HTTP'].map((each) => addresses.get(each));
+      const pid = child.pid;
+      if (mqtt === undefined || stomp === undefined || http === undefined || pid === undefined) return;
+      clearTimeout(timer);
+      resolve({
+        pid,
+        mqtt,
+        stomp,
+        http,
+        rss: () => residentBytes(pid),
+        stop: () => {
+          child.kill('SIGTERM');
+          return exited;
+        },
+      });
+    });
+  });
+}
+
+function residentBytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+}
