@@ -69,9 +69,12 @@ export function table(rows: readonly { scenario: Scenario; summaries: readonly S
         ]),
       );
     }
-    const ratio = ratioOf(summaries);
-    if (ratio !== undefined)
-      lines.push(`  trimaran / mosquitto: ${ratio.toFixed(1)}${verdict(ratio, scenario.target)}`);
+    const ratio = ratioOf(summaries, ({ rate }) => rate);
+    const perCpu = ratioOf(summaries, ({ brokerCpuPerMillion }) => 1 / brokerCpuPerMillion);
+    if (ratio !== undefined && perCpu !== undefined) {
+      const verdict = verdictOn(ratio, scenario.target);
+      lines.push(`  trimaran / mosquitto: ${ratio.toFixed(1)}${verdict}; by processor time: ${perCpu.toFixed(1)}`);
+    }
   }
   return lines.join('\n');
 }

@@ -1,0 +1,287 @@
+import * as fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Decoder } from '../../../protocols/stomp/codec.ts';
+import { VERSION, type Version } from '../../../protocols/stomp/version.ts';
+import { BrokerError } from '../../../src/core/errors.ts';
+import { limits } from './support/harness.ts';
+
+/** Decodes the pieces; each frame as a line of text, an error at the end as its code. */
+function decode(pieces: readonly (string | Buffer)[], version: Version | undefined = VERSION.v12): string[] {
+  const seen: string[] = [];
+  const decoder = new Decoder(
+    {
+      frame(frame) {
+        const headers = Array.from({ length: frame.count }, (_, i) => `${frame.name(i)}=${frame.value(i)}`);
+        const body = frame.buffer.toString('latin1', frame.bodyStart, frame.bodyEnd);
+        seen.push(JSON.stringify([frame.command, headers, body]));
+      },
+    },
+    limits,
+  );
+  if (version !== undefined) decoder.admit(version);
+  for (const piece of pieces) {
+    try {
+      decoder.push(Buffer.from(piece));
+    } catch (error) {
+      assert.instance(error, BrokerError);
+      if (error instanceof BrokerError) seen.push(error.code);
+    }
+  }
+  return seen;
+}
+
+function one(text: string | Buffer, version: Version | undefined = VERSION.v12): string {
+  const seen = decode([text], version);
+  assert.is(seen.length, 1, `one frame or error: ${seen.join()}`);
+  return seen[0] ?? '';
+}
+
+const SEND = 1;
+const frameOf = (headers: readonly string[], body = '', command: number = SEND) =>
+  JSON.stringify([command, headers, body]);
+
+const codec = suite('STOMP codec');
+
+codec('1.2, STOMP Frames: command, headers, empty line, body, null byte', () => {
+  assert.is(one('SEND\ndestination:/topic/a\n\nhello\0'), frameOf(['destination=/topic/a'], 'hello'));
+});
+
+codec('1.2, Augmented BNF: lines may end with CR LF', () => {
+  assert.is(
+    one('SEND\r\na:1\r\nb:2\n\r\nhello\r\n\0'),
+    frameOf(['a=1', 'b=2'], 'hello\r\n'),
+    'the body keeps its line ends',
+  );
+});
+
+codec('1.1: a carriage return is part of the value, unless the client ends lines with CR LF', () => {
+  assert.is(one('SEND\na:1\r\n\n\0', VERSION.v11), frameOf(['a=1\r']));
+  assert.is(one('SEND\r\na:1\r\n\r\n\0', VERSION.v11), frameOf(['a=1']));
+});
+
+codec('1.2, Heart-beating: line ends between frames are no frames', () => {
+  const seen = decode(['\n\r\n\nSEND\n\n\0\n\n\r\nSEND\n\n\0\n']);
+  assert.equal(seen, [frameOf([]), frameOf([])]);
+});
+
+codec('1.2, Header content-length: that many bytes, null bytes among them', () => {
+  assert.is(one('SEND\ncontent-length:5\n\na\0b\0c\0'), frameOf(['content-length=5'], 'a\0b\0c'));
+  assert.is(one('SEND\ncontent-length:0\n\n\0'), frameOf(['content-length=0']));
+  assert.is(one('SEND\ncontent-length:0003\n\nabc\0'), frameOf(['content-length=0003'], 'abc'));
+});
+
+codec('1.2, Header content-length: what is no length of this frame is refused', () => {
+  const rows: readonly (readonly [value: string, code: string])[] = [
+    ['-1', 'malformed'],
+    ['+5', 'malformed'],
+    ['', 'malformed'],
+    [' 5', 'malformed'],
+    ['5 ', 'malformed'],
+    ['5a', 'malformed'],
+    ['0x5', 'malformed'],
+    ['5.0', 'malformed'],
+    ['NaN', 'malformed'],
+    ['4', 'malformed'],
+    ['1048577', 'tooLarge'],
+    ['99999999999999999999999999', 'tooLarge'],
+  ];
+  for (const [value, code] of rows) assert.is(one(`SEND\ncontent-length:${value}\n\nhello\0`), code, value);
+});
+
+codec('1.2, Repeated Header Entries: the first counts, all are there in order', () => {
+  const decoder = new Decoder(
+    {
+      frame(frame) {
+        assert.is(frame.text(0), '/topic/a');
+        assert.is(frame.find('x'), '1');
+        assert.is(frame.count, 4);
+      },
+    },
+    limits,
+  );
+  decoder.admit(VERSION.v12);
+  decoder.push(Buffer.from('SEND\ndestination:/topic/a\nx:1\ndestination:/topic/b\nx:2\n\n\0'));
+});
+
+codec('1.2, Value Encoding: \\r \\n \\c \\\\ in names and values', () => {
+  assert.is(one('SEND\na\\cb:\\r\\n\\c\\\\n\n\n\0'), frameOf(['a:b=\r\n:\\n']));
+});
+
+codec('1.1, Value Encoding: \\n \\c \\\\, and \\r is undefined', () => {
+  assert.is(one('SEND\na\\cb:\\n\\c\\\\\n\n\0', VERSION.v11), frameOf(['a:b=\n:\\']));
+  assert.is(one('SEND\na:\\r\n\n\0', VERSION.v11), 'malformed');
+});
+
+codec('1.2, Value Encoding: undefined escape sequences are fatal, also at the end and in the name', () => {
+  for (const line of ['a:\\t', 'a:\\', 'a:x\\', 'a\\b:x', 'a:\\N', 'a:\\\\\\']) {
+    assert.is(one(`SEND\n${line}\n\n\0`), 'malformed', line);
+  }
+});
+
+codec('1.0 has no escapes, and leaves space around names and values out', () => {
+  assert.is(one('SEND\n a\\n : \\c b\\ \n\n\0', VERSION.v10), frameOf(['a\\n=\\c b\\']));
+});
+
+codec('1.1 and 1.2: no trimming', () => {
+  for (const version of [VERSION.v11, VERSION.v12]) assert.is(one('SEND\n a : b \n\n\0', version), frameOf([' a = b ']));
+});
+
+codec('1.2, Value Encoding: nothing is unescaped in CONNECT', () => {
+  assert.is(one('CONNECT\npasscode:a\\cb\\x\n\n\0', undefined), JSON.stringify([9, ['passcode=a\\cb\\x'], '']));
+});
+
+codec('the value ends at the line end, whatever colons it has', () => {
+  assert.is(one('SEND\nurl:http://a:80/\n\n\0'), frameOf(['url=http://a:80/']));
+  assert.is(one('SEND\nempty:\n\n\0'), frameOf(['empty=']));
+});
+
+codec('headers are UTF-8', () => {
+  assert.is(one('SEND\ndestination:/topic/é☕\n\n\0'), frameOf(['destination=/topic/é☕']));
+  for (const bytes of [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xc3]]) {
+    const frame = Buffer.concat([Buffer.from('SEND\na:'), Buffer.from(bytes), Buffer.from('\n\n\0')]);
+    assert.is(one(frame), 'malformed', bytes.join());
+  }
+});
+
+codec('headers named like parts of an object are headers like others', () => {
+  const names = ['__proto__', 'hasOwnProperty', 'constructor', 'toString'];
+  const text = `SEND\n${names.map((name) => `${name}:x\n`).join('')}\n\0`;
+  assert.is(one(text), frameOf(names.map((name) => `${name}=x`)));
+});
+
+codec('malformed frames', () => {
+  const rows: readonly string[] = [
+    'send\n\n\0',
+    'FOO\n\n\0',
+    'SEND \n\n\0',
+    'SEND\n:x\n\n\0',
+    'SEND\nnocolon\n\n\0',
+    'SEND\na:1\0',
+    'SEND\0',
+    'SEND\n\0',
+    '\0',
+    'SEND\na:b\rc\n\n\0',
+    'SEND\na\r:c\n\n\0',
+    'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
+    '\u0016\u0003\u0001\u0002\u0000\u0001',
+    'VERYLONGCOMMAND',
+    'BEGIN\ntransaction:a\n\nbody\0',
+    '{"json":1}',
+  ];
+  for (const row of rows) assert.is(one(row), 'malformed', JSON.stringify(row));
+});
+
+codec('1.2, Body: line ends in place of a body are let pass', () => {
+  assert.is(one('BEGIN\ntransaction:a\n\n\r\n\n\0'), JSON.stringify([6, ['transaction=a'], '\r\n\n']));
+});
+
+codec('not another byte is parsed after a malformed frame', () => {
+  assert.equal(decode(['SEND\nbad\n\n\0SEND\n\n\0', 'SEND\n\n\0']), ['malformed']);
+});
+
+codec('limits: headers, bytes of a line, bytes of a frame before login and after', () => {
+  const headers = (count: number) => `SEND\n${'a:b\n'.repeat(count)}\n\0`;
+  assert.match(one(headers(16)), 'a=b');
+  assert.is(one(headers(17)), 'tooLarge');
+  const line = (bytes: number) => `SEND\na:${'x'.repeat(bytes - 2)}\n\n\0`;
+  assert.match(one(line(256)), 'xxx');
+  assert.is(one(line(257)), 'tooLarge');
+  const sized = (bytes: number) => `SEND\n\n${'x'.repeat(bytes - 7)}\0`;
+  assert.match(one(sized(1_048_576)), 'xxx');
+  assert.is(one(sized(1_048_577)), 'tooLarge');
+  assert.match(one(sized(65_536), undefined), 'xxx');
+  assert.is(one(sized(65_537), undefined), 'tooLarge');
+});
+
+codec('limits hold while a frame is still arriving', () => {
+  assert.equal(decode([`SEND\na:${'x'.repeat(255)}`]).length, 0);
+  assert.equal(decode([`SEND\na:${'x'.repeat(256)}`]), ['tooLarge']);
+  assert.equal(decode([`SEND\n${'a:b\n'.repeat(17)}`]), ['tooLarge']);
+  assert.equal(decode([`SEND\n\n`, Buffer.alloc(1_048_576, 'x')]), ['tooLarge']);
+  assert.equal(decode([`SEND\n\n`, Buffer.alloc(65_536, 'x')], undefined), ['tooLarge']);
+  assert.equal(decode(['SEND\ncontent-length:1048570\n\n']), ['tooLarge'], 'before any of it is there');
+});
+
+codec('every split point of frames of all kinds', () => {
+  const bytes = Buffer.from(
+    '\nSEND\r\ndestination:/topic/é\r\ncontent-length:3\r\n\r\na\0b\0\r\n\nSEND\nx\\c:\\\\\n\nbody\0SUBSCRIBE\nid:0\n\n\0\n',
+  );
+  const whole = decode([bytes]);
+  assert.is(whole.length, 3);
+  for (let i = 0; i <= bytes.length; i++) {
+    assert.equal(decode([bytes.subarray(0, i), bytes.subarray(i)]), whole, `split at ${i}`);
+  }
+  assert.equal(decode([...bytes].map((byte) => Buffer.of(byte))), whole, 'byte by byte');
+});
+
+const header = fc.tuple(fc.stringMatching(/^[a-zé.-]{1,8}$/), fc.stringMatching(/^[ -~é]{0,12}$/));
+const anyFrame = fc.record({
+  headers: fc.array(header, { maxLength: 6 }),
+  body: fc.uint8Array({ maxLength: 300 }),
+  counted: fc.boolean(),
+  eol: fc.constantFrom('\n', '\r\n'),
+});
+
+codec('property: frames survive encoding and any cutting', () => {
+  const escape = (text: string) => text.replaceAll('\\', '\\\\').replaceAll(':', '\\c');
+  fc.assert(
+    fc.property(
+      fc.array(anyFrame, { minLength: 1, maxLength: 4 }),
+      fc.array(fc.nat(400), { maxLength: 8 }),
+      (all, cuts) => {
+        const expected: string[] = [];
+        const encoded = all.map(({ headers, body, counted, eol }) => {
+          const bytes = Buffer.from(counted ? body : body.filter((byte) => byte !== 0));
+          const pairs = counted ? [...headers, ['content-length', String(bytes.length)]] : headers;
+          const named = pairs.map(([name = '', value = '']) => [name, value] as const);
+          expected.push(
+            frameOf(
+              named.map(([name, value]) => `${name}=${value}`),
+              bytes.toString('latin1'),
+            ),
+          );
+          const lines = named.map(([name, value]) => `${escape(name)}:${escape(value)}${eol}`).join('');
+          return Buffer.concat([Buffer.from(`SEND${eol}${lines}${eol}`), bytes, Buffer.of(0)]);
+        });
+        const stream = Buffer.concat(encoded);
+        const points = [0, ...cuts.map((cut) => cut % (stream.length + 1)).sort((a, b) => a - b), stream.length];
+        const pieces = points.slice(1).map((point, i) => stream.subarray(points[i], point));
+        assert.equal(decode(pieces), expected);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+codec('RabbitMQ 3f1ca3c3e2: a frame of 1 MB in segments of one byte takes linear time', () => {
+  const frames: number[] = [];
+  const decoder = new Decoder({ frame: (frame) => void frames.push(frame.bodyEnd - frame.bodyStart) }, limits);
+  decoder.admit(VERSION.v12);
+  const feed = (text: string) => {
+    const bytes = Buffer.from(text);
+    const began = process.hrtime.bigint();
+    for (let i = 0; i < bytes.length; i++) decoder.push(bytes.subarray(i, i + 1));
+    return Number(process.hrtime.bigint() - began) / 1e6;
+  };
+  for (const length of ['content-length:1048000\n', '']) {
+    const milliseconds = feed(`SEND\n${length}\n${'x'.repeat(1_048_000)}\0`);
+    // Copying all that is there for each byte that comes would take minutes.
+    assert.ok(milliseconds < 3000, `${milliseconds} ms`);
+  }
+  assert.equal(frames, [1_048_000, 1_048_000]);
+});
+
+codec('CVE-2017-7651: a declared content-length is not allocated before it arrives', () => {
+  const before = process.memoryUsage().arrayBuffers;
+  const decoders = Array.from({ length: 500 }, () => {
+    const decoder = new Decoder({ frame() {} }, { ...limits, packetBytes: 100_000_000 });
+    decoder.admit(VERSION.v12);
+    decoder.push(Buffer.from('SEND\ncontent-length:90000000\n\nfew bytes'));
+    return decoder;
+  });
+  assert.ok(process.memoryUsage().arrayBuffers - before < 1_000_000);
+  assert.is(decoders.length, 500);
+});
+
+codec.run();

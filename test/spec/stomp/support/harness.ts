@@ -1,0 +1,325 @@
+import { MemoryBackbone } from '../../../../adapters/memory/index.ts';
+import { createStomp } from '../../../../protocols/stomp/index.ts';
+import { Counters } from '../../../../src/core/counters.ts';
+import { Message, type Properties, type Qos } from '../../../../src/core/message.ts';
+import type { Authorizer } from '../../../../src/ports/authorizer.ts';
+import type { Clock, Timer } from '../../../../src/ports/clock.ts';
+import type { Limits } from '../../../../src/ports/limits.ts';
+import type { Channel } from '../../../../src/ports/protocol.ts';
+import type { Services, Session } from '../../../../src/ports/routing.ts';
+import type { Connection, Peer } from '../../../../src/ports/transport.ts';
+import { LogOutbox } from '../../../../src/routing/outbox.ts';
+import { QueueBroker } from '../../../../src/routing/queues.ts';
+import { RetainedStore } from '../../../../src/routing/retained.ts';
+import { TopicRouter } from '../../../../src/routing/router.ts';
+import { SessionTable } from '../../../../src/routing/sessions.ts';
+import { DelayedWills } from '../../../../src/routing/wills.ts';
+
+/** STOMP over the real routing, with time and connections of the test's own: everything happens when the test says so. */
+
+export const limits: Limits = {
+  connections: 100,
+  connectionsPerAddress: 100,
+  loginSeconds: 10,
+  loginPacketBytes: 65_536,
+  packetBytes: 1_048_576,
+  outputBytes: 1_048_576,
+  slowReaderSeconds: 15,
+  topicBytes: 1024,
+  topicLevels: 128,
+  clientIdBytes: 64,
+  keepAliveSeconds: 600,
+  subscriptionsPerSession: 10,
+  inflightOut: 32,
+  inflightIn: 100,
+  outboxMessages: 20,
+  publishBacklog: 8,
+  detachedSessions: 10,
+  sessionExpirySeconds: 60,
+  userProperties: 8,
+  userPropertyBytes: 256,
+  topicAliases: 4,
+  retainedMessages: 100,
+  retainedBytes: 100_000,
+  queues: 4,
+  queueMessages: 100,
+  queueBytes: 1_000_000,
+  stompHeaders: 16,
+  stompHeaderBytes: 256,
+  stompPrefetch: 3,
+  transactions: 2,
+  transactionActions: 4,
+  transactionBytes: 1000,
+  heartBeatMilliseconds: 100,
+  webSocketFragments: 16,
+};
+
+export class FakeClock implements Clock {
+  #now = 1_000_000;
+  #seed = 0;
+  #deferred: (() => void)[] = [];
+  readonly timers = new Set<{ readonly at: number; readonly task: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  schedule(delay: number, task: () => void): Timer {
+    const timer = { at: this.#now + delay, task };
+    this.timers.add(timer);
+    return { cancel: () => this.timers.delete(timer) };
+  }
+
+  defer(task: () => void): void {
+    this.#deferred.push(task);
+  }
+
+  random(count: number): Uint8Array {
+    return Uint8Array.from({ length: count }, () => ++this.#seed & 0xff);
+  }
+
+  /** Does what was put off to the end of the turn, until there is no more. */
+  settle(): void {
+    while (this.#deferred.length > 0) for (const task of this.#deferred.splice(0)) task();
+  }
+
+  advance(milliseconds: number): void {
+    const until = this.#now + milliseconds;
+    for (;;) {
+      const due = [...this.timers].filter((timer) => timer.at <= until).sort((a, b) => a.at - b.at)[0];
+      if (due === undefined) break;
+      this.timers.delete(due);
+      this.#now = Math.max(this.#now, due.at);
+      due.task();
+      this.settle();
+    }
+    this.#now = until;
+  }
+}
+
+export interface ServerFrame {
+  readonly command: string;
+  /** The first of each name, as it stands in the frame. */
+  readonly headers: Record<string, string>;
+  readonly lines: readonly string[];
+  readonly body: Buffer;
+}
+
+/** Cuts what the server wrote into frames, by the book and without its codec. A heart-beat is a frame named `EOL`. */
+export function parseFrames(bytes: Buffer): ServerFrame[] {
+  const frames: ServerFrame[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    if (bytes[at] === 10) {
+      frames.push({ command: 'EOL', headers: {}, lines: [], body: Buffer.alloc(0) });
+      at++;
+      continue;
+    }
+    const headEnd = bytes.indexOf('\n\n', at);
+    const [command = '', ...lines] = bytes.toString('utf8', at, headEnd).split('\n');
+    const headers: Record<string, string> = {};
+    for (const line of lines) headers[line.slice(0, line.indexOf(':'))] ??= line.slice(line.indexOf(':') + 1);
+    const length = headers['content-length'];
+    const end = length === undefined ? bytes.indexOf(0, headEnd + 2) : headEnd + 2 + Number(length);
+    if (bytes[end] !== 0) throw new Error(`a frame without its null byte: ${bytes.toString('latin1', at, end + 1)}`);
+    frames.push({ command, headers, lines, body: Buffer.from(bytes.subarray(headEnd + 2, end)) });
+    at = end + 1;
+  }
+  return frames;
+}
+
+/** Collects what is written, and checks that frames have the size they were begun with. */
+export class FakeConnection implements Connection {
+  readonly peer: Peer;
+  buffer = Buffer.alloc(0);
+  /** Whether `full` says so. */
+  stuck = false;
+  /** The reason given to `end`. */
+  ended: string | undefined;
+  pauses = 0;
+  readonly texts: boolean[] = [];
+  readonly attached: Uint8Array[] = [];
+  #pieces: (() => Uint8Array)[] = [];
+  #announced = 0;
+  #written = 0;
+
+  constructor(transport: 'tcp' | 'websocket') {
+    this.peer = { name: 'test:1', loopback: true, transport };
+  }
+
+  begin(total: number, text = false): void {
+    if (this.ended !== undefined) throw new Error('a frame after the end');
+    this.#check();
+    this.#announced += total;
+    this.texts.push(text);
+  }
+
+  reserve(bytes: number): number {
+    // A new buffer each time: who holds on to an old one writes into nothing.
+    const buffer = Buffer.alloc(bytes + 3, 0xee);
+    this.buffer = buffer;
+    this.#pieces.push(() => buffer.subarray(3));
+    this.#written += bytes;
+    return 3;
+  }
+
+  attach(bytes: Uint8Array): void {
+    this.attached.push(bytes);
+    this.#pieces.push(() => bytes);
+    this.#written += bytes.length;
+  }
+
+  full(): boolean {
+    return this.stuck;
+  }
+
+  pause(): void {
+    this.pauses++;
+  }
+
+  resume(): void {
+    this.pauses--;
+  }
+
+  end(reason: string): void {
+    if (this.ended !== undefined) throw new Error('ended twice');
+    this.ended = reason;
+  }
+
+  take(): Buffer {
+    this.#check();
+    const bytes = Buffer.concat(this.#pieces.map((piece) => piece()));
+    this.#pieces = [];
+    return bytes;
+  }
+
+  #check(): void {
+    if (this.#announced !== this.#written) throw new Error(`announced ${this.#announced}, wrote ${this.#written}`);
+  }
+}
+
+/** One client's side of a connection. */
+export class TestClient {
+  readonly connection: FakeConnection;
+  readonly channel: Channel;
+  readonly #clock: FakeClock;
+
+  constructor(connection: FakeConnection, channel: Channel, clock: FakeClock) {
+    this.connection = connection;
+    this.channel = channel;
+    this.#clock = clock;
+  }
+
+  /** Sends bytes as they are and lets the broker finish what follows. */
+  write(bytes: string | Buffer): void {
+    this.channel.receive(Buffer.from(bytes), this.#clock.now());
+    this.#clock.settle();
+  }
+
+  /** Sends a frame of these lines; the body follows after ` | `-less lines. */
+  send(command: string, lines: readonly string[] = [], body: string | Buffer = ''): void {
+    this.write(Buffer.concat([Buffer.from(`${[command, ...lines].join('\n')}\n\n`), Buffer.from(body), Buffer.of(0)]));
+  }
+
+  /** What came since the last call. */
+  frames(): ServerFrame[] {
+    return parseFrames(this.connection.take());
+  }
+
+  /** The one frame that came since the last call. */
+  frame(): ServerFrame {
+    const frames = this.frames();
+    const [frame] = frames;
+    if (frames.length !== 1 || frame === undefined) throw new Error(`one frame expected: ${JSON.stringify(frames)}`);
+    return frame;
+  }
+
+  /** Bodies of the messages that came since the last call. */
+  bodies(): string[] {
+    return this.frames().flatMap((frame) => (frame.command === 'MESSAGE' ? [frame.body.toString()] : []));
+  }
+
+  /** The connection is gone. */
+  drop(): void {
+    this.channel.closed();
+    this.#clock.settle();
+  }
+
+  get closed(): boolean {
+    return this.connection.ended !== undefined;
+  }
+}
+
+const everything: Authorizer = {
+  authenticate: ({ userName }) => ({ name: userName ?? 'nobody' }),
+  mayPublish: () => true,
+  maySubscribe: () => true,
+};
+
+/** A broker of this protocol alone. */
+export class Harness {
+  readonly clock = new FakeClock();
+  readonly counters = new Counters();
+  readonly services: Services;
+  readonly backbone: MemoryBackbone;
+  readonly warnings: string[] = [];
+  readonly #open: (connection: Connection) => Channel;
+
+  private constructor(changed: Partial<Limits>, authorizer: Partial<Authorizer>) {
+    const { clock, counters } = this;
+    const all = { ...limits, ...changed };
+    const note = (_: object, text: string) => void this.warnings.push(text);
+    const logger = { debug() {}, info() {}, warn: note, error: note };
+    this.backbone = new MemoryBackbone({ logBytes: 10_000_000 }, clock);
+    const { log } = this.backbone;
+    const retained = new RetainedStore(all, counters, clock, logger);
+    const queues = new QueueBroker(all, counters, clock);
+    const router = new TopicRouter(this.backbone, retained, queues, counters);
+    this.services = {
+      router,
+      queues,
+      retained,
+      clock,
+      counters,
+      logger,
+      limits: all,
+      authorizer: { ...everything, ...authorizer },
+      wills: new DelayedWills(router, clock),
+      outbox: (sink) => new LogOutbox(sink, log, clock, counters, logger, all.outboxMessages),
+      sessions: <T extends Session>() => new SessionTable<T>(all, clock, counters),
+    };
+    void this.backbone.start(router);
+    this.#open = createStomp(this.services).open;
+  }
+
+  static open(changed: Partial<Limits> = {}, authorizer: Partial<Authorizer> = {}): Harness {
+    return new Harness(changed, authorizer);
+  }
+
+  open(transport: 'tcp' | 'websocket' = 'tcp'): TestClient {
+    const connection = new FakeConnection(transport);
+    return new TestClient(connection, this.#open(connection), this.clock);
+  }
+
+  /** A client that has logged in; its CONNECTED is taken. */
+  connect(version: '1.0' | '1.1' | '1.2' = '1.2', transport: 'tcp' | 'websocket' = 'tcp'): TestClient {
+    const client = this.open(transport);
+    client.send('CONNECT', [`accept-version:${version}`, 'host:test']);
+    const { command, headers } = client.frame();
+    if (command !== 'CONNECTED' || headers.version !== version) throw new Error(`not connected: ${command}`);
+    return client;
+  }
+
+  /** A message from a client of another protocol. */
+  publish(topic: string, body: string | Buffer, properties?: Properties, qos: Qos = 0, retain = false): void {
+    const data = Buffer.from(body);
+    const publisher = { clientId: 'other', protocol: 'mqtt' } as const;
+    const now = this.clock.now();
+    const message = new Message(topic, data, 0, data.length, qos, retain, properties, publisher, now);
+    this.services.router.publish(message, { appended() {}, refused() {} }, 0);
+    this.clock.settle();
+  }
+
+  tick(client: TestClient): void {
+    client.channel.tick(this.clock.now());
+  }
+}
