@@ -38,6 +38,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     seconds: number(values.seconds, 'seconds', 0.1, 600),
     warmUpSeconds: number(values['warm-up'], 'warm-up', 0, 600),
     rounds: number(values.rounds, 'rounds', 1, 100),
+    // The relay knows MQTT QoS 0 only.
     only: listOf(values.only, 'only', selfTest ? targeted : [...loads, IDLE]),
     brokers: selfTest ? ['relay'] : listOf(values.brokers, 'brokers', ['trimaran', 'mosquitto'] as const),
     json: values.json,

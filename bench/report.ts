@@ -2,6 +2,9 @@ import type { BrokerName } from './brokers.ts';
 import type { Load } from './load.ts';
 import type { Scenario } from './scenarios.ts';
 
+/** Messages a second the generator must be able to handle, to say nothing about brokers by its own speed. */
+const CEILING = 2_000_000;
+
 /** What a broker's runs of one scenario come to. */
 export interface Summary {
   readonly broker: BrokerName;
@@ -69,6 +72,8 @@ export function table(rows: readonly { scenario: Scenario; summaries: readonly S
         ]),
       );
     }
+    const ceiling = summaries.find(({ broker }) => broker === 'relay')?.rate;
+    if (ceiling !== undefined) lines.push(`  the generator's own ceiling${verdictOn(ceiling, CEILING)}`);
     const ratio = ratioOf(summaries, ({ rate }) => rate);
     const perCpu = ratioOf(summaries, ({ brokerCpuPerMillion }) => 1 / brokerCpuPerMillion);
     if (ratio !== undefined && perCpu !== undefined) {
@@ -85,7 +90,7 @@ export function ratioOf(summaries: readonly Summary[], pick: (summary: Summary) 
   return ours === undefined || theirs === undefined ? undefined : pick(ours) / pick(theirs);
 }
 
-function verdictOn(ratio: number, target: number | undefined): string {
+function verdictOn(value: number, target: number | undefined): string {
   if (target === undefined) return '';
-  return ratio >= target ? ` (target ${target}: reached)` : ` (target ${target}: NOT reached)`;
+  return ` (target ${whole(target)}: ${value >= target ? 'reached' : 'NOT reached'})`;
 }

@@ -91,7 +91,7 @@ export class Broker {
       counters,
       limits,
       logger,
-      outbox: (sink) => new LogOutbox(sink, log, clock, counters, logger, limits.outboxMessages),
+      outbox: (sink) => new LogOutbox(sink, log, clock, counters, logger, limits),
       sessions: <T extends Session>() => {
         const table = new SessionTable<T>(limits, clock, counters);
         this.#sessionTables.push(table);

@@ -1,119 +1,128 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { basename, join, relative } from 'node:path';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { type Outcome, read } from './support/uvu-output.ts';
 
 /**
  * Runs every test file, two at a time, each in a process of its own, and adds up what uvu says. Arguments are parts of
- * file names: only those files run. A file that reports no test is a failure.
+ * file names: only those files run. A file that reports no test is a failure. The last line is the result.
  */
 
 const HERE = import.meta.dirname;
+/** Where the sources are when this runs from dist/test. */
+const SOURCES = join(HERE, '../../test');
 const PARALLEL = 2;
-/** Milliseconds a file may take. */
-const TIME_LIMIT = 180_000;
+/** Milliseconds a file may take, unless TEST_FILE_SECONDS says otherwise. */
+const TIME_LIMIT = Number(process.env.TEST_FILE_SECONDS ?? 180) * 1000;
 /** Folders without tests of their own. */
 const SUPPORT = new Set(['support']);
-/** This file, and suites that their runners beside them call. */
-const NOT_TESTS = new Set(['run.js', join('contract', 'backbone.js')]);
+/** Suites that the runners beside them call. */
+const NOT_TESTS = new Set(['contract/backbone']);
 /** Run by themselves, last: they measure memory or start a browser. */
-const ALONE = ['/fault/', '/interop/'];
-
-interface Result {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
-}
+const ALONE = ['fault/', 'interop/'];
 
 const running = new Set<ChildProcess>();
-process.on('exit', stopAll);
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
+/** What tests put into the temporary folder goes with it, whatever becomes of them. */
+const folder = mkdtempSync(join(tmpdir(), 'trimaran-test-'));
+process.on('exit', () => {
+  for (const child of running) killGroup(child);
+  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
 
-function stopAll(): void {
-  for (const { pid } of running) {
-    try {
-      // Its whole process group: what it started goes with it.
-      if (pid !== undefined) process.kill(-pid, 'SIGKILL');
-    } catch {}
+/** The process and all it has started. False when there was nothing to kill. */
+function killGroup({ pid }: ChildProcess): boolean {
+  try {
+    return pid !== undefined && process.kill(-pid, 'SIGKILL');
+  } catch {
+    return false;
   }
 }
 
-function findTests(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) return SUPPORT.has(entry.name) ? [] : findTests(path);
-    return entry.name.endsWith('.js') && !NOT_TESTS.has(relative(HERE, path)) ? [path] : [];
+/** Names relative to this folder, without the ending. */
+function findTests(path = HERE): string[] {
+  return readdirSync(path, { withFileTypes: true }).flatMap((entry) => {
+    const found = join(path, entry.name);
+    if (entry.isDirectory()) return SUPPORT.has(entry.name) ? [] : findTests(found);
+    const name = relative(HERE, found).replace(/\.js$/, '');
+    const isTest = entry.name.endsWith('.js') && found !== import.meta.filename && !NOT_TESTS.has(name);
+    return isTest && !isStale(name) ? [name] : [];
   });
 }
 
-function count(output: string, name: string): number {
-  return [...output.matchAll(new RegExp(`^\\s*${name}:\\s+(\\d+)`, 'gm'))].reduce((sum, [, n]) => sum + Number(n), 0);
+/** The compiler leaves behind what was compiled from sources that are gone. */
+function isStale(name: string): boolean {
+  return existsSync(SOURCES) && !existsSync(join(SOURCES, `${name}.ts`));
 }
 
-function run(file: string): Promise<Result> {
+function run(name: string): Promise<Outcome> {
   const began = performance.now();
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--enable-source-maps', '--expose-gc', file], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
-      env: { ...process.env, FORCE_COLOR: '0' },
-    });
-    running.add(child);
-    let output = '';
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-    }, TIME_LIMIT);
-    child.stdout.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-    });
-    child.stderr.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-    });
+  const temporary = mkdtempSync(join(folder, 'file-'));
+  const child = spawn(process.execPath, ['--enable-source-maps', '--expose-gc', resolve(HERE, `${name}.js`)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own, that is ended as a whole.
+    detached: true,
+    env: { ...process.env, FORCE_COLOR: '0', TMPDIR: temporary },
+  });
+  running.add(child);
+  const output: Buffer[] = [];
+  let late = false;
+  let left = false;
+  const timer = setTimeout(() => {
+    late = true;
+    killGroup(child);
+  }, TIME_LIMIT);
+  child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => output.push(chunk));
+  child.on('exit', () => {
+    // What it left running would hold its output open.
+    left = killGroup(child);
+  });
+  return new Promise((done) => {
     child.on('close', (code) => {
       clearTimeout(timer);
       running.delete(child);
-      const total = count(output, 'Total');
-      const passed = count(output, 'Passed');
-      const skipped = count(output, 'Skipped');
-      // A file that dies half way has not reported its failures: it is at least one.
-      const failed = Math.max(total - passed, code === 0 && total + skipped > 0 ? 0 : 1);
-      const seconds = ((performance.now() - began) / 1000).toFixed(1);
-      const verdict = late ? `took longer than ${TIME_LIMIT / 1000} s` : failed > 0 ? 'FAILED' : 'ok';
-      console.log(
-        `${relative(HERE, file).replace(/\.js$/, '').padEnd(44)} ${String(passed).padStart(4)} passed ${seconds.padStart(6)} s  ${verdict}`,
-      );
-      for (const [line] of output.matchAll(/^(skipped|measured): .*$/gm)) console.log(`    ${line}`);
-      if (failed > 0) console.log(output);
-      resolve({ passed, failed, skipped });
+      rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
+      const text = Buffer.concat(output).toString();
+      const outcome = read(text, code);
+      report(name, outcome, (performance.now() - began) / 1000, late);
+      if (left && !late) console.log('    note: it left processes running; they were killed');
+      for (const line of outcome.remarks) console.log(`    ${line}`);
+      if (outcome.failed > 0) console.log(text);
+      done(outcome);
     });
   });
 }
 
-async function runAll(files: readonly string[], parallel: number): Promise<Result[]> {
-  const results: Result[] = [];
-  const waiting = [...files];
+function report(name: string, { passed, failed, fault }: Outcome, seconds: number, late: boolean): void {
+  const why = late ? `took longer than ${TIME_LIMIT / 1000} s` : fault;
+  const verdict = failed === 0 ? 'ok' : `FAILED${why === undefined ? '' : `: ${why}`}`;
+  console.log(
+    `${name.padEnd(44)} ${String(passed).padStart(4)} passed ${seconds.toFixed(1).padStart(6)} s  ${verdict}`,
+  );
+}
+
+async function runAll(names: readonly string[], parallel: number): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const waiting = [...names];
   const worker = async (): Promise<void> => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) results.push(await run(file));
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) outcomes.push(await run(name));
   };
   await Promise.all(Array.from({ length: parallel }, worker));
-  return results;
+  return outcomes;
 }
 
 const wanted = process.argv.slice(2);
-const files = findTests(HERE)
-  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
-  .sort((a, b) => basename(a).localeCompare(basename(b)));
-const alone = files.filter((file) => ALONE.some((part) => file.includes(part)));
-const results = [
-  ...(await runAll(
-    files.filter((file) => !alone.includes(file)),
-    PARALLEL,
-  )),
-  ...(await runAll(alone, 1)),
-];
-const sum = (key: keyof Result): number => results.reduce((total, result) => total + result[key], 0);
-console.log(
-  `\n${sum('passed')} passed, ${sum('failed')} failed${sum('skipped') > 0 ? `, ${sum('skipped')} skipped` : ''}`,
-);
-process.exitCode = sum('failed') > 0 || results.length === 0 ? 1 : 0;
+const names = findTests()
+  .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
+  .sort();
+const alone = names.filter((name) => ALONE.some((start) => name.startsWith(start)));
+const beside = names.filter((name) => !alone.includes(name));
+const outcomes = [...(await runAll(beside, PARALLEL)), ...(await runAll(alone, 1))];
+if (outcomes.length === 0) console.log(`no test file's name contains ${wanted.join(' or ')}`);
+
+const sum = (key: 'passed' | 'failed' | 'skipped'): number => outcomes.reduce((total, { [key]: n }) => total + n, 0);
+const skipped = sum('skipped');
+console.log(`\n${sum('passed')} passed, ${sum('failed')} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+process.exitCode = sum('failed') > 0 || outcomes.length === 0 ? 1 : 0;

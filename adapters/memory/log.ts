@@ -70,14 +70,17 @@ export class MemoryLog implements Log {
     }
   }
 
-  read(shard: number, sequence: number, count: number, receiver: ReadReceiver): void {
+  read(shard: number, sequence: number, count: number, bytes: number, receiver: ReadReceiver): void {
     this.#clock.defer(() => {
       const messages: Message[] = [];
       let next = Math.max(sequence, this.first(shard));
-      while (messages.length < count && next < this.#committed) {
+      let size = 0;
+      while (messages.length < count && size < bytes && next < this.#committed) {
         const segment = this.#segmentOf(next);
         if (segment === undefined) break;
-        messages.push(segment.read(next));
+        const message = segment.read(next);
+        messages.push(message);
+        size += message.size;
         next++;
       }
       receiver.batch(shard, messages, next);

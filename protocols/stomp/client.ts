@@ -152,15 +152,16 @@ export class StompClient implements PublicationsOwner {
   }
 
   /**
-   * ACK (`accept`) and NACK. A message that has been settled, also by the end of its subscription, is settled: the
-   * client could not know when it sent this.
+   * ACK (`accept`) and NACK. A message that was settled before, also by the end of its subscription, stays so: the
+   * client could not know when it sent this. Only a transaction depends on it.
    */
   settle(frame: Frame, command: 'ACK' | 'NACK'): void {
     const outcome: Outcome = command === 'ACK' ? 'accept' : frame.find('requeue') === 'false' ? 'reject' : 'requeue';
     const { subscription, number } = this.#delivered(frame, command);
     if (frame.has(HEADER.transaction)) {
-      const transaction = this.#hold(frame);
-      if (subscription !== 'gone') transaction.acks.push({ subscription, number, outcome });
+      const { acks } = this.#hold(frame);
+      if (subscription === 'gone' || !subscription.unsettled(number)) throw settledOtherwise(command);
+      acks.push({ subscription, number, outcome });
     } else if (subscription !== 'gone') {
       subscription.settle(number, outcome);
     }
@@ -209,12 +210,7 @@ export class StompClient implements PublicationsOwner {
   commit(frame: Frame): void {
     const { messages, acks } = this.#table().end(named(frame, 'COMMIT'));
     for (const { subscription, number } of acks) {
-      if (subscription.unsettled(number)) continue;
-      throw new Refusal(
-        'protocol',
-        'COMMIT: a message to be acknowledged was settled otherwise in the meantime, or its subscription ended',
-        'Nothing of the transaction was done.',
-      );
+      if (!subscription.unsettled(number)) throw settledOtherwise('COMMIT');
     }
     const receipt = frame.raw(HEADER.receipt);
     const durable = receipt !== undefined || acks.length > 0;
@@ -260,4 +256,10 @@ function named(frame: Frame, command: string): string {
   if (id === undefined)
     throw new Refusal('protocol', `${command} without the header transaction`, 'It names the transaction.');
   return id;
+}
+
+/** Whole or not at all: a transaction cannot settle what is settled. */
+function settledOtherwise(command: string): Refusal {
+  const detail = `${command}: a message of the transaction was settled otherwise before, or its subscription has ended`;
+  return new Refusal('protocol', detail, 'Nothing of the transaction was done.');
 }

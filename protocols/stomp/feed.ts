@@ -105,4 +105,9 @@ export class Feed {
     }
     return deliveries;
   }
+
+  /** The subscription ends: what it has not settled, it will not. */
+  close(): void {
+    this.#unsettled = undefined;
+  }
 }

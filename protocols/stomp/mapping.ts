@@ -161,7 +161,8 @@ export function propertyLines(message: Message, version: Version, counters: Coun
   const { contentType, responseTopic, correlation, expiresAt, user, messageId } = properties;
   if (contentType !== undefined) add('content-type', contentType);
   if (responseTopic !== undefined) add('reply-to', destinationOf(responseTopic));
-  if (correlation !== undefined) lines += correlationLine(correlation, version);
+  // Free of control characters, so that every version can express it.
+  if (correlation !== undefined) add('correlation-id', correlationText(correlation));
   if (expiresAt !== undefined) add('expires', String(expiresAt));
   if (messageId !== undefined) add('amqp-message-id', messageId);
   if (user !== undefined) {
@@ -176,15 +177,4 @@ export function propertyLines(message: Message, version: Version, counters: Coun
 
 function needsPrefix(name: string): boolean {
   return name === '' || RESERVED.has(name) || name.startsWith(USER);
-}
-
-/** As text where the version can express it, else as base64, which every version can. */
-function correlationLine(correlation: Uint8Array, version: Version): string {
-  const bytes = Buffer.from(correlation.buffer, correlation.byteOffset, correlation.byteLength);
-  return (
-    headerLine('correlation-id', correlationText(bytes), version) ??
-    // No version escapes anything in base64 but the colon, which is escaped alike in those that do.
-    headerLine('correlation-id', `base64:${bytes.toString('base64')}`, version) ??
-    ''
-  );
 }

@@ -62,6 +62,7 @@ export class QueueSubscription implements StompSubscription, QueueConsumer {
   }
 
   close(): void {
+    this.#feed.close();
     this.#link.services.queues.cancel(this.#queue, this);
   }
 }

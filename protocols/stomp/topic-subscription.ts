@@ -127,6 +127,7 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
   }
 
   close(): void {
+    this.#feed.close();
     this.#link.services.router.unsubscribe(this);
     this.#outbox.close();
     this.#held = undefined;

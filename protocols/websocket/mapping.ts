@@ -148,8 +148,8 @@ const ATTACH_BYTES = 4096;
 const END = '"}';
 
 /** What differs between the subscriptions a message goes to; the rest of it is encoded once for all of them. */
-export function messagePrefix(subscription: string, retain: boolean): string {
-  return `{"type":"message","subscription":${quote(subscription)},"retain":${retain},`;
+export function messagePrefix(subscription: string, retain: boolean): Buffer {
+  return Buffer.from(`{"type":"message","subscription":${quote(subscription)},"retain":${retain},`);
 }
 
 /** Writes `message`s. Keeps the text of the last topic and publisher: they usually are the next message's as well. */
@@ -160,36 +160,21 @@ export class MessageEncoder {
   #publisherText = '';
 
   /** `shared`: the same message goes to others, too. */
-  write(connection: Connection, prefix: string, message: Message, shared: boolean): void {
-    const prefixBytes = textBytes(prefix);
-    if (shared) this.#writeShared(connection, prefix, prefixBytes, this.#wire(message));
-    else this.#writeOnce(connection, prefix, prefixBytes, message);
+  write(connection: Connection, prefix: Buffer, message: Message, shared: boolean): void {
+    if (shared) writeShared(connection, prefix, this.#wire(message).bytes);
+    else this.#writeOnce(connection, prefix, message);
   }
 
-  #writeShared(connection: Connection, prefix: string, prefixBytes: number, wire: Wire): void {
-    const bytes = wire.end - wire.start;
-    connection.begin(prefixBytes + bytes, true);
-    if (bytes < ATTACH_BYTES) {
-      const at = connection.reserve(prefixBytes + bytes);
-      writeText(connection.buffer, at, prefix, prefixBytes);
-      copyBytes(connection.buffer, at + prefixBytes, wire.bytes, wire.start, wire.end);
-    } else {
-      const at = connection.reserve(prefixBytes);
-      writeText(connection.buffer, at, prefix, prefixBytes);
-      connection.attach(wire.bytes);
-    }
-  }
-
-  #writeOnce(connection: Connection, prefix: string, prefixBytes: number, message: Message): void {
+  #writeOnce(connection: Connection, prefix: Buffer, message: Message): void {
     const escaped = escapedBytes(message.data, message.start, message.end);
     const head = this.#head(message, escaped !== -1);
     const headBytes = textBytes(head);
-    const total = prefixBytes + headBytes + payloadBytes(message, escaped) + END.length;
+    const total = prefix.length + headBytes + payloadBytes(message, escaped) + END.length;
     connection.begin(total, true);
     const at = connection.reserve(total);
     const buffer = connection.buffer;
-    const next = writeText(buffer, at, prefix, prefixBytes);
-    writeBody(buffer, next, head, headBytes, message, escaped);
+    buffer.set(prefix, at);
+    writeBody(buffer, at + prefix.length, head, headBytes, message, escaped);
   }
 
   #wire(message: Message): Wire {
@@ -222,6 +207,17 @@ export class MessageEncoder {
     const more = properties === undefined ? '' : propertiesText(properties);
     return text ? `${common}${more},"payload":"` : `${common}${more},"payloadBase64":"`;
   }
+}
+
+/** `body` is all of a buffer: cutting a piece out of one for each subscriber would cost more than copying it. */
+function writeShared(connection: Connection, prefix: Buffer, body: Uint8Array): void {
+  const total = prefix.length + body.length;
+  connection.begin(total, true);
+  const large = body.length >= ATTACH_BYTES;
+  const at = connection.reserve(large ? prefix.length : total);
+  connection.buffer.set(prefix, at);
+  if (large) connection.attach(body);
+  else connection.buffer.set(body, at + prefix.length);
 }
 
 function payloadBytes(message: Message, escaped: number): number {

@@ -18,7 +18,7 @@ export class JsonSubscription implements Subscription {
   readonly retainAsPublished = false;
   readonly identifier = 0;
   /** How each of its messages begins. */
-  readonly prefix: string;
+  readonly prefix: Buffer;
 
   constructor(subscriber: Subscriber, request: SubscribeRequest, since: readonly number[]) {
     this.subscriber = subscriber;

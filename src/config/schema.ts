@@ -68,6 +68,7 @@ const limits = z.strictObject({
     'Messages held in memory for one client whose window is closed; more are read from the log later',
     'messages',
   ),
+  outboxBytes: integer(4 * MiB, 1024, 1024 * MiB, 'Messages held in memory for such a client together', 'bytes'),
   publishBacklog: integer(
     10_000,
     1,

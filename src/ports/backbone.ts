@@ -46,10 +46,10 @@ export interface Log {
    */
   append(message: Message, receiver: AppendReceiver, token: number): void;
   /**
-   * Reads from `sequence` on, at most `count` messages, later, never during the call. The messages may be used as long
-   * as wanted.
+   * Reads from `sequence` on, later, never during the call: at most `count` messages, and no further ones once their
+   * payloads have `bytes`. The messages may be used as long as wanted.
    */
-  read(shard: number, sequence: number, count: number, receiver: ReadReceiver): void;
+  read(shard: number, sequence: number, count: number, bytes: number, receiver: ReadReceiver): void;
 }
 
 export interface AppendReceiver {

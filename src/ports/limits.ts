@@ -25,6 +25,7 @@ export interface Limits extends TopicLimits {
   readonly inflightIn: number;
   /** Messages held in memory for one client whose window is closed; more are read from the log later. */
   readonly outboxMessages: number;
+  readonly outboxBytes: number;
   /** Logged messages of one connection that wait to become durable; then it is not read from. */
   readonly publishBacklog: number;
   /** Sessions without a connection, and how long they may live. */

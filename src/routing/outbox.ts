@@ -1,10 +1,16 @@
 import type { Counters } from '../core/counters.ts';
 import type { BrokerError } from '../core/errors.ts';
 import type { Message } from '../core/message.ts';
-import type { Log, ReadReceiver } from '../ports/backbone.ts';
+import type { Log } from '../ports/backbone.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger, Outbox, OutboxSink, Subscription } from '../ports/routing.ts';
 import { Fifo } from './fifo.ts';
+
+export interface OutboxLimits {
+  /** What is held in memory, and read from the log at once. */
+  readonly outboxMessages: number;
+  readonly outboxBytes: number;
+}
 
 interface Held {
   readonly message: Message;
@@ -23,36 +29,39 @@ type State = 'live' | 'behind' | 'reading' | 'detached' | 'closed';
  * The log is the queue: held here is only what a short pause of the client makes wait. When that is too much, it is
  * dropped from memory and read from the log again once the client takes messages, up to the tail.
  */
-export class LogOutbox implements Outbox, ReadReceiver {
+export class LogOutbox implements Outbox {
   readonly #sink: OutboxSink;
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #counters: Counters;
   readonly #logger: Logger;
-  readonly #limit: number;
+  readonly #limits: OutboxLimits;
   readonly #held = new Fifo<Held>();
+  #heldBytes = 0;
   /** Retained messages of new subscriptions: bounded by the retained store, whose messages they are. */
   readonly #replays = new Fifo<Held>();
   #state: State = 'live';
   /** Per shard, the next sequence to read; meaningful unless live. */
   #cursor: number[] = [];
   #pumping = false;
+  /** Reads begun. */
+  #reads = 0;
 
-  constructor(sink: OutboxSink, log: Log, clock: Clock, counters: Counters, logger: Logger, limit: number) {
+  constructor(sink: OutboxSink, log: Log, clock: Clock, counters: Counters, logger: Logger, limits: OutboxLimits) {
     this.#sink = sink;
     this.#log = log;
     this.#clock = clock;
     this.#counters = counters;
     this.#logger = logger;
-    this.#limit = limit;
+    this.#limits = limits;
   }
 
   deliver(message: Message, subscriptions: readonly Subscription[]): void {
     if (this.#state !== 'live') return;
     if (this.#held.size === 0 && this.#replays.size === 0 && this.#sink.ready()) {
       this.#send(message, subscriptions, false);
-    } else if (this.#held.size < this.#limit) {
-      this.#held.push({ message: message.keep(), subscriptions });
+    } else if (this.#held.size < this.#limits.outboxMessages && this.#heldBytes < this.#limits.outboxBytes) {
+      this.#hold(message.keep(), subscriptions);
     } else {
       this.#cursor = this.#positions();
       this.#cursor[message.shard] = message.sequence;
@@ -70,11 +79,18 @@ export class LogOutbox implements Outbox, ReadReceiver {
     // Sending may end in a call back here, when the sink is ready again at once.
     if (this.#pumping) return;
     this.#pumping = true;
+    try {
+      this.#pump();
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #pump(): void {
     this.#drain(this.#replays, true);
     if (this.#replays.size === 0) this.#drain(this.#held, false);
     if (this.#state === 'behind' && this.#held.size === 0 && this.#replays.size === 0 && this.#sink.ready())
       this.#read();
-    this.#pumping = false;
   }
 
   detach(): void {
@@ -84,6 +100,7 @@ export class LogOutbox implements Outbox, ReadReceiver {
       const { shard, sequence } = held.message;
       this.#cursor[shard] = Math.min(this.#cursor[shard] ?? sequence, sequence);
     }
+    this.#heldBytes = 0;
     this.#replays.clear();
     this.#state = 'detached';
   }
@@ -103,19 +120,17 @@ export class LogOutbox implements Outbox, ReadReceiver {
     this.#replays.clear();
   }
 
-  batch(shard: number, messages: readonly Message[], next: number): void {
-    if (this.#state !== 'reading') return;
+  #batch(shard: number, messages: readonly Message[], next: number): void {
     for (const message of messages) {
       const subscriptions = this.#sink.select(message);
-      if (subscriptions.length > 0) this.#held.push({ message, subscriptions });
+      if (subscriptions.length > 0) this.#hold(message, subscriptions);
     }
     this.#cursor[shard] = next;
     this.#state = this.#caughtUp() ? 'live' : 'behind';
     this.pump();
   }
 
-  failed(error: BrokerError): void {
-    if (this.#state !== 'reading') return;
+  #failed(error: BrokerError): void {
     this.#state = 'behind';
     this.#logger.warn({ err: error }, 'reading the log failed; trying again');
     this.#clock.schedule(RETRY, () => this.pump());
@@ -132,7 +147,14 @@ export class LogOutbox implements Outbox, ReadReceiver {
       }
       if (from < this.#log.next(shard)) {
         this.#state = 'reading';
-        this.#log.read(shard, from, this.#limit, this);
+        const { outboxMessages, outboxBytes } = this.#limits;
+        // A read that was under way when the client went, and ends after it came back, is not this one.
+        const read = ++this.#reads;
+        const current = (): boolean => read === this.#reads && this.#state === 'reading';
+        this.#log.read(shard, from, outboxMessages, outboxBytes, {
+          batch: (of, messages, next) => current() && this.#batch(of, messages, next),
+          failed: (error) => current() && this.#failed(error),
+        });
         return;
       }
     }
@@ -142,13 +164,20 @@ export class LogOutbox implements Outbox, ReadReceiver {
   #drain(from: Fifo<Held>, replayed: boolean): void {
     while (from.size > 0 && this.#sink.ready()) {
       const held = from.shift();
-      if (held !== undefined) this.#send(held.message, held.subscriptions, replayed);
+      if (held === undefined) return;
+      if (!replayed) this.#heldBytes -= held.message.size;
+      this.#send(held.message, held.subscriptions, replayed);
     }
   }
 
   #send(message: Message, subscriptions: readonly Subscription[], replayed: boolean): void {
     if (message.properties !== undefined && message.expired(this.#clock.now())) this.#counters.droppedExpired++;
     else this.#sink.send(message, subscriptions, replayed);
+  }
+
+  #hold(message: Message, subscriptions: readonly Subscription[]): void {
+    this.#heldBytes += message.size;
+    this.#held.push({ message, subscriptions });
   }
 
   #caughtUp(): boolean {

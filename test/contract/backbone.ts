@@ -81,10 +81,14 @@ export function backboneContract({ name, create }: BackboneFactory): void {
     });
   }
 
-  function read(from: number, count: number): Promise<{ messages: readonly Message[]; next: number }> {
+  function read(
+    from: number,
+    count: number,
+    bytes = 1024 * 1024,
+  ): Promise<{ messages: readonly Message[]; next: number }> {
     return new Promise((resolve, reject) => {
       let returned = false;
-      backbone.log.read(0, from, count, {
+      backbone.log.read(0, from, count, bytes, {
         batch(_shard, messages, next) {
           assert.ok(returned, 'never during the call');
           resolve({ messages, next });
@@ -163,6 +167,13 @@ export function backboneContract({ name, create }: BackboneFactory): void {
       all.map((each) => each.sequence),
       node.tailed.map((each) => each.sequence),
     );
+  });
+
+  test('read stops once the bytes asked for are there', async () => {
+    await append(...Array.from({ length: 10 }, () => message('a', 'x'.repeat(100))));
+    const { messages, next } = await read(backbone.log.first(0), 10, 250);
+    assert.is(messages.length, 3);
+    assert.is(next, (messages[2]?.sequence ?? 0) + 1);
   });
 
   test('read at the end is empty', async () => {

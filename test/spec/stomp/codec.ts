@@ -7,7 +7,7 @@ import { BrokerError } from '../../../src/core/errors.ts';
 import { limits } from './support/harness.ts';
 
 /** Decodes the pieces; each frame as a line of text, an error at the end as its code. */
-function decode(pieces: readonly (string | Buffer)[], version: Version | undefined = VERSION.v12): string[] {
+function decode(pieces: readonly (string | Buffer)[], version: Version | 'login' = VERSION.v12): string[] {
   const seen: string[] = [];
   const decoder = new Decoder(
     {
@@ -19,7 +19,7 @@ function decode(pieces: readonly (string | Buffer)[], version: Version | undefin
     },
     limits,
   );
-  if (version !== undefined) decoder.admit(version);
+  if (version !== 'login') decoder.admit(version);
   for (const piece of pieces) {
     try {
       decoder.push(Buffer.from(piece));
@@ -31,9 +31,9 @@ function decode(pieces: readonly (string | Buffer)[], version: Version | undefin
   return seen;
 }
 
-function one(text: string | Buffer, version: Version | undefined = VERSION.v12): string {
+function one(text: string | Buffer, version: Version | 'login' = VERSION.v12): string {
   const seen = decode([text], version);
-  assert.is(seen.length, 1, `one frame or error: ${seen.join()}`);
+  assert.is(seen.length, 1, `one frame or error: ${seen.join().slice(0, 200)}`);
   return seen[0] ?? '';
 }
 
@@ -124,11 +124,12 @@ codec('1.0 has no escapes, and leaves space around names and values out', () => 
 });
 
 codec('1.1 and 1.2: no trimming', () => {
-  for (const version of [VERSION.v11, VERSION.v12]) assert.is(one('SEND\n a : b \n\n\0', version), frameOf([' a = b ']));
+  for (const version of [VERSION.v11, VERSION.v12])
+    assert.is(one('SEND\n a : b \n\n\0', version), frameOf([' a = b ']));
 });
 
 codec('1.2, Value Encoding: nothing is unescaped in CONNECT', () => {
-  assert.is(one('CONNECT\npasscode:a\\cb\\x\n\n\0', undefined), JSON.stringify([9, ['passcode=a\\cb\\x'], '']));
+  assert.is(one('CONNECT\npasscode:a\\cb\\x\n\n\0', 'login'), JSON.stringify([9, ['passcode=a\\cb\\x'], '']));
 });
 
 codec('the value ends at the line end, whatever colons it has', () => {
@@ -188,18 +189,18 @@ codec('limits: headers, bytes of a line, bytes of a frame before login and after
   assert.match(one(line(256)), 'xxx');
   assert.is(one(line(257)), 'tooLarge');
   const sized = (bytes: number) => `SEND\n\n${'x'.repeat(bytes - 7)}\0`;
-  assert.match(one(sized(1_048_576)), 'xxx');
+  assert.ok(one(sized(1_048_576)).includes('xxx'));
   assert.is(one(sized(1_048_577)), 'tooLarge');
-  assert.match(one(sized(65_536), undefined), 'xxx');
-  assert.is(one(sized(65_537), undefined), 'tooLarge');
+  assert.ok(one(sized(65_536), 'login').includes('xxx'));
+  assert.is(one(sized(65_537), 'login'), 'tooLarge');
 });
 
 codec('limits hold while a frame is still arriving', () => {
-  assert.equal(decode([`SEND\na:${'x'.repeat(255)}`]).length, 0);
-  assert.equal(decode([`SEND\na:${'x'.repeat(256)}`]), ['tooLarge']);
+  assert.equal(decode([`SEND\na:${'x'.repeat(254)}`]), []);
+  assert.equal(decode([`SEND\na:${'x'.repeat(255)}`]), ['tooLarge']);
   assert.equal(decode([`SEND\n${'a:b\n'.repeat(17)}`]), ['tooLarge']);
   assert.equal(decode([`SEND\n\n`, Buffer.alloc(1_048_576, 'x')]), ['tooLarge']);
-  assert.equal(decode([`SEND\n\n`, Buffer.alloc(65_536, 'x')], undefined), ['tooLarge']);
+  assert.equal(decode([`SEND\n\n`, Buffer.alloc(65_536, 'x')], 'login'), ['tooLarge']);
   assert.equal(decode(['SEND\ncontent-length:1048570\n\n']), ['tooLarge'], 'before any of it is there');
 });
 
@@ -224,7 +225,7 @@ const anyFrame = fc.record({
 });
 
 codec('property: frames survive encoding and any cutting', () => {
-  const escape = (text: string) => text.replaceAll('\\', '\\\\').replaceAll(':', '\\c');
+  const escaped = (text: string) => text.replaceAll('\\', '\\\\').replaceAll(':', '\\c');
   fc.assert(
     fc.property(
       fc.array(anyFrame, { minLength: 1, maxLength: 4 }),
@@ -241,7 +242,7 @@ codec('property: frames survive encoding and any cutting', () => {
               bytes.toString('latin1'),
             ),
           );
-          const lines = named.map(([name, value]) => `${escape(name)}:${escape(value)}${eol}`).join('');
+          const lines = named.map(([name, value]) => `${escaped(name)}:${escaped(value)}${eol}`).join('');
           return Buffer.concat([Buffer.from(`SEND${eol}${lines}${eol}`), bytes, Buffer.of(0)]);
         });
         const stream = Buffer.concat(encoded);

@@ -33,6 +33,7 @@ export const limits: Limits = {
   inflightOut: 32,
   inflightIn: 100,
   outboxMessages: 20,
+  outboxBytes: 1_000_000,
   publishBacklog: 8,
   detachedSessions: 10,
   sessionExpirySeconds: 60,
@@ -284,7 +285,7 @@ export class Harness {
       limits: all,
       authorizer: { ...everything, ...authorizer },
       wills: new DelayedWills(router, clock),
-      outbox: (sink) => new LogOutbox(sink, log, clock, counters, logger, all.outboxMessages),
+      outbox: (sink) => new LogOutbox(sink, log, clock, counters, logger, all),
       sessions: <T extends Session>() => new SessionTable<T>(all, clock, counters),
     };
     void this.backbone.start(router);

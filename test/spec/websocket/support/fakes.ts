@@ -229,6 +229,7 @@ export const LIMITS: Limits = {
   inflightOut: 10,
   inflightIn: 10,
   outboxMessages: 10,
+  outboxBytes: 1_000_000,
   publishBacklog: 4,
   detachedSessions: 10,
   sessionExpirySeconds: 100,

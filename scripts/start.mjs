@@ -1,0 +1,13 @@
+// `npm start`: builds, then becomes the broker in this process, so that signals reach it.
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const build = spawnSync('npm', ['run', '--silent', 'build'], {
+  cwd: root,
+  stdio: 'inherit',
+  shell: process.platform === 'win32',
+});
+if (build.status !== 0) process.exit(build.status ?? 1);
+process.argv.splice(2, 0, 'start');
+await import('../dist/src/main.js');

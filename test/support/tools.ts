@@ -1,0 +1,74 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import type { Test } from 'uvu';
+
+/** What the tests use of Debian; scripts/install-test-tools.sh installs it. */
+
+interface Tool {
+  readonly package: string;
+  /** The path of its program, or undefined when it is missing. */
+  find(): string | undefined;
+}
+
+const TOOLS = {
+  mosquitto: { package: 'mosquitto', find: () => program('mosquitto') },
+  mosquitto_pub: { package: 'mosquitto-clients', find: () => program('mosquitto_pub') },
+  mosquitto_sub: { package: 'mosquitto-clients', find: () => program('mosquitto_sub') },
+  mosquitto_rr: { package: 'mosquitto-clients', find: () => program('mosquitto_rr') },
+  chromium: { package: 'chromium', find: () => program('chromium') },
+  'paho-mqtt': { package: 'python3-paho-mqtt', find: () => python('paho.mqtt.client') },
+  'stomp.py': { package: 'python3-stomp', find: () => python('stomp') },
+} as const satisfies Record<string, Tool>;
+
+export type ToolName = keyof typeof TOOLS;
+
+/** Servers are in sbin, which is not on everyone's path. */
+const FOLDERS = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
+
+function program(name: string): string | undefined {
+  return FOLDERS.map((folder) => join(folder, name)).find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Debian's interpreter comes first: another one on the path would not see Debian's packages. */
+function python(module: string): string | undefined {
+  return ['/usr/bin/python3', 'python3'].find(
+    (path) => spawnSync(path, ['-c', `import ${module}`], { stdio: 'ignore' }).status === 0,
+  );
+}
+
+/** The path of the tool's program (the interpreter for a module of Python), or undefined. */
+export function findTool(name: ToolName): string | undefined {
+  return TOOLS[name].find();
+}
+
+/**
+ * A test that needs a tool and gets its path. Where the tool is missing, the test is skipped and says so; with CI=true,
+ * where it should have been installed, it fails.
+ */
+export function requireTool<T>(
+  test: Test<T>,
+  name: ToolName,
+  title: string,
+  body: (path: string) => Promise<void> | void,
+): void {
+  const path = findTool(name);
+  const missing = `${name} is missing (Debian's package ${TOOLS[name].package})`;
+  if (path !== undefined) {
+    test(title, () => body(path));
+  } else if (process.env.CI === 'true') {
+    test(title, () => {
+      throw new Error(missing);
+    });
+  } else {
+    console.log(`skipped: ${title}: ${missing}`);
+    test.skip(title);
+  }
+}
