@@ -150,13 +150,18 @@ export function readId(request: JsonObject): string | undefined {
 
 // --- out --------------------------------------------------------------------------------------------------------------
 
-/** What stands in a JSON string otherwise than as itself; halves of surrogate pairs may, which JSON.stringify knows. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const NEEDS_ESCAPE = /["\\\u0000-\u001f\ud800-\udfff]/;
-
 /** A JSON string. */
 export function quote(text: string): string {
-  return NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`;
+  return needsEscape(text) ? JSON.stringify(text) : `"${text}"`;
+}
+
+/** Something stands in the JSON string otherwise than as itself; halves of surrogate pairs may, which JSON.stringify knows. */
+function needsEscape(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x20 || code === 0x22 || code === 0x5c || (code >= 0xd800 && code <= 0xdfff)) return true;
+  }
+  return false;
 }
 
 const HEX = Buffer.from('0123456789abcdef', 'latin1');

@@ -14,8 +14,8 @@ export function read(output: string, exitCode: number | null): Outcome {
   const total = count(output, 'Total');
   const passed = count(output, 'Passed');
   const skipped = count(output, 'Skipped');
-  // What a test prints while it runs stands behind the marks of those before it.
-  const remarks = [...output.matchAll(/(?:^|[•✘] )((?:skipped|measured): .*)$/gm)].map(([, line = '']) => line);
+  // What a test prints while it runs stands behind the name of the suite and the marks of the tests before it.
+  const remarks = [...output.matchAll(/(?:^|\s)((?:skipped|measured): .*)$/gm)].map(([, line = '']) => line);
   const explained = remarks.some((line) => line.startsWith('skipped: '));
   let fault: string | undefined;
   if (total === undefined || passed === undefined || skipped === undefined) fault = `no report, exit code ${exitCode}`;

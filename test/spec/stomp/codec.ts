@@ -195,6 +195,23 @@ codec('limits: headers, bytes of a line, bytes of a frame before login and after
   assert.is(one(sized(65_537), 'login'), 'tooLarge');
 });
 
+codec('RabbitMQ 1a65903492: as many headers as the limit allows, all of them there, in linear time', () => {
+  for (const name of [(i: number) => `h${i}`, () => 'same', () => 'destination']) {
+    const values: string[] = [];
+    const decoder = new Decoder(
+      { frame: (frame) => void values.push(...Array.from({ length: frame.count }, (_, i) => frame.value(i))) },
+      { ...limits, stompHeaders: 10_000 },
+    );
+    decoder.admit(VERSION.v12);
+    const lines = Array.from({ length: 10_000 }, (_, i) => `${name(i)}:${i}\n`).join('');
+    const began = process.hrtime.bigint();
+    decoder.push(Buffer.from(`SEND\n${lines}\n\0`));
+    assert.ok(Number(process.hrtime.bigint() - began) / 1e6 < 500);
+    assert.is(values.length, 10_000);
+    assert.is(values[9999], '9999');
+  }
+});
+
 codec('limits hold while a frame is still arriving', () => {
   assert.equal(decode([`SEND\na:${'x'.repeat(254)}`]), []);
   assert.equal(decode([`SEND\na:${'x'.repeat(255)}`]), ['tooLarge']);
