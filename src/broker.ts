@@ -107,7 +107,6 @@ export class Broker {
 
   async start(): Promise<void> {
     if (this.#state !== 'new') throw new Error(`the broker is ${this.#state}; it starts once`);
-    this.#state = 'running';
     if (this.#config.backbone.type === 'nats') {
       throw new BrokerError('unsupported', 'backbone.type nats is not in this version; expected memory or embedded');
     }
@@ -117,7 +116,9 @@ export class Broker {
         'this version keeps everything in memory: messages and sessions end with the process, nothing is written to the directory',
       );
     }
+    this.#state = 'running';
     await this.#backbone.start(this.#router);
+    this.#registry.start();
     this.#retained.start();
     try {
       for (const { name, server } of this.#listeners) {

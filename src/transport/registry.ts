@@ -50,11 +50,15 @@ export class ConnectionRegistry {
     this.#clock = clock;
     this.#logger = logger;
     this.#now = () => clock.now();
-    this.#tick();
   }
 
   get size(): number {
     return this.#open.size;
+  }
+
+  /** Begins to tick; `drain` ends it. */
+  start(): void {
+    this.#tick();
   }
 
   /** Whether one more connection from this address is within the limits. */

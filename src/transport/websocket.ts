@@ -92,8 +92,9 @@ function accept(
   webSocket.on('message', (data: RawData, binary: boolean) => {
     if (!Buffer.isBuffer(data)) return;
     if (accepts !== 'any' && binary !== (accepts === 'binary')) {
-      connection.end(`a ${binary ? 'binary' : 'text'} message where ${accepts} ones are expected`);
+      // First: what ends the connection would close it with a code that says all is well.
       webSocket.close(UNSUPPORTED_DATA, `${accepts} messages are expected`);
+      connection.end(`a ${binary ? 'binary' : 'text'} message where ${accepts} ones are expected`);
       return;
     }
     registry.receive(connection, data);

@@ -1,0 +1,171 @@
+import * as fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { MemoryBackbone } from '../../../adapters/memory/index.ts';
+import { Counters } from '../../../src/core/counters.ts';
+import { Message } from '../../../src/core/message.ts';
+import type { Clock, Timer } from '../../../src/ports/clock.ts';
+import type { OutboxSink, Subscription } from '../../../src/ports/routing.ts';
+import { LogOutbox } from '../../../src/routing/outbox.ts';
+
+/** A clock whose turns the test takes. */
+class ManualClock implements Clock {
+  readonly #tasks: (() => void)[] = [];
+
+  now(): number {
+    return 0;
+  }
+
+  schedule(): Timer {
+    return { cancel() {} };
+  }
+
+  defer(task: () => void): void {
+    this.#tasks.push(task);
+  }
+
+  random(count: number): Uint8Array {
+    return new Uint8Array(count);
+  }
+
+  /** Runs one deferred task, or all there are. */
+  turn(all = false): void {
+    do this.#tasks.shift()?.();
+    while (all && this.#tasks.length > 0);
+  }
+}
+
+/** A client whose window the test opens. */
+class Client implements OutboxSink {
+  readonly got: number[] = [];
+  window = 0;
+  lostCount = 0;
+
+  ready(): boolean {
+    return this.window > 0;
+  }
+
+  send(message: Message): void {
+    this.window--;
+    this.got.push(Number(Buffer.from(message.payload()).toString().trim()));
+  }
+
+  select(message: Message): readonly Subscription[] {
+    return message.topic === 'mine' ? [subscription] : [];
+  }
+
+  lost(count: number): void {
+    this.lostCount += count;
+  }
+}
+
+const nobody = { clientId: 'c', deliver() {} };
+const subscription: Subscription = {
+  subscriber: nobody,
+  filter: 'mine',
+  qos: 1,
+  noLocal: false,
+  retainAsPublished: false,
+  identifier: 0,
+  id: '',
+  since: [0],
+};
+const publisher = { clientId: 'p', protocol: 'mqtt' as const };
+const logger = { debug() {}, info() {}, warn() {}, error() {} };
+const receiver = { appended() {}, refused() {} };
+
+async function setUp(outboxMessages: number, logBytes = 64 * 1024 * 1024) {
+  const clock = new ManualClock();
+  const backbone = new MemoryBackbone({ logBytes }, clock);
+  const client = new Client();
+  const outbox = new LogOutbox(client, backbone.log, clock, new Counters(), logger, {
+    outboxMessages,
+    outboxBytes: 1_000_000,
+  });
+  let count = 0;
+  await backbone.start({
+    live() {},
+    tail(messages) {
+      for (const message of messages) if (message.topic === 'mine') outbox.deliver(message, [subscription]);
+    },
+  });
+  const append = (mine: boolean, bytes = 4): void => {
+    const payload = Buffer.from(mine ? `${count++}`.padEnd(bytes) : 'other'.padEnd(bytes));
+    backbone.log.append(
+      new Message(mine ? 'mine' : 'other', payload, 0, payload.length, 1, false, undefined, publisher, 0),
+      receiver,
+      0,
+    );
+  };
+  return { clock, client, outbox, append, appended: () => count };
+}
+
+const test = suite('routing/outbox');
+
+test('a client that is slow, leaves and returns gets every message once and in order', async () => {
+  const step = fc.oneof(
+    fc.record({ do: fc.constant('append' as const), count: fc.integer({ min: 1, max: 12 }), mine: fc.boolean() }),
+    fc.record({ do: fc.constant('window' as const), count: fc.integer({ min: 0, max: 10 }) }),
+    fc.constantFrom(
+      { do: 'turn' as const },
+      { do: 'turns' as const },
+      { do: 'detach' as const },
+      { do: 'attach' as const },
+    ),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: 8 }), fc.array(step, { maxLength: 60 }), async (limit, steps) => {
+      const { clock, client, outbox, append, appended } = await setUp(limit);
+      for (const each of steps) {
+        if (each.do === 'append') for (let i = 0; i < each.count; i++) append(each.mine);
+        else if (each.do === 'turn') clock.turn();
+        else if (each.do === 'turns') clock.turn(true);
+        else if (each.do === 'attach') outbox.attach(undefined);
+        else if (each.do === 'detach') {
+          client.window = 0;
+          outbox.detach();
+        } else {
+          client.window = each.count;
+          outbox.pump();
+        }
+      }
+      outbox.attach(undefined);
+      client.window = Number.POSITIVE_INFINITY;
+      outbox.pump();
+      clock.turn(true);
+      assert.equal(
+        client.got,
+        Array.from({ length: appended() }, (_, i) => i),
+      );
+      assert.is(client.lostCount, 0);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test('a client overtaken by retention is told how much, and goes on with what is left', async () => {
+  const { clock, client, outbox, append, appended } = await setUp(5, 1024 * 1024);
+  outbox.detach();
+  for (let i = 0; i < 3000; i++) append(true, 1000);
+  clock.turn(true);
+  client.window = Number.POSITIVE_INFINITY;
+  outbox.attach(undefined);
+  clock.turn(true);
+  assert.ok(client.lostCount > 1000);
+  assert.is(client.got[0], client.lostCount);
+  assert.is(client.got.length, appended() - client.lostCount);
+});
+
+test('after close nothing is sent', async () => {
+  const { clock, client, outbox, append } = await setUp(5);
+  append(true);
+  clock.turn(true);
+  outbox.close();
+  client.window = 10;
+  outbox.pump();
+  append(true);
+  clock.turn(true);
+  assert.equal(client.got, []);
+});
+
+test.run();
