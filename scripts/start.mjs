@@ -11,3 +11,12 @@ const build = spawnSync('npm', ['run', '--silent', 'build'], {
 if (build.status !== 0) process.exit(build.status ?? 1);
 process.argv.splice(2, 0, 'start');
 await import('../dist/src/main.js');
+
+// npm passes SIGTERM to the shell between it and this process, which dies without passing it on: losing that parent is
+// the signal. (`exec` in the script would do, but not on Windows.)
+const parent = process.ppid;
+const watch = setInterval(() => {
+  if (process.ppid === parent) return;
+  clearInterval(watch);
+  process.kill(process.pid, 'SIGTERM');
+}, 200).unref();

@@ -157,7 +157,7 @@ requireTool(test, 'chromium', 'what a page sends carries its name and content ty
   await ada.getByTestId('input').fill('signed');
   await ada.getByTestId('input').press('Enter');
   const { qos, properties } = await meter.next();
-  assert.equal([qos, properties?.contentType, properties?.userProperties?.['from']], [1, 'text/plain', 'Ada']);
+  assert.equal([qos, properties?.contentType, properties?.userProperties?.from], [1, 'text/plain', 'Ada']);
   const frame = await ledger.expect('MESSAGE');
   assert.equal([header(frame, 'content-type'), header(frame, 'from')], ['text/plain', 'Ada']);
   assert.is(await ada.getByTestId('input').inputValue(), '');
