@@ -76,7 +76,7 @@ export class Broker {
     this.#backbone = new MemoryBackbone({ logBytes: config.backbone.memory.logBytes }, clock);
     this.#retained = new RetainedStore(limits, counters, clock, logger);
     const queues = new QueueBroker(limits, counters, clock);
-    const router = new TopicRouter(this.#backbone, this.#retained, queues, counters);
+    const router = new TopicRouter(this.#backbone, this.#retained, queues, counters, logger);
     this.#router = router;
     this.#wills = new DelayedWills(router, clock);
     this.#registry = new ConnectionRegistry(limits, counters, clock, logger);

@@ -85,7 +85,8 @@ const limits = z.strictObject({
     'seconds',
   ),
   userProperties: integer(64, 0, 65_535, 'User headers of one message', 'headers'),
-  userPropertyBytes: integer(16_384, 0, 16 * MiB, 'User headers of one message together', 'bytes'),
+  // Texts of more than 65,535 bytes cannot be told to MQTT clients (MQTT 5.0, 1.5.4).
+  userPropertyBytes: integer(16_384, 0, 65_535, 'User headers of one message together', 'bytes'),
   topicAliases: integer(16, 0, 65_535, 'MQTT 5 topic aliases a client may set on a connection', 'aliases'),
   retainedMessages: integer(100_000, 0, 100_000_000, 'Retained messages kept', 'messages'),
   retainedBytes: integer(256 * MiB, 0, 1024 * 1024 * MiB, 'Retained messages kept together', 'bytes'),
@@ -93,7 +94,7 @@ const limits = z.strictObject({
   queueMessages: integer(100_000, 1, 100_000_000, 'Messages in one queue; more are refused', 'messages'),
   queueBytes: integer(256 * MiB, 1, 1024 * 1024 * MiB, 'Messages in one queue together', 'bytes'),
   stompHeaders: integer(64, 8, 10_000, 'Header lines of one STOMP frame', 'lines'),
-  stompHeaderBytes: integer(8192, 128, MiB, 'One STOMP header line', 'bytes'),
+  stompHeaderBytes: integer(8192, 128, 65_535, 'One STOMP header line', 'bytes'),
   stompPrefetch: integer(
     100,
     1,

@@ -4,7 +4,7 @@ import type { Message } from '../core/message.ts';
 import { QUEUE_PREFIX } from '../core/topic.ts';
 import { TopicTree } from '../core/topic-tree.ts';
 import type { AppendReceiver, Backbone, BackboneReceiver } from '../ports/backbone.ts';
-import type { Router, Subscriber, Subscription } from '../ports/routing.ts';
+import type { Logger, Router, Subscriber, Subscription } from '../ports/routing.ts';
 import type { QueueBroker } from './queues.ts';
 import type { RetainedStore } from './retained.ts';
 
@@ -32,12 +32,14 @@ export class TopicRouter implements Router, BackboneReceiver {
   readonly #retained: RetainedStore;
   readonly #queues: QueueBroker;
   readonly #counters: Counters;
+  readonly #logger: Logger;
 
-  constructor(backbone: Backbone, retained: RetainedStore, queues: QueueBroker, counters: Counters) {
+  constructor(backbone: Backbone, retained: RetainedStore, queues: QueueBroker, counters: Counters, logger: Logger) {
     this.#backbone = backbone;
     this.#retained = retained;
     this.#queues = queues;
     this.#counters = counters;
+    this.#logger = logger;
   }
 
   publish(message: Message, receiver: AppendReceiver, token: number): void {
@@ -97,8 +99,16 @@ export class TopicRouter implements Router, BackboneReceiver {
     for (let i = 0; i < targets.length; i++) {
       const target = targets[i];
       if (target === undefined) continue;
-      if (!target.noLocal) target.subscriber.deliver(message, target.subscriptions);
-      else this.#deliverForeign(message, target);
+      try {
+        if (!target.noLocal) target.subscriber.deliver(message, target.subscriptions);
+        else this.#deliverForeign(message, target);
+      } catch (error) {
+        // An error of ours with one subscriber is neither the publisher's nor the others'.
+        this.#logger.error(
+          { err: error, topic: message.topic, clientId: target.subscriber.clientId },
+          'internal error while delivering',
+        );
+      }
     }
   }
 

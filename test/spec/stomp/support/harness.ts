@@ -274,7 +274,7 @@ export class Harness {
     const { log } = this.backbone;
     const retained = new RetainedStore(all, counters, clock, logger);
     const queues = new QueueBroker(all, counters, clock);
-    const router = new TopicRouter(this.backbone, retained, queues, counters);
+    const router = new TopicRouter(this.backbone, retained, queues, counters, logger);
     this.services = {
       router,
       queues,
