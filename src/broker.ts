@@ -73,7 +73,10 @@ export class Broker {
     const { limits } = config;
     const clock = this.#clock;
     const { counters } = this;
-    this.#backbone = new MemoryBackbone({ logBytes: config.backbone.memory.logBytes }, clock);
+    this.#backbone = new MemoryBackbone(
+      { logBytes: config.backbone.memory.logBytes, dedup: config.backbone.dedup },
+      clock,
+    );
     this.#retained = new RetainedStore(limits, counters, clock, logger);
     const queues = new QueueBroker(limits, counters, clock);
     const router = new TopicRouter(this.#backbone, this.#retained, queues, counters, logger);

@@ -1,21 +1,26 @@
-import type { Message } from '../../src/core/message.ts';
 import type { Backbone, BackboneReceiver, Live } from '../../src/ports/backbone.ts';
 import type { Clock } from '../../src/ports/clock.ts';
-import { MemoryLog } from './log.ts';
+import { NoOtherNodes, OnlyNode } from '../shared/single-node.ts';
+import { type DedupLimits, MemoryLog } from './log.ts';
+import { MemoryState } from './state.ts';
 
 export interface MemoryOptions {
   /** How much of the log is kept, bytes. */
   readonly logBytes: number;
+  readonly dedup: DedupLimits;
 }
 
 /** A backbone of one node that keeps everything in memory: for tests, simulations, and brokers that need not last. */
 export class MemoryBackbone implements Backbone {
   readonly log: MemoryLog;
   readonly live: Live = new NoOtherNodes();
+  readonly state = new MemoryState();
+  readonly cluster: OnlyNode;
   #started = false;
 
   constructor(options: MemoryOptions, clock: Clock) {
-    this.log = new MemoryLog(options.logBytes, clock);
+    this.log = new MemoryLog(options.logBytes, options.dedup, clock);
+    this.cluster = new OnlyNode(clock);
   }
 
   async start(receiver: BackboneReceiver): Promise<void> {
@@ -31,9 +36,4 @@ export class MemoryBackbone implements Backbone {
   notReady(): string | undefined {
     return this.#started ? undefined : 'the backbone is not started';
   }
-}
-
-class NoOtherNodes implements Live {
-  publish(_message: Message): void {}
-  interest(_filter: string, _wanted: boolean): void {}
 }

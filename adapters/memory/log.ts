@@ -1,14 +1,23 @@
+import { DedupWindow } from '../../src/core/dedup-window.ts';
 import { BrokerError } from '../../src/core/errors.ts';
 import type { Message } from '../../src/core/message.ts';
 import { recordBytes, writeRecord } from '../../src/core/record.ts';
+import { TopicMatcher } from '../../src/core/topic-matcher.ts';
 import type { AppendReceiver, BackboneReceiver, Log, ReadReceiver } from '../../src/ports/backbone.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { Segment } from './segment.ts';
 
 /** Bytes of a segment; a larger record gets a segment of its own. Also the steps in which old messages go. */
 const SEGMENT_BYTES = 1024 * 1024;
+/** Messages one read looks at, so that a filter that matches few does not hold up everything else. */
+const MAX_LOOKED = 10_000;
 /** Segments the limit is divided into at least, so that a small log does not forget all at once. */
 const MIN_SEGMENTS = 8;
+
+export interface DedupLimits {
+  readonly seconds: number;
+  readonly messages: number;
+}
 
 /**
  * The log as segments of encoded records outside the JavaScript heap: a million kept messages are a few hundred
@@ -28,10 +37,12 @@ export class MemoryLog implements Log {
   #batch: Message[] = [];
   #receivers: AppendReceiver[] = [];
   #tokens: number[] = [];
+  readonly #dedup: DedupWindow;
   #scheduled = false;
   readonly #commit = (): void => this.commit();
 
-  constructor(limit: number, clock: Clock) {
+  constructor(limit: number, dedup: DedupLimits, clock: Clock) {
+    this.#dedup = new DedupWindow(dedup);
     this.#limit = limit;
     this.#segmentBytes = Math.min(SEGMENT_BYTES, Math.ceil(limit / MIN_SEGMENTS));
     this.#clock = clock;
@@ -54,6 +65,11 @@ export class MemoryLog implements Log {
       this.#clock.defer(() => receiver.refused(token, new BrokerError('unavailable', 'the log is not open')));
       return;
     }
+    if (message.dedupId !== undefined && this.#known(message.dedupId)) {
+      // Behind the batch with the first of them, if that is still under way.
+      this.#clock.defer(() => receiver.appended(token, message));
+      return;
+    }
     const bytes = recordBytes(message);
     let segment = this.#segments[this.#segments.length - 1];
     if (segment === undefined || !segment.fits(bytes)) segment = this.#grow(bytes);
@@ -70,21 +86,41 @@ export class MemoryLog implements Log {
     }
   }
 
-  read(shard: number, sequence: number, count: number, bytes: number, receiver: ReadReceiver): void {
+  /** What is appended is as durable as it gets. */
+  congested(): boolean {
+    return false;
+  }
+
+  read(
+    shard: number,
+    sequence: number,
+    filters: readonly string[] | undefined,
+    count: number,
+    bytes: number,
+    receiver: ReadReceiver,
+  ): void {
     this.#clock.defer(() => {
+      const wanted = filters === undefined ? undefined : new TopicMatcher(filters);
       const messages: Message[] = [];
       let next = Math.max(sequence, this.first(shard));
       let size = 0;
-      while (messages.length < count && size < bytes && next < this.#committed) {
-        const segment = this.#segmentOf(next);
+      for (let looked = 0; looked < MAX_LOOKED && messages.length < count && size < bytes; looked++) {
+        const segment = next < this.#committed ? this.#segmentOf(next) : undefined;
         if (segment === undefined) break;
-        const message = segment.read(next);
+        const message = segment.read(next++);
+        if (wanted !== undefined && !wanted.has(message.topic)) continue;
         messages.push(message);
         size += message.size;
-        next++;
       }
       receiver.batch(shard, messages, next);
     });
+  }
+
+  #known(id: string): boolean {
+    const now = this.#clock.now();
+    if (this.#dedup.find(id, now) !== undefined) return true;
+    this.#dedup.add(id, this.#end, now);
+    return false;
   }
 
   /** The batch is durable (as far as memory is): tail first, then the publishers' acknowledgements. */

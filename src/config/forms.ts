@@ -28,6 +28,9 @@ export const PREFIX: Form = {
   test: (value) => /^[A-Za-z0-9_-]{1,64}$/.test(value),
 };
 
+/** Of which nothing is asked. */
+export const ANY_TEXT: Form = { allowed: 'text', test: (value) => !value.includes('\0') };
+
 export const DIRECTORY: Form = {
   allowed: 'a path of a directory',
   test: (value) => value.trim() !== '' && !value.includes('\0'),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Limits } from '../ports/limits.ts';
 import { choice, flag, integer, list, text } from './field.ts';
-import { DIRECTORY, HOST, NATS_SERVERS, ORIGINS, PREFIX } from './forms.ts';
+import { ANY_TEXT, DIRECTORY, HOST, NATS_SERVERS, ORIGINS, PREFIX } from './forms.ts';
 
 /**
  * The one schema of the configuration: type, default, range, unit and documentation of every key. The type `Config`,
@@ -132,7 +132,39 @@ export const schema = z.strictObject({
       type: choice(
         ['memory', 'embedded', 'nats'],
         'embedded',
-        'What keeps messages. This version keeps them in memory with memory and embedded alike; nats is refused',
+        'What keeps messages and sessions: memory (nothing outlives the process), embedded (a store in a directory of this machine), nats (NATS JetStream; any number of brokers on it are one)',
+      ),
+      checkpointMilliseconds: integer(
+        500,
+        10,
+        60_000,
+        'How often the places of durable sessions in the log are made durable; after a crash, messages acknowledged since then may come again (QoS 2 never does)',
+        'milliseconds',
+      ),
+      retention: z
+        .strictObject({
+          bytes: integer(
+            8192 * MiB,
+            MiB,
+            1024 * 1024 * 1024 * MiB,
+            'How much of the log is kept, at least the newest; durable sessions that are further behind lose messages',
+            'bytes',
+          ),
+          seconds: integer(604_800, 1, 0xffff_fffe, 'How long messages are kept in the log', 'seconds'),
+        })
+        .prefault({}),
+      dedup: z
+        .strictObject({
+          seconds: integer(120, 1, 86_400, 'How long a repeated message is recognised', 'seconds'),
+          messages: integer(100_000, 1, 10_000_000, 'Messages that are remembered for this', 'messages'),
+        })
+        .prefault({}),
+      pendingBytes: integer(
+        64 * MiB,
+        MiB,
+        16 * 1024 * MiB,
+        'Messages that wait to become durable, together; beyond half of it publishers are not read from, beyond it messages are refused',
+        'bytes',
       ),
       memory: z
         .strictObject({
@@ -147,14 +179,52 @@ export const schema = z.strictObject({
         .prefault({}),
       embedded: z
         .strictObject({
-          directory: text('./data', DIRECTORY, 'Where the embedded store is kept (not used in this version)'),
+          directory: text('./data', DIRECTORY, 'Where the store is kept. One broker at a time can use it'),
+          sync: choice(
+            ['always', 'system'],
+            'always',
+            'always: what is acknowledged is on the disk (fsync); system: the operating system writes it when it likes, and a power failure loses the last seconds',
+          ),
+          cacheBytes: integer(
+            32 * MiB,
+            MiB,
+            16 * 1024 * MiB,
+            'Memory for parts of the log that returning clients have in common',
+            'bytes',
+          ),
+          reads: integer(4, 1, 64, 'Reads of the log at the same time; more wait their turn', 'reads'),
         })
         .prefault({}),
       nats: z
         .strictObject({
-          servers: list(['nats://127.0.0.1:4222'], 1, NATS_SERVERS, 'NATS servers (not used in this version)'),
-          prefix: text('trimaran', PREFIX, 'First token of all NATS subjects (not used in this version)'),
-          replicas: integer(1, 1, 5, 'Copies that JetStream keeps (not used in this version)', 'copies'),
+          servers: list(['nats://127.0.0.1:4222'], 1, NATS_SERVERS, 'NATS servers, 2.12 or later, with JetStream'),
+          prefix: text('trimaran', PREFIX, 'First token of all NATS subjects, and of the names of streams'),
+          replicas: integer(1, 1, 5, 'Copies that JetStream keeps', 'copies'),
+          user: text('', ANY_TEXT, 'User name for the NATS servers; empty for none'),
+          password: text('', ANY_TEXT, 'Password for the NATS servers'),
+          token: text('', ANY_TEXT, 'Token for the NATS servers, instead of a user; empty for none'),
+          credentials: text('', ANY_TEXT, 'File with NATS credentials (JWT and seed, .creds); empty for none'),
+          tls: z
+            .strictObject({
+              ca: text('', ANY_TEXT, "File with the certificates to trust (PEM); empty for the system's"),
+              certificate: text('', ANY_TEXT, 'File with the certificate to show (PEM); empty for none'),
+              key: text('', ANY_TEXT, 'File with its private key (PEM)'),
+            })
+            .prefault({}),
+          holdSeconds: integer(
+            30,
+            0,
+            3600,
+            'How long publishers are held while NATS is away; then their messages are refused until it is back',
+            'seconds',
+          ),
+          leaseSeconds: integer(
+            6,
+            2,
+            300,
+            'How long a broker may not be heard of before the others take its clients over and publish their wills',
+            'seconds',
+          ),
         })
         .prefault({}),
     })

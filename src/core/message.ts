@@ -70,6 +70,9 @@ export class Message {
   shard = 0;
   sequence = 0;
 
+  /** Names this message for the log, which takes it in once; undefined for most, which need no such care. */
+  dedupId: string | undefined = undefined;
+
   /**
    * How many subscribers the routing under way has for it. With one, encoding straight into the connection is
    * cheaper than keeping the encoding; with more, it is encoded once per wire format and kept in `wires`.

@@ -8,12 +8,14 @@ import type { Message } from '../core/message.ts';
 export interface Backbone {
   /** Connects or opens; afterwards messages may come. */
   start(receiver: BackboneReceiver): Promise<void>;
-  /** Makes durable what was appended, then closes. */
+  /** Makes durable what was appended and put, then closes. */
   stop(): Promise<void>;
   /** undefined when messages are taken, else why not, in words. */
   notReady(): string | undefined;
   readonly log: Log;
   readonly live: Live;
+  readonly state: State;
+  readonly cluster: Cluster;
 }
 
 export interface BackboneReceiver {
@@ -42,14 +44,25 @@ export interface Log {
   /**
    * Takes a message in. Its bytes are copied before the call returns, and the message is given its own (`adopt`).
    * `receiver` hears of it with `token`, later, never during the call: after the batch with the message has been given
-   * to `tail`.
+   * to `tail`. A message whose `dedupId` was taken in before, not longer ago than the configured window, is not taken in
+   * again: `appended` says so as if it were.
    */
   append(message: Message, receiver: AppendReceiver, token: number): void;
+  /** So much waits to become durable that publishers should not be read from. */
+  congested(): boolean;
   /**
    * Reads from `sequence` on, later, never during the call: at most `count` messages, and no further ones once their
-   * payloads have `bytes`. The messages may be used as long as wanted.
+   * payloads have `bytes`. With `filters` (internal form), only messages whose topic one of them matches are wanted;
+   * others may come, too. The messages may be used as long as wanted.
    */
-  read(shard: number, sequence: number, count: number, bytes: number, receiver: ReadReceiver): void;
+  read(
+    shard: number,
+    sequence: number,
+    filters: readonly string[] | undefined,
+    count: number,
+    bytes: number,
+    receiver: ReadReceiver,
+  ): void;
 }
 
 export interface AppendReceiver {
@@ -63,4 +76,53 @@ export interface ReadReceiver {
   /** `next`: where to go on. Equal to `Log.next` when everything was read. */
   batch(shard: number, messages: readonly Message[], next: number): void;
   failed(error: BrokerError): void;
+}
+
+/** Kinds of entries: clients' sessions and subscriptions, retained messages by topic, wills by client. */
+export type Bucket = 'sessions' | 'retained' | 'wills';
+
+export interface Entry {
+  readonly value: Uint8Array;
+  /** Ascends with every change of the bucket. */
+  readonly revision: number;
+}
+
+/**
+ * Small durable entries that every node sees. Keys are any non-empty text of at most 2 KiB. What is put or removed
+ * before a message is appended is durable no later than that message; operations on one key take effect in order, and a
+ * `get` sees what was put before it.
+ *
+ * `expected` is the revision the entry must have, 0 for none. Rejects with a BrokerError when the store does not take it.
+ */
+export interface State {
+  get(bucket: Bucket, key: string): Promise<Entry | undefined>;
+  /** Resolves with the new revision once durable; with undefined when the entry is not as `expected`. */
+  put(bucket: Bucket, key: string, value: Uint8Array, expected?: number): Promise<number | undefined>;
+  /** The same; of what is not there, too. */
+  remove(bucket: Bucket, key: string, expected?: number): Promise<number | undefined>;
+  /** Every entry, in no order; resolves after the last. */
+  scan(bucket: Bucket, visit: (key: string, entry: Entry) => void): Promise<void>;
+  /** Changes from now on, those made by this node possibly left out. `entry` is undefined for a removal. */
+  watch(bucket: Bucket, changed: (key: string, entry: Entry | undefined, revision: number) => void): void;
+}
+
+export interface ClusterReceiver {
+  /** Another node claims this client: resolves when its connection here is gone and its state has been put. */
+  yieldClient(clientId: string): Promise<void>;
+  /** A node's lease has run out, or it said that it ends: its clients are gone. Every other node hears of it. */
+  nodeLost(node: string): void;
+}
+
+/** Which node has which client. */
+export interface Cluster {
+  /** Who hears of other nodes; given before `Backbone.start`. */
+  join(receiver: ClusterReceiver): void;
+  /** This node's name, another one at every start. */
+  readonly node: string;
+  /** Whether a node of this name runs, as far as is known. */
+  alive(node: string): boolean;
+  /** Resolves when this node has the client; whichever other one had it has yielded it, or is gone. */
+  claim(clientId: string): Promise<void>;
+  /** This node's connection of the client is gone. */
+  release(clientId: string): void;
 }

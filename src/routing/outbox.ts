@@ -151,7 +151,7 @@ export class LogOutbox implements Outbox {
         // A read that was under way when the client went, and ends after it came back, is not this one.
         const read = ++this.#reads;
         const current = (): boolean => read === this.#reads && this.#state === 'reading';
-        this.#log.read(shard, from, outboxMessages, outboxBytes, {
+        this.#log.read(shard, from, undefined, outboxMessages, outboxBytes, {
           batch: (of, messages, next) => current() && this.#batch(of, messages, next),
           failed: (error) => current() && this.#failed(error),
         });

@@ -4,5 +4,6 @@ import { backboneContract } from './backbone.ts';
 
 backboneContract({
   name: 'memory',
-  create: () => new MemoryBackbone({ logBytes: 64 * 1024 * 1024 }, new SystemClock()),
+  create: () =>
+    new MemoryBackbone({ logBytes: 64 * 1024 * 1024, dedup: { seconds: 120, messages: 1000 } }, new SystemClock()),
 });

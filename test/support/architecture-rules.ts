@@ -120,7 +120,8 @@ function mayImport(part: string): readonly string[] | undefined {
   if (part === 'core') return ['core'];
   if (part === 'ports') return ['core', 'ports'];
   if (part === 'routing') return ['core', 'ports', 'routing'];
-  if (part.startsWith('protocols') || part.startsWith('adapters')) return ['core', 'ports', part];
+  if (part.startsWith('protocols')) return ['core', 'ports', part];
+  if (part.startsWith('adapters')) return ['core', 'ports', 'adapters/shared', part];
   if (part === 'src') return ['core', 'ports', 'routing', 'src', 'protocols/', 'adapters/'];
   return undefined;
 }

@@ -76,7 +76,7 @@ const receiver = { appended() {}, refused() {} };
 
 async function setUp(outboxMessages: number, logBytes = 64 * 1024 * 1024) {
   const clock = new ManualClock();
-  const backbone = new MemoryBackbone({ logBytes }, clock);
+  const backbone = new MemoryBackbone({ logBytes, dedup: { seconds: 120, messages: 1000 } }, clock);
   const client = new Client();
   const outbox = new LogOutbox(client, backbone.log, clock, new Counters(), logger, {
     outboxMessages,

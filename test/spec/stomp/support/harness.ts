@@ -270,7 +270,7 @@ export class Harness {
     const all = { ...limits, ...changed };
     const note = (_: object, text: string) => void this.warnings.push(text);
     const logger = { debug() {}, info() {}, warn: note, error: note };
-    this.backbone = new MemoryBackbone({ logBytes: 10_000_000 }, clock);
+    this.backbone = new MemoryBackbone({ logBytes: 10_000_000, dedup: { seconds: 120, messages: 1000 } }, clock);
     const { log } = this.backbone;
     const retained = new RetainedStore(all, counters, clock, logger);
     const queues = new QueueBroker(all, counters, clock);

@@ -1,0 +1,41 @@
+import { copyOf } from '../../src/core/bytes.ts';
+import type { Bucket, Entry, State } from '../../src/ports/backbone.ts';
+
+/** Entries of one process. Values are copied both ways, as a store would. */
+export class MemoryState implements State {
+  readonly #buckets: Readonly<Record<Bucket, Map<string, Entry>>> = {
+    sessions: new Map(),
+    retained: new Map(),
+    wills: new Map(),
+  };
+  #revision = 0;
+
+  async get(bucket: Bucket, key: string): Promise<Entry | undefined> {
+    const entry = this.#buckets[bucket].get(key);
+    return entry && { value: copyOf(entry.value), revision: entry.revision };
+  }
+
+  async put(bucket: Bucket, key: string, value: Uint8Array, expected?: number): Promise<number | undefined> {
+    if (!this.#holds(bucket, key, expected)) return undefined;
+    const revision = ++this.#revision;
+    this.#buckets[bucket].set(key, { value: copyOf(value), revision });
+    return revision;
+  }
+
+  async remove(bucket: Bucket, key: string, expected?: number): Promise<number | undefined> {
+    if (!this.#holds(bucket, key, expected)) return undefined;
+    this.#buckets[bucket].delete(key);
+    return ++this.#revision;
+  }
+
+  async scan(bucket: Bucket, visit: (key: string, entry: Entry) => void): Promise<void> {
+    for (const [key, entry] of this.#buckets[bucket]) visit(key, entry);
+  }
+
+  /** There are no other nodes. */
+  watch(): void {}
+
+  #holds(bucket: Bucket, key: string, expected: number | undefined): boolean {
+    return expected === undefined || (this.#buckets[bucket].get(key)?.revision ?? 0) === expected;
+  }
+}
