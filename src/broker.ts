@@ -13,13 +13,14 @@ import { createLogger } from './logging.ts';
 import type { Backbone } from './ports/backbone.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Protocol } from './ports/protocol.ts';
-import type { Logger, Services, Session } from './ports/routing.ts';
+import type { Logger, Services } from './ports/routing.ts';
 import { LogOutbox } from './routing/outbox.ts';
 import { QueueBroker } from './routing/queues.ts';
+import { recall } from './routing/recall.ts';
 import { RetainedStore } from './routing/retained.ts';
 import { TopicRouter } from './routing/router.ts';
-import { SessionTable } from './routing/sessions.ts';
-import { DelayedWills } from './routing/wills.ts';
+import { SessionRegistry } from './routing/sessions.ts';
+import { WillKeeper } from './routing/wills.ts';
 import { LoopbackAuthorizer } from './security/loopback-authorizer.ts';
 import { SystemClock } from './system-clock.ts';
 import { listen } from './transport/listen.ts';
@@ -58,9 +59,9 @@ export class Broker {
   readonly #clock: Clock = new SystemClock();
   readonly #backbone: Backbone;
   readonly #retained: RetainedStore;
-  readonly #wills: DelayedWills;
+  readonly #wills: WillKeeper;
+  readonly #sessions: SessionRegistry;
   readonly #router: TopicRouter;
-  readonly #sessionTables: { stop(): void }[] = [];
   readonly #registry: ConnectionRegistry;
   readonly #listeners: Listener[] = [];
   #http: HttpServer | undefined;
@@ -73,17 +74,23 @@ export class Broker {
     const { limits } = config;
     const clock = this.#clock;
     const { counters } = this;
-    this.#backbone = new MemoryBackbone(
-      { logBytes: config.backbone.memory.logBytes, dedup: config.backbone.dedup },
-      clock,
-    );
-    this.#retained = new RetainedStore(limits, counters, clock, logger);
+    const backbone = createBackbone(config.backbone, clock);
+    this.#backbone = backbone;
+    this.#retained = new RetainedStore(backbone.state, limits, counters, clock, logger);
     const queues = new QueueBroker(limits, counters, clock);
     const router = new TopicRouter(this.#backbone, this.#retained, queues, counters, logger);
     this.#router = router;
-    this.#wills = new DelayedWills(router, clock);
+    this.#wills = new WillKeeper(backbone, router, clock, logger);
+    const { checkpointMilliseconds } = config.backbone;
+    const { detachedSessions } = limits;
+    const options = { checkpointMilliseconds, detachedSessions };
+    this.#sessions = new SessionRegistry(backbone, clock, counters, logger, options, (key) => this.#wills.release(key));
+    backbone.cluster.join({
+      yieldClient: (key) => this.#sessions.yield(key),
+      nodeLost: () => this.#nodeLost(),
+    });
     this.#registry = new ConnectionRegistry(limits, counters, clock, logger);
-    const log = this.#backbone.log;
+    const { log } = backbone;
     this.#listen({
       router,
       queues,
@@ -94,12 +101,9 @@ export class Broker {
       counters,
       limits,
       logger,
-      outbox: (sink) => new LogOutbox(sink, log, clock, counters, logger, limits),
-      sessions: <T extends Session>() => {
-        const table = new SessionTable<T>(limits, clock, counters);
-        this.#sessionTables.push(table);
-        return table;
-      },
+      sessions: this.#sessions,
+      outbox: (sink, from) => new LogOutbox(sink, log, clock, counters, logger, limits, from),
+      recall: (positions, receiver) => recall(log, clock, positions, receiver),
     });
   }
 
@@ -122,8 +126,10 @@ export class Broker {
     this.#state = 'running';
     await this.#backbone.start(this.#router);
     this.#registry.start();
-    this.#retained.start();
     try {
+      await this.#retained.start();
+      await this.#sessions.start();
+      await this.#wills.start();
       for (const { name, server } of this.#listeners) {
         const address = await listen(server, this.#config.listeners[name], `listeners.${name}`);
         this.#addresses = { ...this.#addresses, [name]: address };
@@ -140,7 +146,7 @@ export class Broker {
     for (const { server } of this.#listeners) server.close();
     await this.#registry.drain(this.#config.shutdown.drainSeconds * 1000);
     this.#http?.closeAllConnections();
-    for (const table of this.#sessionTables) table.stop();
+    this.#sessions.stop();
     this.#wills.stop();
     this.#retained.stop();
     await this.#backbone.stop();
@@ -149,6 +155,12 @@ export class Broker {
   /** undefined when clients can be served, else why not. */
   notReady(): string | undefined {
     return this.#state === 'running' ? this.#backbone.notReady() : `the broker is ${this.#state}`;
+  }
+
+  /** What was connected to it is disconnected now. */
+  #nodeLost(): void {
+    void this.#sessions.nodeLost();
+    void this.#wills.nodeLost();
   }
 
   #listen(services: Services): void {
@@ -167,6 +179,10 @@ export class Broker {
       this.#listeners.push({ name: 'http', server });
     }
   }
+}
+
+function createBackbone(config: Config['backbone'], clock: Clock): Backbone {
+  return new MemoryBackbone({ logBytes: config.memory.logBytes, dedup: config.dedup }, clock);
 }
 
 /** Creates a broker, not yet listening. Throws a ConfigError that lists every fault of `config`. */

@@ -3,6 +3,7 @@ import type { Bucket, Entry, State } from '../../src/ports/backbone.ts';
 
 /** Entries of one process. Values are copied both ways, as a store would. */
 export class MemoryState implements State {
+  readonly atomic = true;
   readonly #buckets: Readonly<Record<Bucket, Map<string, Entry>>> = {
     sessions: new Map(),
     retained: new Map(),
@@ -33,7 +34,9 @@ export class MemoryState implements State {
   }
 
   /** There are no other nodes. */
-  watch(): void {}
+  watch(): boolean {
+    return false;
+  }
 
   #holds(bucket: Bucket, key: string, expected: number | undefined): boolean {
     return expected === undefined || (this.#buckets[bucket].get(key)?.revision ?? 0) === expected;

@@ -4,6 +4,7 @@ import { Message } from '../../src/core/message.ts';
 import { reservedFault } from '../../src/core/topic.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import type { Channel } from '../../src/ports/protocol.ts';
+import type { Place } from '../../src/ports/routing.ts';
 import type { Connection } from '../../src/ports/transport.ts';
 import { TopicAliases } from './aliases.ts';
 import { UnknownVersion } from './connect.ts';
@@ -16,6 +17,8 @@ import {
   writeDisconnect,
   writePingresp,
 } from './encoder.ts';
+import { type Answers, Intake } from './intake.ts';
+import { Link } from './link.ts';
 import { type Login, login } from './login.ts';
 import { toProperties } from './mapping.ts';
 import {
@@ -31,10 +34,10 @@ import {
 } from './packets.ts';
 import { CONNACK_V3, FAULT_REASON, REASON, SUBACK_FAILURE_V3 } from './reasons.ts';
 import type { MqttServer } from './server.ts';
-import type { MqttSession } from './session.ts';
+import { type Holder, MqttSession } from './session.ts';
 
-/** In `appended` and `refused`, the packet identifier of a QoS 2 message has this bit. */
-const EXACTLY_ONCE = 0x10000;
+/** Of live messages no one hears again. */
+const NOBODY: AppendReceiver = { appended() {}, refused() {} };
 
 /** The will of an MQTT 5 client that disconnects so (3.14.2.1). */
 const DISCONNECT_WITH_WILL = 0x04;
@@ -43,7 +46,7 @@ const DISCONNECT_WITH_WILL = 0x04;
  * One connection of an MQTT client: waits for CONNECT (`#session` undefined), then serves packets until either side
  * ends it (`#over`).
  */
-export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
+export class MqttChannel implements Channel, PacketHandler, Answers, Holder {
   readonly #server: MqttServer;
   readonly #connection: Connection;
   readonly #decoder: Decoder;
@@ -54,9 +57,7 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
   #login: Login | undefined;
   #aliases: TopicAliases | undefined;
   #over = false;
-  /** Logged messages from the client whose durability has not been confirmed; QoS 1 and 2. */
-  #storing = 0;
-  #paused = false;
+  #intake: Intake | undefined;
 
   constructor(server: MqttServer, connection: Connection) {
     this.#server = server;
@@ -70,12 +71,17 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
   receive(chunk: Buffer, now: number): void {
     if (this.#over) return;
     if (this.#login !== undefined) this.#heardAt = now;
+    this.#decode(() => this.#decoder.push(chunk));
+  }
+
+  #decode(work: () => void): void {
     try {
-      this.#decoder.push(chunk);
+      work();
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       this.#fail(error);
     }
+    this.#intake?.flush();
   }
 
   drained(): void {
@@ -85,7 +91,7 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
   tick(now: number): void {
     if (this.#over) return;
     const limits = this.#server.services.limits;
-    if (this.#login === undefined) {
+    if (this.#login === undefined || this.#session === undefined) {
       if (now - this.#heardAt > limits.loginSeconds * 1000) this.#end('no CONNECT in time (limits.loginSeconds)');
       return;
     }
@@ -117,13 +123,45 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
     if (this.#login !== undefined) throw new BrokerError('protocol', 'a second CONNECT [MQTT-3.1.0-2]');
     this.#version = packet.version;
     const accepted = login(packet, this.#connection.peer, this.#server);
-    const { session, present } = this.#server.claim(accepted, this);
     this.#login = accepted;
+    // Packets may follow CONNECT at once (3.1.4.2); they wait for the session, which is asked for.
+    this.#decoder.hold();
+    this.#connection.pause();
+    const { services } = this.#server;
+    const session = new MqttSession(accepted.clientId, accepted.sessionExpiry > 0, services, this);
+    this.#server.open(accepted, session).then(
+      (place) => this.#admit(accepted, session, place),
+      (error: unknown) => {
+        const known = error instanceof BrokerError;
+        if (!known) services.logger.error({ err: error, clientId: accepted.clientId }, 'a session could not be opened');
+        this.#login = undefined;
+        this.#fail(known ? error : new BrokerError('internal'));
+      },
+    );
+  }
+
+  #admit(accepted: Login, session: MqttSession, place: Place): void {
+    const present = place.kept !== undefined;
+    try {
+      session.restore(place);
+    } catch (error) {
+      const { logger } = this.#server.services;
+      logger.error({ err: error, clientId: accepted.clientId }, 'a stored session cannot be read; it begins anew');
+    }
+    if (this.#over) {
+      session.leave(present ? accepted.sessionExpiry : 0);
+      return;
+    }
     this.#session = session;
     this.#decoder.admit();
     writeConnack(this.#connection, this.#version, present, REASON.success, accepted.properties);
+    this.#server.arm(accepted);
     const { window, maximumPacketSize } = accepted;
-    session.attach({ connection: this.#connection, version: this.#version, window, maximumPacketSize });
+    const { clock, counters } = this.#server.services;
+    const terms = { version: this.#version, window, maximumPacketSize };
+    session.attach(new Link(this.#connection, terms, clock, counters));
+    this.#connection.resume();
+    this.#decode(() => this.#decoder.proceed());
   }
 
   // --- messages from the client -------------------------------------------------------------------------------------
@@ -134,7 +172,10 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
     const topic =
       packet.properties?.topicAlias === undefined && packet.topic !== '' ? packet.topic : this.#aliased(packet);
     if (packet.qos === 2 && this.#repeated(session, packet.packetId)) return;
-    if (packet.qos > 0) this.#enterWindow(session, packet);
+    if (packet.qos > 0) {
+      this.#intake ??= new Intake(services, session, this.#connection, this.#version, this);
+      this.#intake.checkWindow(packet.qos === 1 ? 1 : 2);
+    }
     const refusal = this.#publishFault(topic);
     if (refusal !== undefined) {
       this.#refusePublish(packet, refusal);
@@ -145,25 +186,15 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
       packet.properties === undefined ? undefined : toProperties(packet.properties, now, services.limits);
     const { data, start, end, qos, retain } = packet;
     const message = new Message(topic, data, start, end, qos, retain, properties, session.publisher, now);
-    if (qos > 0) this.#store(packet.packetId, qos === 2);
-    services.router.publish(message, this, qos === 2 ? packet.packetId | EXACTLY_ONCE : packet.packetId);
+    if (qos === 0) services.router.publish(message, NOBODY, 0);
+    else this.#intake?.publish(message, packet.packetId);
   }
 
   /** A PUBLISH of QoS 2 with an identifier that is not released: the same message again [MQTT-4.3.3-10]. */
   #repeated(session: MqttSession, packetId: number): boolean {
-    const state = session.inbound?.get(packetId);
+    const state = session.inbound.state(packetId);
     if (state === 'stored') writeAcknowledgement(this.#connection, TYPE.pubrec, this.#version, packetId, 0);
-    return state !== undefined;
-  }
-
-  /** [MQTT-3.3.4-9]: not more unacknowledged messages than the Receive Maximum; before MQTT 5, than our bound. */
-  #enterWindow(session: MqttSession, packet: PublishPacket): void {
-    const limit = this.#server.services.limits.inflightIn;
-    const exactlyOnce = session.inbound?.size ?? 0;
-    const used = this.#version === 5 ? this.#storing + exactlyOnce : packet.qos === 2 ? exactlyOnce : 0;
-    if (used >= limit) {
-      throw new BrokerError('windowExceeded', `more than ${limit} unacknowledged messages (limits.inflightIn)`);
-    }
+    return state === 'stored' || state === 'storing';
   }
 
   #publishFault(topic: string): BrokerError | undefined {
@@ -187,63 +218,36 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
     const type = packet.qos === 1 ? TYPE.puback : TYPE.pubrec;
     const reason = this.#version === 5 ? FAULT_REASON[error.code] : 0;
     // Before MQTT 5 the QoS 2 exchange goes on to its end.
-    if (packet.qos === 2 && this.#version < 5) this.#remember(packet.packetId, 'stored');
+    if (packet.qos === 2 && this.#version < 5) this.#session?.inbound.add(packet.packetId, 'stored');
     writeAcknowledgement(this.#connection, type, this.#version, packet.packetId, reason, this.#explain(error));
   }
 
-  #store(packetId: number, exactlyOnce: boolean): void {
-    if (exactlyOnce) this.#remember(packetId, 'storing');
-    else this.#storing++;
-    const backlog = this.#storing + (this.#session?.inbound?.size ?? 0);
-    if (!this.#paused && backlog >= this.#server.services.limits.publishBacklog) {
-      this.#paused = true;
-      this.#connection.pause();
-    }
-  }
-
-  #remember(packetId: number, state: 'storing' | 'stored'): void {
-    const session = this.#session;
-    if (session === undefined) return;
-    session.inbound ??= new Map();
-    session.inbound.set(packetId, state);
-  }
-
-  appended(token: number): void {
-    const packetId = token & 0xffff;
-    if ((token & EXACTLY_ONCE) !== 0) this.#remember(packetId, 'stored');
-    this.#answered(token);
+  taken(qos: 1 | 2, packetId: number): void {
     if (this.#over) return;
-    const type = (token & EXACTLY_ONCE) === 0 ? TYPE.puback : TYPE.pubrec;
-    writeAcknowledgement(this.#connection, type, this.#version, packetId, 0);
+    writeAcknowledgement(this.#connection, qos === 1 ? TYPE.puback : TYPE.pubrec, this.#version, packetId, 0);
   }
 
-  refused(token: number, error: BrokerError): void {
-    const packetId = token & 0xffff;
-    if ((token & EXACTLY_ONCE) !== 0) this.#session?.inbound?.delete(packetId);
-    this.#answered(token);
+  refused(qos: 1 | 2, packetId: number, error: BrokerError): void {
     if (this.#over) return;
     if (this.#version < 5) {
       // There is no negative answer: cut off, the client keeps the message and sends it again.
       this.#fail(error);
       return;
     }
-    const type = (token & EXACTLY_ONCE) === 0 ? TYPE.puback : TYPE.pubrec;
+    const type = qos === 1 ? TYPE.puback : TYPE.pubrec;
     writeAcknowledgement(this.#connection, type, 5, packetId, FAULT_REASON[error.code], this.#explain(error));
   }
 
-  #answered(token: number): void {
-    if ((token & EXACTLY_ONCE) === 0) this.#storing--;
-    if (!this.#paused) return;
-    const backlog = this.#storing + (this.#session?.inbound?.size ?? 0);
-    if (backlog * 2 > this.#server.services.limits.publishBacklog) return;
-    this.#paused = false;
-    this.#connection.resume();
-  }
-
   pubrel(packetId: number): void {
-    const known = this.#connected().inbound?.delete(packetId) ?? false;
-    const reason = known ? REASON.success : REASON.packetIdentifierNotFound;
-    writeAcknowledgement(this.#connection, TYPE.pubcomp, this.#version, packetId, reason);
+    const session = this.#connected();
+    if (!session.inbound.delete(packetId)) {
+      writeAcknowledgement(this.#connection, TYPE.pubcomp, this.#version, packetId, REASON.packetIdentifierNotFound);
+      return;
+    }
+    // The identifier may stand for another message after PUBCOMP: that this one is done must not be forgotten.
+    session.saved(() => {
+      if (!this.#over) writeAcknowledgement(this.#connection, TYPE.pubcomp, this.#version, packetId, REASON.success);
+    });
   }
 
   #aliased(packet: PublishPacket): string {
@@ -258,10 +262,8 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
   }
 
   pubrec(packetId: number, reason: number): void {
-    const known = this.#connected().pubrec(packetId, reason);
-    if (known && reason >= 0x80) return;
-    const answer = known ? REASON.success : REASON.packetIdentifierNotFound;
-    writeAcknowledgement(this.#connection, TYPE.pubrel, this.#version, packetId, answer);
+    if (this.#connected().pubrec(packetId, reason)) return;
+    writeAcknowledgement(this.#connection, TYPE.pubrel, this.#version, packetId, REASON.packetIdentifierNotFound);
   }
 
   pubcomp(packetId: number): void {
@@ -282,8 +284,11 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
       if (request.retainHandling === 0 || (request.retainHandling === 1 && added)) replays.push(filter);
       return qos;
     });
-    writeCodes(this.#connection, TYPE.suback, this.#version, packet.packetId, codes);
-    for (const filter of replays) session.replayRetained(filter);
+    session.saved(() => {
+      if (this.#over) return;
+      writeCodes(this.#connection, TYPE.suback, this.#version, packet.packetId, codes);
+      for (const filter of replays) session.replayRetained(filter);
+    });
   }
 
   #subscribeFault(session: MqttSession, { filter }: SubscribeRequest): BrokerError | undefined {
@@ -312,7 +317,9 @@ export class MqttChannel implements Channel, PacketHandler, AppendReceiver {
     const codes = packet.filters.map((filter) =>
       session.unsubscribe(filter) ? REASON.success : REASON.noSubscriptionExisted,
     );
-    writeCodes(this.#connection, TYPE.unsuback, this.#version, packet.packetId, codes);
+    session.saved(() => {
+      if (!this.#over) writeCodes(this.#connection, TYPE.unsuback, this.#version, packet.packetId, codes);
+    });
   }
 
   // --- the rest -----------------------------------------------------------------------------------------------------

@@ -51,6 +51,8 @@ export class Decoder {
   #admitted = false;
   #partial: Partial | undefined;
   #stopped = false;
+  /** Bytes that came while it was held, in order. */
+  #held: Buffer[] | undefined;
 
   constructor(handler: PacketHandler, limits: DecoderLimits, topics: NameCache) {
     this.#handler = handler;
@@ -68,13 +70,34 @@ export class Decoder {
   stop(): void {
     this.#stopped = true;
     this.#partial = undefined;
+    this.#held = undefined;
+  }
+
+  /** After the packet at hand no further one is looked at until `proceed`. */
+  hold(): void {
+    this.#held = [];
+  }
+
+  /** Takes up what came meanwhile; throws as `push` does. */
+  proceed(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const chunk of held) this.push(chunk);
   }
 
   /** Throws a BrokerError for bytes that are no packet, after which the decoder is stopped. */
   push(chunk: Buffer): void {
+    if (this.#held !== undefined) {
+      this.#held.push(Buffer.from(chunk));
+      return;
+    }
     try {
       let at = this.#partial === undefined ? 0 : this.#continue(this.#partial, chunk);
       while (!this.#stopped && at < chunk.length) {
+        if (this.#held !== undefined) {
+          this.#hold(chunk.subarray(at));
+          break;
+        }
         const next = this.#next(chunk, at);
         if (next === at) {
           this.#keep(chunk, at);
@@ -86,6 +109,10 @@ export class Decoder {
       this.stop();
       throw error;
     }
+  }
+
+  #hold(rest: Buffer): void {
+    this.#held?.push(Buffer.from(rest));
   }
 
   /** Parses the packet at `at` if it is there in full; returns the offset behind it, or `at` when it is not. */

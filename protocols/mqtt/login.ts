@@ -5,9 +5,9 @@ import type { Principal } from '../../src/ports/authorizer.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Peer } from '../../src/ports/transport.ts';
 import type { Property } from './encoder.ts';
+import { NO_MAXIMUM } from './link.ts';
 import { toProperties } from './mapping.ts';
 import type { ConnectPacket, WillPacket } from './packets.ts';
-import { NO_MAXIMUM } from './session.ts';
 
 /** What a CONNECT was accepted with. */
 export interface Login {

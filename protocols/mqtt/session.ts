@@ -1,73 +1,64 @@
 import { matches } from '../../src/core/filter.ts';
-import type { Message, Publisher, Qos } from '../../src/core/message.ts';
-import type { Outbox, OutboxSink, Services, Session, Subscriber, Subscription } from '../../src/ports/routing.ts';
-import type { Connection } from '../../src/ports/transport.ts';
-import { writeAcknowledgement } from './encoder.ts';
-import { TYPE, type Version } from './packets.ts';
-import { type Delivery, publishBytes, writePublish } from './publish-encoder.ts';
+import type { Message, Publisher } from '../../src/core/message.ts';
+import type {
+  Outbox,
+  OutboxSink,
+  Place,
+  Position,
+  Services,
+  SessionOwner,
+  Subscriber,
+  Subscription,
+} from '../../src/ports/routing.ts';
+import { effectiveQos, identifiersOf, keepsRetain, liveDelivery } from './delivery.ts';
+import { Inbound } from './inbound.ts';
+import { Inflight, type Sent } from './inflight.ts';
+import type { Link } from './link.ts';
+import type { Delivery } from './publish-encoder.ts';
+import { decodeState, encodeState, type SubscriptionOptions } from './session-state.ts';
+import { WriteAhead } from './write-ahead.ts';
 
 /** What holds a session: a connection's channel, as far as another one must reach it. */
 export interface Holder {
+  /** Another connection has the client: gives the session up before it returns. */
   takenOver(): void;
 }
 
-/** A connection as its session sees it. */
-export interface Link {
-  readonly connection: Connection;
-  readonly version: Version;
-  /** Receive Maximum of the client, or the server's own bound: messages it may have unacknowledged. */
-  readonly window: number;
-  /** Maximum Packet Size of the client, bytes. */
-  readonly maximumPacketSize: number;
-}
-
-/** A message sent at QoS 1 or 2 and not settled. */
-interface Inflight {
-  readonly qos: Qos;
-  readonly shard: number;
-  /** Position in the log, from which it is read if it must be sent again; 0: `message` is kept for that. */
-  readonly sequence: number;
-  readonly message: Message | undefined;
-  readonly retain: boolean;
-  /** QoS 2: PUBREC has come, PUBREL was sent; the message is no longer needed. */
-  released: boolean;
-}
-
-/** What may arrive between PUBLISH at QoS 2 and its PUBREL: being made durable, or that has been said (PUBREC). */
-export type Inbound = 'storing' | 'stored';
-
-const NO_IDENTIFIERS: readonly number[] = [];
 const NO_SUBSCRIPTIONS: readonly Subscription[] = [];
-const LIVE: Delivery = { qos: 0, retain: false, dup: false, packetId: 0, identifiers: NO_IDENTIFIERS };
-
 /**
- * A client's session state (MQTT 5.0, 4.1): subscriptions, what is in flight both ways, and its place in the log. It
- * exists with or without a connection.
+ * A client's session (MQTT 5.0, 4.1) while it has a connection: subscriptions, what is in flight both ways, and its place
+ * in the log. Without a connection it is an entry in the store, from which the next connection makes it again.
  */
-export class MqttSession implements Session, Subscriber, OutboxSink {
+export class MqttSession implements SessionOwner, Subscriber, OutboxSink {
   readonly clientId: string;
-  readonly principal: string;
-  /** Packet identifiers of QoS 2 messages from the client that it has not released. */
-  inbound: Map<number, Inbound> | undefined;
-  /** The connection that holds it. */
-  holder: Holder | undefined;
+  /** The session outlives its connection: what must not be forgotten is durable before it is said. */
+  readonly durable: boolean;
   readonly #services: Services;
+  readonly #holder: Holder;
+  #uid: string;
+  #inbound: Inbound | undefined;
   #publisher: Publisher | undefined;
+  #place: Place | undefined;
   #link: Link | undefined;
   #subscriptions: Map<string, Subscription> | undefined;
   #outbox: Outbox | undefined;
-  /** By packet identifier, in the order sent. */
-  #inflight: Map<number, Inflight> | undefined;
-  #lastId = 0;
-  /** Per shard, the last sequence sent: what the log brings again up to there is either in flight or settled. */
-  #sent: number[] | undefined;
-  /** After a return: packet identifiers, by position, of what must be sent again. */
-  #resend: Map<string, number> | undefined;
+  #inflight: Inflight | undefined;
+  /** Per shard, where to go on in the log: behind the last message sent, and not before what was kept. */
+  #cursor: number[] | undefined;
+  /** What is in flight from an earlier connection is being read and sent again; only then the rest follows. */
+  #resending = false;
+  /** Seconds the state is kept, once the connection is gone. */
+  #leaving: number | undefined;
+  #resends: (() => void)[] | undefined;
+  readonly #writeAhead: WriteAhead | undefined;
 
-  constructor(clientId: string, principal: string, services: Services) {
+  constructor(clientId: string, durable: boolean, services: Services, holder: Holder) {
     this.clientId = clientId;
-    this.principal = principal;
+    this.durable = durable;
     this.#services = services;
+    this.#holder = holder;
+    this.#writeAhead = durable ? new WriteAhead() : undefined;
+    this.#uid = durable ? Buffer.from(services.clock.random(9)).toString('base64url') : '';
   }
 
   /** Of this client's messages. Not the session itself: a retained message would hold it for good. */
@@ -76,70 +67,164 @@ export class MqttSession implements Session, Subscriber, OutboxSink {
     return this.#publisher;
   }
 
+  /** Like most here made when needed: there are many clients that never do. */
+  get inbound(): Inbound {
+    this.#inbound ??= new Inbound();
+    return this.#inbound;
+  }
+
   get subscriptionCount(): number {
     return this.#subscriptions?.size ?? 0;
   }
 
-  // --- connections --------------------------------------------------------------------------------------------------
+  // --- the connection and the store ---------------------------------------------------------------------------------
 
-  /** The client is connected, for the first time or again: what was in flight is sent again [MQTT-4.4.0-1], in order. */
+  /** Takes up what is kept of the session. Throws RangeError when that cannot be read. */
+  restore(place: Place): void {
+    this.#place = place;
+    if (place.kept === undefined) return;
+    const state = decodeState(place.kept);
+    place.kept = undefined;
+    this.#uid = state.uid;
+    this.#cursor = state.cursor.length === 0 ? undefined : [...state.cursor];
+    for (const options of state.subscriptions) this.#add({ ...options, subscriber: this, id: '' });
+    for (const [packetId, sent] of state.inflight) this.#sent.restore(packetId, sent);
+    const { atomic } = place;
+    this.inbound.restore(
+      state.lastNumber,
+      [...state.inbound].map(([packetId, received, number]) => [packetId, atomic ? 'stored' : received, number]),
+    );
+  }
+
+  /** The client is connected: what was in flight is sent again [MQTT-4.4.0-1], in order, then what it missed. */
   attach(link: Link): void {
     this.#link = link;
-    if (this.#outbox === undefined) return;
-    const from: (number | undefined)[] = [];
-    for (const [packetId, sent] of this.#inflight ?? []) {
-      if (sent.released) {
-        writeAcknowledgement(link.connection, TYPE.pubrel, link.version, packetId, 0);
-      } else if (sent.message !== undefined) {
-        const { qos, retain, message } = sent;
-        const delivery = { qos, retain, dup: true, packetId, identifiers: NO_IDENTIFIERS };
-        writePublish(link.connection, message, link.version, delivery, this.#services.clock.now());
-      } else {
-        this.#resend ??= new Map();
-        this.#resend.set(`${sent.shard}:${sent.sequence}`, packetId);
-        from[sent.shard] = Math.min(from[sent.shard] ?? sent.sequence, sent.sequence);
+    if (this.#inflight === undefined) {
+      this.#begin();
+      return;
+    }
+    this.#resending = true;
+    const packetIds = new Map<string, number>();
+    const positions: Position[] = [];
+    for (const [packetId, sent] of this.#inflight.entries()) {
+      if (sent.released) link.pubrel(packetId);
+      else if (sent.message !== undefined) this.#resend(packetId, sent, sent.message);
+      else {
+        packetIds.set(`${sent.shard}:${sent.sequence}`, packetId);
+        positions.push(sent);
       }
     }
-    this.#outbox.attach(from);
+    const find = ({ shard, sequence }: Position): number => packetIds.get(`${shard}:${sequence}`) ?? 0;
+    this.#services.recall(positions, {
+      message: (message) => {
+        const packetId = find(message);
+        const sent = this.#inflight?.get(packetId);
+        if (sent !== undefined) this.#resend(packetId, sent, message);
+      },
+      missing: (position) => {
+        this.lost(1);
+        this.#inflight?.forget(find(position));
+      },
+      done: () => {
+        this.#resending = false;
+        this.#begin();
+      },
+    });
   }
 
-  /** The connection is gone. */
-  detach(): void {
-    this.#link = undefined;
-    this.#resend = undefined;
-    this.#outbox?.detach();
+  /** The log goes on where the session stands. */
+  #begin(): void {
+    if (this.#link === undefined || this.#subscriptions === undefined) return;
+    this.#outbox ??= this.#services.outbox(this, this.#cursor);
+    this.drained();
   }
 
-  /** The session is over. */
-  end(): void {
+  takenOver(): void {
+    this.#holder.takenOver();
+  }
+
+  encode(): Uint8Array {
+    this.#writeAhead?.encoded();
+    for (const [shard, position] of this.#outbox?.positions().entries() ?? []) {
+      // In the middle of a batch the outbox still says where that began.
+      this.#cursor ??= [];
+      this.#cursor[shard] = Math.max(this.#cursor[shard] ?? 0, position);
+    }
+    return encodeState({
+      uid: this.#uid,
+      cursor: this.#cursor ?? [],
+      subscriptions: [...(this.#subscriptions?.values() ?? [])],
+      inflight: this.#inflight?.entries() ?? [],
+      lastNumber: this.#inbound?.lastNumber ?? 0,
+      inbound: [...(this.#inbound?.entries() ?? [])].map(([packetId, { state, number }]) => [packetId, state, number]),
+    });
+  }
+
+  /** The connection is gone; the state is kept for `seconds`. */
+  leave(seconds: number): void {
     this.#link = undefined;
     for (const subscription of this.#subscriptions?.values() ?? []) this.#services.router.unsubscribe(subscription);
-    this.#subscriptions = undefined;
+    this.#leaving = seconds;
+    this.stored();
+  }
+
+  /** What becomes of messages from the client is known: with the last of them, a session that is to be left is. */
+  stored(): void {
+    if (this.#leaving === undefined || (this.durable && (this.#inbound?.storing ?? 0) > 0)) return;
+    this.#place?.leave(this.#leaving);
+    this.#leaving = undefined;
     this.#outbox?.close();
-    this.#outbox = undefined;
-    this.#inflight = undefined;
+    this.#resends = undefined;
   }
 
   /** The connection has room again. */
   drained(): void {
-    this.#outbox?.pump();
+    while (this.#resends !== undefined && this.#open()) {
+      this.#resends.shift()?.();
+      if (this.#resends?.length === 0) this.#resends = undefined;
+    }
+    if (this.#resends === undefined) this.#outbox?.pump();
+  }
+
+  /** Runs `action` once what has happened so far is durable, if the session is; in the order of the calls. */
+  saved(action: () => void): void {
+    if (this.#writeAhead === undefined || this.#place === undefined) action();
+    else this.#writeAhead.add(this.#place, action);
+  }
+
+  /** What was taken from the client is durable no later than what is published after this. */
+  put(): Promise<void> {
+    return this.#place?.put() ?? Promise.resolve();
+  }
+
+  /** Names a QoS 2 message from the client among all messages. */
+  dedupId(packetId: number): string {
+    return `${this.#uid} ${this.inbound.number(packetId)}`;
+  }
+
+  get atomic(): boolean {
+    return this.#place?.atomic ?? true;
   }
 
   // --- subscriptions ------------------------------------------------------------------------------------------------
 
   /** Adds or replaces a subscription; true when there was none with this filter. */
-  subscribe(options: Omit<Subscription, 'subscriber' | 'id' | 'since'>): boolean {
-    this.#subscriptions ??= new Map();
-    this.#outbox ??= this.#services.outbox(this);
-    const previous = this.#subscriptions.get(options.filter);
-    const router = this.#services.router;
+  subscribe(options: Omit<SubscriptionOptions, 'since'>): boolean {
+    const previous = this.#subscriptions?.get(options.filter);
     // Replaced without a gap: its place in the log stays [MQTT-3.8.4-3].
-    const since = previous?.since ?? router.positions();
-    const subscription: Subscription = { ...options, subscriber: this, id: '', since };
-    router.subscribe(subscription);
-    if (previous !== undefined) router.unsubscribe(previous);
-    this.#subscriptions.set(options.filter, subscription);
+    const since = previous?.since ?? this.#services.router.positions();
+    // What the log had before the first subscription is not for it.
+    if (this.subscriptionCount === 0 && this.#outbox === undefined) this.#cursor = undefined;
+    this.#add({ ...options, subscriber: this, id: '', since });
+    if (previous !== undefined) this.#services.router.unsubscribe(previous);
+    if (!this.#resending) this.#begin();
     return previous === undefined;
+  }
+
+  #add(subscription: Subscription): void {
+    this.#subscriptions ??= new Map();
+    this.#subscriptions.set(subscription.filter, subscription);
+    this.#services.router.subscribe(subscription);
   }
 
   hasSubscription(filter: string): boolean {
@@ -170,43 +255,56 @@ export class MqttSession implements Session, Subscriber, OutboxSink {
     }
     const link = this.#link;
     if (link === undefined) return;
-    if (link.connection.full()) this.#services.counters.droppedSlow++;
-    else this.#write(link, message, this.#liveDelivery(message, subscriptions));
+    if (link.full()) this.#services.counters.droppedSlow++;
+    else this.#sendLive(link, message, liveDelivery(message, subscriptions));
+  }
+
+  #sendLive(link: Link, message: Message, delivery: Delivery): void {
+    if (link.fits(message, delivery)) link.publish(message, delivery);
   }
 
   ready(): boolean {
+    return this.#resends === undefined && this.#open();
+  }
+
+  #open(): boolean {
     const link = this.#link;
-    if (link === undefined || link.connection.full()) return false;
-    // What is sent again has its place in the window already.
-    return this.#resend !== undefined || (this.#inflight?.size ?? 0) < link.window;
+    if (link === undefined || link.full()) return false;
+    return this.#inflight === undefined || this.#inflight.outstanding < link.window;
+  }
+
+  filters(): readonly string[] {
+    return [...(this.#subscriptions?.keys() ?? [])];
   }
 
   send(message: Message, subscriptions: readonly Subscription[], replayed: boolean): void {
     const link = this.#link;
     if (link === undefined) return;
     const qos = effectiveQos(message, subscriptions);
-    const retain = replayed || (message.retain && subscriptions.some((each) => each.retainAsPublished));
+    const retain = replayed || keepsRetain(message, subscriptions);
     const identifiers = identifiersOf(subscriptions);
     if (qos === 0) {
-      this.#write(link, message, { qos, retain, dup: false, packetId: 0, identifiers });
+      this.#sendLive(link, message, { qos, retain, dup: false, packetId: 0, identifiers });
       return;
     }
-    // A retained message is not where its position says: it is kept, not read again.
+    const { shard } = message;
     const sequence = replayed ? 0 : message.sequence;
-    if (sequence > 0 && sequence <= (this.#sent?.[message.shard] ?? 0)) {
-      this.#sendAgain(link, message, retain, identifiers);
+    if (sequence > 0) {
+      this.#cursor ??= [];
+      this.#cursor[shard] = sequence + 1;
+    }
+    if (!link.fits(message, { qos, retain, dup: false, packetId: 1, identifiers })) return;
+    const kept = sequence === 0 ? message : undefined;
+    const packetId = this.#sent.add({ qos, shard, sequence, message: kept, retain, released: false });
+    const delivery = { qos, retain, dup: false, packetId, identifiers };
+    // The client will know a QoS 2 message by its identifier: that must not be forgotten. What follows keeps its place.
+    if (this.#writeAhead !== undefined && (qos === 2 || this.#writeAhead.pending)) {
+      message.keep();
+      this.saved(() => this.#link === link && link.publish(message, delivery));
       return;
     }
-    const packetId = this.#nextId();
-    const written = this.#write(link, message, { qos, retain, dup: false, packetId, identifiers });
-    if (sequence > 0) {
-      this.#sent ??= [];
-      this.#sent[message.shard] = sequence;
-    }
-    if (!written) return;
-    this.#inflight ??= new Map();
-    const kept = sequence === 0 ? message : undefined;
-    this.#inflight.set(packetId, { qos, shard: message.shard, sequence, message: kept, retain, released: false });
+    if (this.durable) this.#place?.changed();
+    link.publish(message, delivery);
   }
 
   select(message: Message): readonly Subscription[] {
@@ -219,125 +317,74 @@ export class MqttSession implements Session, Subscriber, OutboxSink {
         selected.push(subscription);
       }
     }
-    if (selected === undefined && this.#resend !== undefined) this.#forgetResend(message.shard, message.sequence);
     return selected ?? NO_SUBSCRIPTIONS;
   }
 
-  lost(count: number, shard: number, first: number): void {
+  lost(count: number): void {
     this.#services.counters.droppedOvertaken += count;
     this.#services.logger.warn(
       { clientId: this.clientId, count },
       'the log no longer has messages this session had not seen; at most this many are lost to it',
     );
-    for (const [packetId, sent] of this.#inflight ?? []) {
-      if (sent.sequence === 0 || sent.shard !== shard || sent.sequence >= first || sent.released) continue;
-      this.#forgetResend(shard, sent.sequence);
-      this.#inflight?.delete(packetId);
-    }
   }
 
   // --- acknowledgements of the client -------------------------------------------------------------------------------
 
   puback(packetId: number): void {
-    const sent = this.#inflight?.get(packetId);
-    if (sent?.qos !== 1) return;
-    this.#settle(packetId);
+    if (this.#inflight?.get(packetId)?.qos === 1) this.#settle(packetId);
   }
 
   /** Answers with PUBREL; false when nothing with this identifier is in flight. */
   pubrec(packetId: number, reason: number): boolean {
-    const sent = this.#inflight?.get(packetId);
-    if (sent === undefined || sent.qos !== 2) return false;
-    // The client refuses the message: it is settled [MQTT-4.3.3].
+    const link = this.#link;
+    if (link === undefined || this.#inflight?.get(packetId)?.qos !== 2) return false;
+    // The client refuses the message: it is settled (4.3.3).
     if (reason >= 0x80) {
       this.#settle(packetId);
       return true;
     }
-    this.#inflight?.set(packetId, { ...sent, message: undefined, released: true });
+    this.#inflight.release(packetId);
+    this.saved(() => {
+      if (this.#link === link) link.pubrel(packetId);
+    });
     return true;
   }
 
   pubcomp(packetId: number): void {
-    const sent = this.#inflight?.get(packetId);
-    if (sent?.released) this.#settle(packetId);
+    if (this.#inflight?.get(packetId)?.released) this.#settle(packetId);
   }
 
   #settle(packetId: number): void {
-    this.#inflight?.delete(packetId);
-    this.#outbox?.pump();
+    this.#inflight?.settle(packetId);
+    if (this.durable) this.#place?.changed();
+    this.drained();
   }
 
   // --- details ------------------------------------------------------------------------------------------------------
 
-  /** The log brought a message of before the last return: it is in flight, and sent again, or it was settled. */
-  #sendAgain(link: Link, message: Message, retain: boolean, identifiers: readonly number[]): void {
-    const packetId = this.#forgetResend(message.shard, message.sequence);
-    const sent = packetId === undefined ? undefined : this.#inflight?.get(packetId);
-    if (packetId === undefined || sent === undefined) return;
-    const delivery = { qos: sent.qos, retain, dup: true, packetId, identifiers };
-    if (!this.#write(link, message, delivery)) this.#inflight?.delete(packetId);
+  get #sent(): Inflight {
+    this.#inflight ??= new Inflight();
+    return this.#inflight;
   }
 
-  #forgetResend(shard: number, sequence: number): number | undefined {
-    const key = `${shard}:${sequence}`;
-    const packetId = this.#resend?.get(key);
-    if (this.#resend?.delete(key) && this.#resend.size === 0) this.#resend = undefined;
-    return packetId;
+  /** When the window lets it through: it may be smaller than that of the earlier connection. */
+  #resend(packetId: number, sent: Sent, message: Message): void {
+    const link = this.#link;
+    if (link === undefined) return;
+    const { qos, retain } = sent;
+    const identifiers = identifiersOf(sent.message === undefined ? this.select(message) : NO_SUBSCRIPTIONS);
+    this.#resends ??= [];
+    this.#resends.push(() => {
+      // Meanwhile the client may have settled it.
+      if (this.#link !== link || this.#inflight?.get(packetId) !== sent) return;
+      const delivery = { qos, retain, dup: true, packetId, identifiers };
+      if (!link.fits(message, delivery)) {
+        this.#inflight.forget(packetId);
+        return;
+      }
+      this.#inflight.repeated();
+      link.publish(message, delivery);
+    });
+    this.drained();
   }
-
-  /** False when the client does not take packets of this size [MQTT-3.1.2-24]: it counts as settled. */
-  #write(link: Link, message: Message, delivery: Delivery): boolean {
-    const now = message.properties === undefined ? 0 : this.#services.clock.now();
-    if (
-      link.maximumPacketSize !== NO_MAXIMUM &&
-      publishBytes(message, link.version, delivery) > link.maximumPacketSize
-    ) {
-      this.#services.counters.droppedTooLarge++;
-      return false;
-    }
-    this.#services.counters.delivered++;
-    writePublish(link.connection, message, link.version, delivery, now);
-    return true;
-  }
-
-  #liveDelivery(message: Message, subscriptions: readonly Subscription[]): Delivery {
-    const first = subscriptions[0];
-    if (subscriptions.length === 1 && first?.identifier === 0 && !(message.retain && first.retainAsPublished))
-      return LIVE;
-    const retain = message.retain && subscriptions.some((each) => each.retainAsPublished);
-    return { qos: 0, retain, dup: false, packetId: 0, identifiers: identifiersOf(subscriptions) };
-  }
-
-  /** Never one in flight: the window is smaller than the number of identifiers. */
-  #nextId(): number {
-    do {
-      this.#lastId = this.#lastId === 0xffff ? 1 : this.#lastId + 1;
-    } while (this.#inflight?.has(this.#lastId));
-    return this.#lastId;
-  }
-}
-
-/** `Link.maximumPacketSize` of a client that names none. */
-export const NO_MAXIMUM = Number.POSITIVE_INFINITY;
-
-/** Overlapping subscriptions deliver once, at the highest of their QoS [MQTT-3.3.4-2], and not above the message's. */
-function effectiveQos(message: Message, subscriptions: readonly Subscription[]): Qos {
-  if (message.qos === 0) return 0;
-  let highest: Qos = 0;
-  for (let i = 0; i < subscriptions.length; i++) {
-    const qos = subscriptions[i]?.qos ?? 0;
-    if (qos > highest) highest = qos;
-  }
-  return highest < message.qos ? highest : message.qos;
-}
-
-function identifiersOf(subscriptions: readonly Subscription[]): readonly number[] {
-  let identifiers: number[] | undefined;
-  for (let i = 0; i < subscriptions.length; i++) {
-    const identifier = subscriptions[i]?.identifier ?? 0;
-    if (identifier === 0) continue;
-    identifiers ??= [];
-    identifiers.push(identifier);
-  }
-  return identifiers ?? NO_IDENTIFIERS;
 }

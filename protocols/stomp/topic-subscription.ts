@@ -69,6 +69,10 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
     return this.#feed.open && !this.#link.over && !this.#link.connection.full();
   }
 
+  filters(): readonly string[] {
+    return [this.filter];
+  }
+
   send(message: Message, _subscriptions: readonly Subscription[], replayed: boolean): void {
     this.#feed.send(message, 0, false, replayed);
   }

@@ -202,6 +202,10 @@ export class JsonSession implements Channel, Subscriber, OutboxSink, AppendRecei
     }
   }
 
+  filters(): readonly string[] {
+    return [...(this.#subscriptions?.values() ?? [])].map((each) => each.filter);
+  }
+
   select(message: Message): readonly Subscription[] {
     return this.#subscriptions?.match(message, this.clientId) ?? [];
   }

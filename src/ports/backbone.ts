@@ -95,6 +95,8 @@ export interface Entry {
  * `expected` is the revision the entry must have, 0 for none. Rejects with a BrokerError when the store does not take it.
  */
 export interface State {
+  /** Whether what is put in the turn in which a message is appended, before it, is there exactly when the message is. */
+  readonly atomic: boolean;
   get(bucket: Bucket, key: string): Promise<Entry | undefined>;
   /** Resolves with the new revision once durable; with undefined when the entry is not as `expected`. */
   put(bucket: Bucket, key: string, value: Uint8Array, expected?: number): Promise<number | undefined>;
@@ -102,8 +104,11 @@ export interface State {
   remove(bucket: Bucket, key: string, expected?: number): Promise<number | undefined>;
   /** Every entry, in no order; resolves after the last. */
   scan(bucket: Bucket, visit: (key: string, entry: Entry) => void): Promise<void>;
-  /** Changes from now on, those made by this node possibly left out. `entry` is undefined for a removal. */
-  watch(bucket: Bucket, changed: (key: string, entry: Entry | undefined, revision: number) => void): void;
+  /**
+   * Changes from now on, of every node, this one included, in the order of their revisions; `entry` is undefined for a
+   * removal. False where there are no other nodes: then nothing comes.
+   */
+  watch(bucket: Bucket, changed: (key: string, entry: Entry | undefined, revision: number) => void): boolean;
 }
 
 export interface ClusterReceiver {

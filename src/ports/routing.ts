@@ -16,39 +16,83 @@ export interface Services {
   readonly limits: Limits;
   readonly logger: Logger;
   readonly wills: Wills;
-  outbox(sink: OutboxSink): Outbox;
-  /** Sessions that may outlive their connection, of one protocol. */
-  sessions<T extends Session>(): Sessions<T>;
+  /** Begins with what comes from now on, or at `from` (a position per shard) in the log. */
+  outbox(sink: OutboxSink, from?: readonly number[]): Outbox;
+  readonly sessions: Sessions;
+  /** Reads single messages of the log again. */
+  recall(positions: readonly Position[], receiver: RecallReceiver): void;
 }
 
-/** A client's state between connections, found again by client id. */
-export interface Session {
-  readonly clientId: string;
+/** Who asks for a place. */
+export interface Claim {
+  /** Of the client, or of what else there is one of in the whole cluster: begins with the protocol's name. */
+  readonly key: string;
   /** Name of the principal it belongs to. */
   readonly principal: string;
-  /** Its time is over, or there is no room for it: it gives up its subscriptions. */
-  end(): void;
+  /** What is kept from before is thrown away. */
+  readonly clean: boolean;
+  /** Seconds its state is kept after the connection; 0: nothing is. */
+  readonly keptFor: number;
 }
 
-export interface Sessions<T extends Session> {
-  find(clientId: string): T | undefined;
-  /** Registers a session that has a connection; one with this client id must have been removed. */
-  add(session: T): void;
-  /** Its connection is gone, and it is kept for `seconds`, if there is room. */
-  detach(session: T, seconds: number): void;
-  /** It has a connection again. */
-  attach(session: T): void;
-  remove(session: T): void;
+export interface SessionOwner {
+  /** Another connection wants the key: the owner ends its connection, and calls `leave` at once or soon. */
+  takenOver(): void;
+  /** The session's state, to be kept. Called before each write. */
+  encode(): Uint8Array;
 }
 
-/** Wills wait under a key, one each. */
+/**
+ * Sessions that outlive their connections, and which connection has which: one each, in the whole cluster. A session
+ * without a connection is an entry in the backbone's state and nothing else.
+ */
+export interface Sessions {
+  /**
+   * Takes a place; whoever has it gives it up first. Rejects with a BrokerError (`identifierInvalid`) when what is kept
+   * belongs to another principal.
+   */
+  open(claim: Claim, owner: SessionOwner): Promise<Place>;
+}
+
+/** A connection's hold on its session. Writes are repeated until the store takes them. */
+export interface Place {
+  /** State of the session that goes on here; undefined when there is none, and to be set so once it is read. */
+  kept: Uint8Array | undefined;
+  /** `State.atomic`: what is `put` in the turn in which a message is appended, before it, is there exactly when that is. */
+  readonly atomic: boolean;
+  /** The state has changed, but that may be forgotten in a crash: it is written within the checkpoint interval. */
+  changed(): void;
+  /** Resolves when the state, as it is at the end of this turn or later, is durable. */
+  save(): Promise<void>;
+  /** Puts the state as it is now, before any message that is appended afterwards. Resolves when it is durable. */
+  put(): Promise<void>;
+  /** The connection is gone. The state is kept for `seconds`; 0: it is thrown away. */
+  leave(seconds: number): void;
+}
+
+/** Wills of connected clients, and those that wait for their delay, under their clients' keys. */
 export interface Wills {
-  /** `delay` in milliseconds. The will's payload is its own. */
-  publish(key: string, will: Message, delay: number): void;
-  /** The client is back in time. */
+  /** Kept as long as the client is connected: another node publishes it if this one is lost. `delay`: milliseconds. */
+  arm(key: string, will: Message, delay: number): void;
+  /** The client is gone without a goodbye: published after its delay. */
+  fire(key: string): void;
+  /** The client has said goodbye, or is back in time. */
   cancel(key: string): void;
-  /** Its session ended: what waits is published now [MQTT-3.1.2-8]. */
+  /** Its session ended: what waits for its delay, here or on another node, is published now [MQTT-3.1.2-8]. */
   release(key: string): void;
+}
+
+export interface Position {
+  readonly shard: number;
+  readonly sequence: number;
+}
+
+export interface RecallReceiver {
+  message(message: Message): void;
+  /** The log no longer has it. */
+  missing(position: Position): void;
+  /** After all of them. */
+  done(): void;
 }
 
 /** Gets messages of topics it is subscribed to. */
@@ -89,6 +133,8 @@ export interface Router {
   publish(message: Message, receiver: AppendReceiver, token: number): void;
   subscribe(subscription: Subscription): void;
   unsubscribe(subscription: Subscription): void;
+  /** Publishers of logged messages should not be read from until theirs are durable. */
+  congested(): boolean;
   /** Positions for `Subscription.since`. */
   positions(): readonly number[];
 }
@@ -109,10 +155,8 @@ export interface Outbox {
   replay(message: Message, subscription: Subscription): void;
   /** The sink may be ready again. */
   pump(): void;
-  /** The client is gone but returns: holds nothing from now on, and goes on where it stood after `attach`. */
-  detach(): void;
-  /** The client is back: delivers from `from` on (per shard; where undefined, from where it stood), then live. */
-  attach(from: readonly (number | undefined)[] | undefined): void;
+  /** Per shard, the first position that has not been handed to the sink. */
+  positions(): readonly number[];
   /** The client is gone for good. */
   close(): void;
 }
@@ -120,6 +164,8 @@ export interface Outbox {
 export interface OutboxSink {
   /** Whether `send` may be called: the window is open and the connection has room. */
   ready(): boolean;
+  /** What may be of interest in the log: the client's filters. */
+  filters(): readonly string[];
   /** `replayed`: a retained message, sent because of a new subscription. */
   send(message: Message, subscriptions: readonly Subscription[], replayed: boolean): void;
   /** The client's own subscriptions that match a message read from the log; none if it is not for this client. */

@@ -21,9 +21,8 @@ interface Held {
  * - `live`: has had all of the tail, except what it holds.
  * - `behind`: goes on at `#cursor`, by reading the log, when the sink is ready.
  * - `reading`: a read is under way.
- * - `detached`: the client is away; `#cursor` is where it stands.
  */
-type State = 'live' | 'behind' | 'reading' | 'detached' | 'closed';
+type State = 'live' | 'behind' | 'reading' | 'closed';
 
 /**
  * The log is the queue: held here is only what a short pause of the client makes wait. When that is too much, it is
@@ -47,13 +46,26 @@ export class LogOutbox implements Outbox {
   /** Reads begun. */
   #reads = 0;
 
-  constructor(sink: OutboxSink, log: Log, clock: Clock, counters: Counters, logger: Logger, limits: OutboxLimits) {
+  /** `from`: where to begin in the log; else with what comes from now on. */
+  constructor(
+    sink: OutboxSink,
+    log: Log,
+    clock: Clock,
+    counters: Counters,
+    logger: Logger,
+    limits: OutboxLimits,
+    from?: readonly number[],
+  ) {
     this.#sink = sink;
     this.#log = log;
     this.#clock = clock;
     this.#counters = counters;
     this.#logger = logger;
     this.#limits = limits;
+    if (from !== undefined) {
+      this.#cursor = Array.from({ length: log.shards }, (_, shard) => from[shard] ?? log.next(shard));
+      this.#state = this.#caughtUp() ? 'live' : 'behind';
+    }
   }
 
   deliver(message: Message, subscriptions: readonly Subscription[]): void {
@@ -63,21 +75,21 @@ export class LogOutbox implements Outbox {
     } else if (this.#held.size < this.#limits.outboxMessages && this.#heldBytes < this.#limits.outboxBytes) {
       this.#hold(message.keep(), subscriptions);
     } else {
-      this.#cursor = this.#positions();
+      this.#cursor = this.#tail();
       this.#cursor[message.shard] = message.sequence;
       this.#state = 'behind';
     }
   }
 
   replay(message: Message, subscription: Subscription): void {
-    if (this.#state === 'closed' || this.#state === 'detached') return;
+    if (this.#state === 'closed') return;
     this.#replays.push({ message, subscriptions: [subscription] });
     this.pump();
   }
 
   pump(): void {
     // Sending may end in a call back here, when the sink is ready again at once.
-    if (this.#pumping) return;
+    if (this.#pumping || this.#state === 'closed') return;
     this.#pumping = true;
     try {
       this.#pump();
@@ -93,25 +105,12 @@ export class LogOutbox implements Outbox {
       this.#read();
   }
 
-  detach(): void {
-    if (this.#state === 'closed' || this.#state === 'detached') return;
-    if (this.#state === 'live') this.#cursor = this.#positions();
-    for (let held = this.#held.shift(); held !== undefined; held = this.#held.shift()) {
-      const { shard, sequence } = held.message;
-      this.#cursor[shard] = Math.min(this.#cursor[shard] ?? sequence, sequence);
+  positions(): readonly number[] {
+    const positions = this.#state === 'live' ? this.#tail() : [...this.#cursor];
+    for (const { message } of this.#held) {
+      positions[message.shard] = Math.min(positions[message.shard] ?? message.sequence, message.sequence);
     }
-    this.#heldBytes = 0;
-    this.#replays.clear();
-    this.#state = 'detached';
-  }
-
-  attach(from: readonly (number | undefined)[] | undefined): void {
-    if (this.#state !== 'detached') return;
-    for (const [shard, sequence] of from?.entries() ?? []) {
-      if (sequence !== undefined) this.#cursor[shard] = sequence;
-    }
-    this.#state = this.#caughtUp() ? 'live' : 'behind';
-    this.pump();
+    return positions;
   }
 
   close(): void {
@@ -151,7 +150,7 @@ export class LogOutbox implements Outbox {
         // A read that was under way when the client went, and ends after it came back, is not this one.
         const read = ++this.#reads;
         const current = (): boolean => read === this.#reads && this.#state === 'reading';
-        this.#log.read(shard, from, undefined, outboxMessages, outboxBytes, {
+        this.#log.read(shard, from, this.#sink.filters(), outboxMessages, outboxBytes, {
           batch: (of, messages, next) => current() && this.#batch(of, messages, next),
           failed: (error) => current() && this.#failed(error),
         });
@@ -187,7 +186,7 @@ export class LogOutbox implements Outbox {
     return true;
   }
 
-  #positions(): number[] {
+  #tail(): number[] {
     return Array.from({ length: this.#log.shards }, (_, shard) => this.#log.next(shard));
   }
 }

@@ -1,4 +1,5 @@
 import type { Counters } from '../core/counters.ts';
+import { BrokerError } from '../core/errors.ts';
 import { hasWildcard } from '../core/filter.ts';
 import type { Message } from '../core/message.ts';
 import { QUEUE_PREFIX } from '../core/topic.ts';
@@ -14,6 +15,29 @@ interface Target {
   readonly subscriptions: Subscription[];
   /** One of them leaves out the client's own messages. */
   noLocal: boolean;
+}
+
+/** Tells of a message once both of its stores have it, or one of them has not. */
+class Both {
+  readonly #receiver: AppendReceiver;
+  #left = 2;
+
+  constructor(receiver: AppendReceiver) {
+    this.#receiver = receiver;
+  }
+
+  done(token: number, message: Message): void {
+    if (--this.#left === 0) this.#receiver.appended(token, message);
+  }
+
+  refused(token: number, error: BrokerError): void {
+    if (this.#left > 0) this.#receiver.refused(token, error);
+    this.#left = 0;
+  }
+}
+
+function asBrokerError(error: unknown): BrokerError {
+  return error instanceof BrokerError ? error : new BrokerError('internal', String(error));
 }
 
 /** Topics whose targets are remembered; past it all are forgotten, which costs one walk of the tree each. */
@@ -46,12 +70,41 @@ export class TopicRouter implements Router, BackboneReceiver {
     this.#counters.received++;
     if (message.topic.charCodeAt(0) === 0x24 && message.topic.startsWith(QUEUE_PREFIX)) {
       this.#queues.push(message, receiver, token);
+    } else if (message.retain) {
+      this.#publishRetained(message, receiver, token);
     } else if (message.qos === 0) {
-      this.live(message);
+      this.#route(message);
       this.#backbone.live.publish(message);
     } else {
       this.#backbone.log.append(message, receiver, token);
     }
+  }
+
+  congested(): boolean {
+    return this.#backbone.log.congested();
+  }
+
+  /** What is acknowledged is durable in both places: the log and what is retained. */
+  #publishRetained(message: Message, receiver: AppendReceiver, token: number): void {
+    const { log, live } = this.#backbone;
+    if (message.qos === 0) {
+      this.live(message);
+      live.publish(message);
+      this.#retained.store(message).catch((error: unknown) => {
+        this.#logger.warn({ err: error, topic: message.topic }, 'a retained message could not be stored');
+      });
+      return;
+    }
+    const both = new Both(receiver);
+    this.#retained.store(message).then(
+      () => both.done(token, message),
+      (error: unknown) => both.refused(token, asBrokerError(error)),
+    );
+    log.append(
+      message,
+      { appended: () => both.done(token, message), refused: (_, error) => both.refused(token, error) },
+      token,
+    );
   }
 
   live(message: Message): void {

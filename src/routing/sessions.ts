@@ -1,59 +1,192 @@
 import type { Counters } from '../core/counters.ts';
+import { BrokerError } from '../core/errors.ts';
+import type { Backbone } from '../ports/backbone.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
-import type { Limits } from '../ports/limits.ts';
-import type { Session, Sessions } from '../ports/routing.ts';
+import type { Claim, Logger, SessionOwner, Sessions } from '../ports/routing.ts';
+import { type PlaceContext, SessionPlace } from './place.ts';
+import { Serial } from './serial.ts';
+import { decodeSession, encodeSession, type SessionRecord } from './session-record.ts';
 
-/** Sessions by client id, in memory: those with a connection, and the detached until their time is over. */
-export class SessionTable<T extends Session> implements Sessions<T> {
-  readonly #sessions = new Map<string, T>();
-  readonly #detached = new Map<T, Timer>();
-  readonly #limits: Limits;
+/** How often the store is looked through for sessions whose time is over, milliseconds. Returning finds out by itself. */
+const SWEEP = 300_000;
+
+export interface SessionOptions {
+  /** Sessions kept without a connection. */
+  readonly detachedSessions: number;
+  readonly checkpointMilliseconds: number;
+}
+
+/** Sessions by key: the places taken on this node, and what the store keeps of all others. */
+export class SessionRegistry implements Sessions {
+  readonly #places = new Map<string, SessionPlace>();
+  readonly #serial = new Serial();
+  readonly #backbone: Backbone;
   readonly #clock: Clock;
   readonly #counters: Counters;
+  readonly #logger: Logger;
+  readonly #options: SessionOptions;
+  readonly #ended: (key: string) => void;
+  readonly #context: PlaceContext;
+  /** Kept without a connection, as far as this node knows. */
+  #detached = 0;
+  #timer: Timer | undefined;
 
-  constructor(limits: Limits, clock: Clock, counters: Counters) {
-    this.#limits = limits;
+  /** `ended`: a session is over, and with it what depends on it (its will). */
+  constructor(
+    backbone: Backbone,
+    clock: Clock,
+    counters: Counters,
+    logger: Logger,
+    options: SessionOptions,
+    ended: (key: string) => void,
+  ) {
+    this.#backbone = backbone;
     this.#clock = clock;
     this.#counters = counters;
+    this.#logger = logger;
+    this.#options = options;
+    this.#ended = ended;
+    this.#context = {
+      ...{ state: backbone.state, clock, logger, node: backbone.cluster.node },
+      checkpointMilliseconds: options.checkpointMilliseconds,
+      left: (place, seconds) => this.#left(place, seconds),
+    };
   }
 
-  find(clientId: string): T | undefined {
-    return this.#sessions.get(clientId);
+  get detached(): number {
+    return this.#detached;
   }
 
-  add(session: T): void {
-    this.#sessions.set(session.clientId, session);
-  }
-
-  detach(session: T, seconds: number): void {
-    if (this.#detached.size >= this.#limits.detachedSessions) {
-      this.#counters.droppedSessions++;
-      this.#expire(session);
-      return;
-    }
-    this.#detached.set(
-      session,
-      this.#clock.schedule(seconds * 1000, () => this.#expire(session)),
-    );
-  }
-
-  attach(session: T): void {
-    this.#detached.get(session)?.cancel();
-    this.#detached.delete(session);
-  }
-
-  remove(session: T): void {
-    this.attach(session);
-    if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
+  async start(): Promise<void> {
+    await this.#sweep();
+    this.#schedule();
   }
 
   stop(): void {
-    for (const timer of this.#detached.values()) timer.cancel();
-    this.#detached.clear();
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
-  #expire(session: T): void {
-    this.remove(session);
-    session.end();
+  open(claim: Claim, owner: SessionOwner): Promise<SessionPlace> {
+    return this.#serial.run(claim.key, () => this.#open(claim, owner));
   }
+
+  async #open(claim: Claim, owner: SessionOwner): Promise<SessionPlace> {
+    const { key } = claim;
+    const { cluster, state } = this.#backbone;
+    const here = this.#places.get(key);
+    if (here !== undefined) {
+      if (here.claim.principal !== claim.principal) throw foreign();
+      this.#places.delete(key);
+      here.owner.takenOver();
+      await here.gone;
+    }
+    await cluster.claim(key);
+    try {
+      const entry = await state.get('sessions', key);
+      const record = entry && this.#read(key, entry.value);
+      if (record !== undefined && record.principal !== claim.principal) throw foreign();
+      const over = record !== undefined && (claim.clean || expired(record, this.#clock.now()));
+      if (record !== undefined && record.expiresAt > 0) this.#detached--;
+      if (entry !== undefined && (record === undefined || over)) {
+        await state.remove('sessions', key);
+        this.#ended(key);
+      }
+      const stored = record !== undefined && !over;
+      const place = new SessionPlace(claim, owner, stored ? record.state : undefined, stored, this.#context);
+      this.#places.set(key, place);
+      return place;
+    } catch (error) {
+      cluster.release(key);
+      throw error;
+    }
+  }
+
+  /** Another node claims a key of this one's. */
+  async yield(key: string): Promise<void> {
+    await this.#serial.run(key, async () => {
+      const place = this.#places.get(key);
+      if (place === undefined) return;
+      this.#places.delete(key);
+      place.owner.takenOver();
+      await place.gone;
+    });
+  }
+
+  /** What was connected to lost nodes is kept from now on for as long as it was to be. */
+  async nodeLost(): Promise<void> {
+    await this.#sweep();
+  }
+
+  #left(place: SessionPlace, seconds: number): number {
+    const { key } = place.claim;
+    if (this.#places.get(key) === place) {
+      this.#places.delete(key);
+      void place.gone.then(() => this.#backbone.cluster.release(key));
+    }
+    if (seconds === 0) {
+      this.#ended(key);
+      return 0;
+    }
+    if (this.#detached >= this.#options.detachedSessions) {
+      this.#counters.droppedSessions++;
+      this.#ended(key);
+      return 0;
+    }
+    this.#detached++;
+    return seconds;
+  }
+
+  async #sweep(): Promise<void> {
+    const { state, cluster } = this.#backbone;
+    const now = this.#clock.now();
+    let detached = 0;
+    const changes: (() => Promise<unknown>)[] = [];
+    try {
+      await state.scan('sessions', (key, { value, revision }) => {
+        const record = this.#read(key, value);
+        if (record === undefined) {
+          changes.push(() => state.remove('sessions', key, revision));
+        } else if (expired(record, now)) {
+          changes.push(async () => {
+            if ((await state.remove('sessions', key, revision)) !== undefined) this.#ended(key);
+          });
+        } else {
+          if (record.expiresAt > 0 || !cluster.alive(record.node)) detached++;
+          if (record.expiresAt > 0 || cluster.alive(record.node)) return;
+          const left = encodeSession({ ...record, node: cluster.node, expiresAt: now + record.keptFor * 1000 });
+          changes.push(() => state.put('sessions', key, left, revision));
+        }
+      });
+      for (const change of changes) await change();
+      this.#detached = detached;
+    } catch (error) {
+      this.#logger.warn({ err: error }, 'the sessions in the store could not be looked through; trying again later');
+    }
+  }
+
+  #schedule(): void {
+    this.#timer = this.#clock.schedule(SWEEP, () => {
+      void this.#sweep();
+      this.#schedule();
+    });
+  }
+
+  #read(key: string, value: Uint8Array): SessionRecord | undefined {
+    try {
+      return decodeSession(value);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      this.#logger.error({ err: error, session: key }, 'a stored session cannot be read; it is thrown away');
+      return undefined;
+    }
+  }
+}
+
+function expired({ expiresAt }: SessionRecord, now: number): boolean {
+  return expiresAt > 0 && expiresAt <= now;
+}
+
+function foreign(): BrokerError {
+  return new BrokerError('identifierInvalid', 'this client identifier has a session of another user');
 }

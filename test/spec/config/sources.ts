@@ -24,7 +24,8 @@ test('without any source every key has its default', () => {
   assert.equal(config.listeners.http, { enabled: true, host: '127.0.0.1', port: 8080, allowedOrigins: [] });
   assert.is(config.backbone.type, 'embedded');
   assert.is(config.backbone.embedded.directory, './data');
-  assert.equal(config.backbone.nats, { servers: ['nats://127.0.0.1:4222'], prefix: 'trimaran', replicas: 1 });
+  const { servers, prefix, replicas } = config.backbone.nats;
+  assert.equal([servers, prefix, replicas], [['nats://127.0.0.1:4222'], 'trimaran', 1]);
   assert.is(config.limits.packetBytes, 1_048_576);
   assert.is(config.limits.sessionExpirySeconds, 604_800);
   assert.equal(config.log, { level: 'info', format: 'auto' });

@@ -50,6 +50,10 @@ class Client implements OutboxSink {
     this.got.push(Number(Buffer.from(message.payload()).toString().trim()));
   }
 
+  filters(): readonly string[] {
+    return ['mine'];
+  }
+
   select(message: Message): readonly Subscription[] {
     return message.topic === 'mine' ? [subscription] : [];
   }
@@ -78,15 +82,26 @@ async function setUp(outboxMessages: number, logBytes = 64 * 1024 * 1024) {
   const clock = new ManualClock();
   const backbone = new MemoryBackbone({ logBytes, dedup: { seconds: 120, messages: 1000 } }, clock);
   const client = new Client();
-  const outbox = new LogOutbox(client, backbone.log, clock, new Counters(), logger, {
-    outboxMessages,
-    outboxBytes: 1_000_000,
-  });
+  const limits = { outboxMessages, outboxBytes: 1_000_000 };
+  const open = (from?: readonly number[]): LogOutbox =>
+    new LogOutbox(client, backbone.log, clock, new Counters(), logger, limits, from);
+  let outbox: LogOutbox | undefined = open();
+  let position: readonly number[] | undefined;
+  /** The client goes, and what is left of it is a position. */
+  const leave = (): void => {
+    position = outbox?.positions() ?? position;
+    outbox?.close();
+    outbox = undefined;
+  };
+  const come = (): void => {
+    outbox ??= open(position);
+    outbox.pump();
+  };
   let count = 0;
   await backbone.start({
     live() {},
     tail(messages) {
-      for (const message of messages) if (message.topic === 'mine') outbox.deliver(message, [subscription]);
+      for (const message of messages) if (message.topic === 'mine') outbox?.deliver(message, [subscription]);
     },
   });
   const append = (mine: boolean, bytes = 4): void => {
@@ -97,7 +112,9 @@ async function setUp(outboxMessages: number, logBytes = 64 * 1024 * 1024) {
       0,
     );
   };
-  return { clock, client, outbox, append, appended: () => count };
+  const pump = (): void => outbox?.pump();
+  const close = (): void => outbox?.close();
+  return { clock, client, leave, come, pump, close, append, appended: () => count };
 }
 
 const test = suite('routing/outbox');
@@ -115,23 +132,23 @@ test('a client that is slow, leaves and returns gets every message once and in o
   );
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 8 }), fc.array(step, { maxLength: 60 }), async (limit, steps) => {
-      const { clock, client, outbox, append, appended } = await setUp(limit);
+      const { clock, client, leave, come, pump, append, appended } = await setUp(limit);
       for (const each of steps) {
         if (each.do === 'append') for (let i = 0; i < each.count; i++) append(each.mine);
         else if (each.do === 'turn') clock.turn();
         else if (each.do === 'turns') clock.turn(true);
-        else if (each.do === 'attach') outbox.attach(undefined);
+        else if (each.do === 'attach') come();
         else if (each.do === 'detach') {
           client.window = 0;
-          outbox.detach();
+          leave();
         } else {
           client.window = each.count;
-          outbox.pump();
+          pump();
         }
       }
-      outbox.attach(undefined);
+      come();
       client.window = Number.POSITIVE_INFINITY;
-      outbox.pump();
+      pump();
       clock.turn(true);
       assert.equal(
         client.got,
@@ -144,12 +161,12 @@ test('a client that is slow, leaves and returns gets every message once and in o
 });
 
 test('a client overtaken by retention is told how much, and goes on with what is left', async () => {
-  const { clock, client, outbox, append, appended } = await setUp(5, 1024 * 1024);
-  outbox.detach();
+  const { clock, client, leave, come, append, appended } = await setUp(5, 1024 * 1024);
+  leave();
   for (let i = 0; i < 3000; i++) append(true, 1000);
   clock.turn(true);
   client.window = Number.POSITIVE_INFINITY;
-  outbox.attach(undefined);
+  come();
   clock.turn(true);
   assert.ok(client.lostCount > 1000);
   assert.is(client.got[0], client.lostCount);
@@ -157,12 +174,12 @@ test('a client overtaken by retention is told how much, and goes on with what is
 });
 
 test('after close nothing is sent', async () => {
-  const { clock, client, outbox, append } = await setUp(5);
+  const { clock, client, close, pump, append } = await setUp(5);
   append(true);
   clock.turn(true);
-  outbox.close();
+  close();
   client.window = 10;
-  outbox.pump();
+  pump();
   append(true);
   clock.turn(true);
   assert.equal(client.got, []);

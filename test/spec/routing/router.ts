@@ -36,7 +36,7 @@ function setUp() {
   const logger = { debug() {}, info() {}, warn() {}, error: (_: object, text: string) => errors.push(text) };
   const backbone = new MemoryBackbone({ logBytes: 1024 * 1024, dedup: { seconds: 120, messages: 1000 } }, clock);
   backbone.live.interest = (filter, wanted) => interest.push(`${wanted ? '+' : '-'}${filter}`);
-  const retained = new RetainedStore(limits, counters, clock, logger);
+  const retained = new RetainedStore(backbone.state, limits, counters, clock, logger);
   const router = new TopicRouter(backbone, retained, new QueueBroker(limits, counters, clock), counters, logger);
   const publish = (topic: string, payload = 'x', clientId = 'p', retain = false, qos: Qos = 0): void => {
     const bytes = Buffer.from(payload);

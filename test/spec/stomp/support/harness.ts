@@ -6,14 +6,15 @@ import type { Authorizer } from '../../../../src/ports/authorizer.ts';
 import type { Clock, Timer } from '../../../../src/ports/clock.ts';
 import type { Limits } from '../../../../src/ports/limits.ts';
 import type { Channel } from '../../../../src/ports/protocol.ts';
-import type { Services, Session } from '../../../../src/ports/routing.ts';
+import type { Services } from '../../../../src/ports/routing.ts';
 import type { Connection, Peer } from '../../../../src/ports/transport.ts';
 import { LogOutbox } from '../../../../src/routing/outbox.ts';
 import { QueueBroker } from '../../../../src/routing/queues.ts';
+import { recall } from '../../../../src/routing/recall.ts';
 import { RetainedStore } from '../../../../src/routing/retained.ts';
 import { TopicRouter } from '../../../../src/routing/router.ts';
-import { SessionTable } from '../../../../src/routing/sessions.ts';
-import { DelayedWills } from '../../../../src/routing/wills.ts';
+import { SessionRegistry } from '../../../../src/routing/sessions.ts';
+import { WillKeeper } from '../../../../src/routing/wills.ts';
 
 /** STOMP over the real routing, with time and connections of the test's own: everything happens when the test says so. */
 
@@ -272,9 +273,12 @@ export class Harness {
     const logger = { debug() {}, info() {}, warn: note, error: note };
     this.backbone = new MemoryBackbone({ logBytes: 10_000_000, dedup: { seconds: 120, messages: 1000 } }, clock);
     const { log } = this.backbone;
-    const retained = new RetainedStore(all, counters, clock, logger);
+    const retained = new RetainedStore(this.backbone.state, all, counters, clock, logger);
     const queues = new QueueBroker(all, counters, clock);
     const router = new TopicRouter(this.backbone, retained, queues, counters, logger);
+    const wills = new WillKeeper(this.backbone, router, clock, logger);
+    const kept = { checkpointMilliseconds: 500, detachedSessions: all.detachedSessions };
+    const sessions = new SessionRegistry(this.backbone, clock, counters, logger, kept, (key) => wills.release(key));
     this.services = {
       router,
       queues,
@@ -284,9 +288,10 @@ export class Harness {
       logger,
       limits: all,
       authorizer: { ...everything, ...authorizer },
-      wills: new DelayedWills(router, clock),
-      outbox: (sink) => new LogOutbox(sink, log, clock, counters, logger, all),
-      sessions: <T extends Session>() => new SessionTable<T>(all, clock, counters),
+      wills,
+      outbox: (sink, from) => new LogOutbox(sink, log, clock, counters, logger, all, from),
+      sessions,
+      recall: (positions, receiver) => recall(log, clock, positions, receiver),
     };
     void this.backbone.start(router);
     this.#open = createStomp(this.services).open;

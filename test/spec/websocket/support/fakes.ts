@@ -115,6 +115,10 @@ export class FakeRouter implements Router {
     return [this.sequence];
   }
 
+  congested(): boolean {
+    return false;
+  }
+
   /** What waits becomes durable. */
   append(): void {
     for (const { message, receiver, token } of this.waiting.splice(0)) {
@@ -164,8 +168,9 @@ export class FakeOutbox implements Outbox {
     while (this.held.length > 0 && this.sink.ready()) this.held.shift()?.();
   }
 
-  detach(): void {}
-  attach(): void {}
+  positions(): readonly number[] {
+    return [];
+  }
 
   close(): void {
     this.closed = true;
@@ -282,13 +287,14 @@ export class World {
       counters: this.counters,
       limits: { ...LIMITS, ...limits },
       logger: LOGGER,
-      wills: { publish: unexpected, cancel: unexpected, release: unexpected },
+      wills: { arm: unexpected, fire: unexpected, cancel: unexpected, release: unexpected },
       outbox: (sink) => {
         const outbox = new FakeOutbox(sink);
         this.outboxes.push(outbox);
         return outbox;
       },
-      sessions: unexpected,
+      sessions: { open: unexpected },
+      recall: unexpected,
     };
   }
 

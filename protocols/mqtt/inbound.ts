@@ -1,0 +1,65 @@
+/**
+ * What may be between PUBLISH at QoS 2 and its PUBREL: being made durable, or that has been said (PUBREC). After a return
+ * it may be unknown whether the message was still taken in.
+ */
+export type InboundState = 'storing' | 'stored' | 'unsure';
+
+interface Received {
+  state: InboundState;
+  /** Names the message among all of the session's, so that the log takes it in once. */
+  readonly number: number;
+}
+
+/** Packet identifiers of QoS 2 messages from the client that it has not released. */
+export class Inbound {
+  readonly #received = new Map<number, Received>();
+  #lastNumber = 0;
+  #storing = 0;
+
+  get size(): number {
+    return this.#received.size;
+  }
+
+  /** How many of them are being made durable. */
+  get storing(): number {
+    return this.#storing;
+  }
+
+  get lastNumber(): number {
+    return this.#lastNumber;
+  }
+
+  entries(): Iterable<[packetId: number, Received]> {
+    return this.#received;
+  }
+
+  state(packetId: number): InboundState | undefined {
+    return this.#received.get(packetId)?.state;
+  }
+
+  number(packetId: number): number {
+    return this.#received.get(packetId)?.number ?? 0;
+  }
+
+  add(packetId: number, state: InboundState): void {
+    if (state === 'storing') this.#storing++;
+    this.#received.set(packetId, { state, number: ++this.#lastNumber });
+  }
+
+  set(packetId: number, state: InboundState): void {
+    const received = this.#received.get(packetId);
+    if (received === undefined) return;
+    this.#storing += (state === 'storing' ? 1 : 0) - (received.state === 'storing' ? 1 : 0);
+    received.state = state;
+  }
+
+  delete(packetId: number): boolean {
+    if (this.state(packetId) === 'storing') this.#storing--;
+    return this.#received.delete(packetId);
+  }
+
+  restore(lastNumber: number, received: Iterable<readonly [number, InboundState, number]>): void {
+    this.#lastNumber = lastNumber;
+    for (const [packetId, state, number] of received) this.#received.set(packetId, { state, number });
+  }
+}

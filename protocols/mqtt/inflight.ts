@@ -1,0 +1,71 @@
+import type { Message, Qos } from '../../src/core/message.ts';
+import type { Position } from '../../src/ports/routing.ts';
+
+/** A message sent at QoS 1 or 2 and not settled. */
+export interface Sent extends Position {
+  readonly qos: Qos;
+  /** A retained message, which is not where its position says: kept to be sent again. Then `sequence` is 0. */
+  readonly message: Message | undefined;
+  readonly retain: boolean;
+  /** QoS 2: PUBREC has come; the message is no longer needed, PUBREL is (MQTT 5.0, 4.3.3). */
+  readonly released: boolean;
+}
+
+/** What a client has not acknowledged, by packet identifier, in the order sent, over all of its connections. */
+export class Inflight {
+  readonly #sent = new Map<number, Sent>();
+  #lastId = 0;
+  /** Sent on this connection: what counts against the Receive Maximum (4.9). */
+  #outstanding = 0;
+
+  get size(): number {
+    return this.#sent.size;
+  }
+
+  get outstanding(): number {
+    return this.#outstanding;
+  }
+
+  entries(): Iterable<[packetId: number, Sent]> {
+    return this.#sent;
+  }
+
+  get(packetId: number): Sent | undefined {
+    return this.#sent.get(packetId);
+  }
+
+  /** Takes an identifier that is not in flight: there are more of them than a window has places. */
+  add(sent: Sent): number {
+    do {
+      this.#lastId = this.#lastId === 0xffff ? 1 : this.#lastId + 1;
+    } while (this.#sent.has(this.#lastId));
+    this.#sent.set(this.#lastId, sent);
+    this.#outstanding++;
+    return this.#lastId;
+  }
+
+  /** From an earlier connection. */
+  restore(packetId: number, sent: Sent): void {
+    this.#sent.set(packetId, sent);
+    this.#lastId = packetId;
+  }
+
+  /** Sent again, on this connection. */
+  repeated(): void {
+    this.#outstanding++;
+  }
+
+  release(packetId: number): void {
+    const sent = this.#sent.get(packetId);
+    if (sent !== undefined) this.#sent.set(packetId, { ...sent, message: undefined, released: true });
+  }
+
+  /** What was never sent on this connection. */
+  forget(packetId: number): void {
+    this.#sent.delete(packetId);
+  }
+
+  settle(packetId: number): void {
+    if (this.#sent.delete(packetId) && this.#outstanding > 0) this.#outstanding--;
+  }
+}

@@ -1,0 +1,156 @@
+import { BrokerError } from '../../src/core/errors.ts';
+import type { Message } from '../../src/core/message.ts';
+import type { AppendReceiver } from '../../src/ports/backbone.ts';
+import type { Services } from '../../src/ports/routing.ts';
+import type { Connection } from '../../src/ports/transport.ts';
+import type { Version } from './packets.ts';
+import type { MqttSession } from './session.ts';
+
+/** In `appended` and `refused`, the packet identifier of a QoS 2 message has this bit. */
+const EXACTLY_ONCE = 0x10000;
+
+/** How a message's fate is told to the client: PUBACK (`qos` 1) or PUBREC. */
+export interface Answers {
+  taken(qos: 1 | 2, packetId: number): void;
+  refused(qos: 1 | 2, packetId: number, error: BrokerError): void;
+}
+
+/** QoS 2 messages that a chunk brought, and the write that remembers their identifiers. */
+interface Batch {
+  readonly messages: { readonly message: Message; readonly token: number }[];
+  /** Packet identifiers whose PUBREC waits for that write. */
+  waiting: number[];
+  written: boolean;
+}
+
+/**
+ * Messages of QoS 1 and 2 of one connection on their way to the log: at most a window of them, and when they are too many
+ * or the log is behind, the client is not read from.
+ */
+export class Intake implements AppendReceiver {
+  readonly #services: Services;
+  readonly #session: MqttSession;
+  readonly #connection: Connection;
+  readonly #version: Version;
+  readonly #answers: Answers;
+  /** QoS 1 and 2 messages whose durability has not been confirmed. */
+  #storing = 0;
+  #paused = false;
+  #batch: Batch | undefined;
+  /** By packet identifier, until written: only where a state and a message are not written as one. */
+  #unwritten: Map<number, Batch> | undefined;
+
+  constructor(services: Services, session: MqttSession, connection: Connection, version: Version, answers: Answers) {
+    this.#services = services;
+    this.#session = session;
+    this.#connection = connection;
+    this.#version = version;
+    this.#answers = answers;
+  }
+
+  /** [MQTT-3.3.4-9]: not more unacknowledged messages than the Receive Maximum; before MQTT 5, than our bound. */
+  checkWindow(qos: 1 | 2): void {
+    const limit = this.#services.limits.inflightIn;
+    const exactlyOnce = this.#session.inbound.size;
+    const used = this.#version === 5 ? this.#storing + exactlyOnce : qos === 2 ? exactlyOnce : 0;
+    if (used >= limit) {
+      throw new BrokerError('windowExceeded', `more than ${limit} unacknowledged messages (limits.inflightIn)`);
+    }
+  }
+
+  publish(message: Message, packetId: number): void {
+    const { router, limits } = this.#services;
+    if (message.qos === 1) {
+      this.#storing++;
+      // It must not overtake what waits for the end of the chunk.
+      if (this.#batch !== undefined) this.#batch.messages.push({ message: message.keep(), token: packetId });
+      else router.publish(message, this, packetId);
+    } else {
+      this.#publishOnce(message, packetId);
+    }
+    const backlog = this.#storing + this.#session.inbound.size;
+    if (!this.#paused && (backlog >= limits.publishBacklog || router.congested())) {
+      this.#paused = true;
+      this.#connection.pause();
+    }
+  }
+
+  #publishOnce(message: Message, packetId: number): void {
+    const session = this.#session;
+    const token = packetId | EXACTLY_ONCE;
+    if (session.inbound.state(packetId) === undefined) session.inbound.add(packetId, 'storing');
+    else session.inbound.set(packetId, 'storing');
+    if (!session.durable) {
+      this.#services.router.publish(message, this, token);
+      return;
+    }
+    message.keep();
+    message.dedupId = session.dedupId(packetId);
+    this.#batch ??= { messages: [], waiting: [], written: false };
+    this.#batch.messages.push({ message, token });
+  }
+
+  /**
+   * The end of a chunk: its QoS 2 messages go to the log. Their identifiers are written before, so that a client that
+   * never gets its PUBREC is recognised when it comes back.
+   */
+  flush(): void {
+    const batch = this.#batch;
+    if (batch === undefined) return;
+    this.#batch = undefined;
+    const written = this.#session.put();
+    if (!this.#session.atomic) {
+      this.#unwritten ??= new Map();
+      for (const { token } of batch.messages) {
+        if ((token & EXACTLY_ONCE) !== 0) this.#unwritten.set(token & 0xffff, batch);
+      }
+      void written.then(() => this.#written(batch));
+    }
+    for (const { message, token } of batch.messages) this.#services.router.publish(message, this, token);
+  }
+
+  #written(batch: Batch): void {
+    batch.written = true;
+    for (const { token } of batch.messages) {
+      if (this.#unwritten?.get(token & 0xffff) === batch) this.#unwritten.delete(token & 0xffff);
+    }
+    for (const packetId of batch.waiting) this.#answers.taken(2, packetId);
+  }
+
+  appended(token: number): void {
+    const packetId = token & 0xffff;
+    if ((token & EXACTLY_ONCE) === 0) {
+      this.#storing--;
+      this.#answers.taken(1, packetId);
+    } else {
+      this.#session.inbound.set(packetId, 'stored');
+      const batch = this.#unwritten?.get(packetId);
+      if (batch === undefined) this.#answers.taken(2, packetId);
+      else batch.waiting.push(packetId);
+      this.#session.stored();
+    }
+    this.#relieve();
+  }
+
+  refused(token: number, error: BrokerError): void {
+    const packetId = token & 0xffff;
+    if ((token & EXACTLY_ONCE) === 0) {
+      this.#storing--;
+      this.#answers.refused(1, packetId, error);
+    } else {
+      this.#session.inbound.delete(packetId);
+      this.#answers.refused(2, packetId, error);
+      this.#session.stored();
+    }
+    this.#relieve();
+  }
+
+  /** Reads on when half of the backlog is gone; while the log is behind, when all of it is. */
+  #relieve(): void {
+    if (!this.#paused) return;
+    const backlog = this.#storing + this.#session.inbound.storing;
+    if (this.#services.router.congested() ? backlog > 0 : backlog * 2 > this.#services.limits.publishBacklog) return;
+    this.#paused = false;
+    this.#connection.resume();
+  }
+}

@@ -1,0 +1,32 @@
+import type { Place } from '../../src/ports/routing.ts';
+
+/** Packets of a durable session that wait until its state, as it is with them, is durable; they leave in their order. */
+export class WriteAhead {
+  /** Takes in more until its write is encoded. */
+  #batch: (() => void)[] | undefined;
+  #unwritten = 0;
+
+  /** Whether something waits, which nothing may overtake. */
+  get pending(): boolean {
+    return this.#unwritten > 0;
+  }
+
+  /** Runs `action` after the next write of the place. */
+  add(place: Place, action: () => void): void {
+    if (this.#batch === undefined) {
+      const batch: (() => void)[] = [];
+      this.#batch = batch;
+      this.#unwritten++;
+      void place.save().then(() => {
+        this.#unwritten--;
+        for (const each of batch) each();
+      });
+    }
+    this.#batch.push(action);
+  }
+
+  /** The state is being encoded: what is added from now on is in the next write. */
+  encoded(): void {
+    this.#batch = undefined;
+  }
+}
