@@ -1,5 +1,6 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
+import { EmbeddedBackbone } from '../adapters/embedded/index.ts';
 import { MemoryBackbone } from '../adapters/memory/index.ts';
 import { createMqtt } from '../protocols/mqtt/index.ts';
 import { createStomp } from '../protocols/stomp/index.ts';
@@ -55,7 +56,6 @@ interface Listener {
 export class Broker {
   readonly counters = new Counters();
   readonly #config: Config;
-  readonly #logger: Logger;
   readonly #clock: Clock = new SystemClock();
   readonly #backbone: Backbone;
   readonly #retained: RetainedStore;
@@ -70,11 +70,11 @@ export class Broker {
 
   constructor(config: Config, logger: Logger) {
     this.#config = config;
-    this.#logger = logger;
+
     const { limits } = config;
     const clock = this.#clock;
     const { counters } = this;
-    const backbone = createBackbone(config.backbone, clock);
+    const backbone = createBackbone(config.backbone, clock, logger);
     this.#backbone = backbone;
     this.#retained = new RetainedStore(backbone.state, limits, counters, clock, logger);
     const queues = new QueueBroker(limits, counters, clock);
@@ -116,12 +116,6 @@ export class Broker {
     if (this.#state !== 'new') throw new Error(`the broker is ${this.#state}; it starts once`);
     if (this.#config.backbone.type === 'nats') {
       throw new BrokerError('unsupported', 'backbone.type nats is not in this version; expected memory or embedded');
-    }
-    if (this.#config.backbone.type === 'embedded') {
-      this.#logger.warn(
-        { 'backbone.embedded.directory': this.#config.backbone.embedded.directory },
-        'this version keeps everything in memory: messages and sessions end with the process, nothing is written to the directory',
-      );
     }
     this.#state = 'running';
     await this.#backbone.start(this.#router);
@@ -181,8 +175,12 @@ export class Broker {
   }
 }
 
-function createBackbone(config: Config['backbone'], clock: Clock): Backbone {
-  return new MemoryBackbone({ logBytes: config.memory.logBytes, dedup: config.dedup }, clock);
+function createBackbone(config: Config['backbone'], clock: Clock, logger: Logger): Backbone {
+  const { dedup, retention, pendingBytes } = config;
+  if (config.type === 'embedded') {
+    return new EmbeddedBackbone({ ...config.embedded, dedup, retention, pendingBytes }, clock, logger);
+  }
+  return new MemoryBackbone({ logBytes: config.memory.logBytes, dedup }, clock);
 }
 
 /** Creates a broker, not yet listening. Throws a ConfigError that lists every fault of `config`. */

@@ -24,6 +24,7 @@ export class MqttServer {
     const { principal, cleanStart: clean, sessionExpiry: keptFor } = login;
     const place = await sessions.open({ key, principal: principal.name, clean, keptFor }, session);
     if (place.kept !== undefined) wills.cancel(key);
+    else void place.save();
     return place;
   }
 

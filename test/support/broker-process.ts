@@ -17,6 +17,11 @@ export interface BrokerProcess {
   rss(): number;
   /** Ends it by SIGTERM; resolves with its exit code. */
   stop(): Promise<number | null>;
+  /** Ends it by SIGKILL, in the middle of whatever it does. */
+  kill(): Promise<void>;
+  /** Stops and continues it (SIGSTOP, SIGCONT). */
+  freeze(): void;
+  thaw(): void;
 }
 
 const running = new Set<ChildProcess>();
@@ -66,6 +71,12 @@ export function startBrokerProcess(...settings: readonly string[]): Promise<Brok
           child.kill('SIGTERM');
           return exited;
         },
+        kill: async () => {
+          child.kill('SIGKILL');
+          await exited;
+        },
+        freeze: () => void child.kill('SIGSTOP'),
+        thaw: () => void child.kill('SIGCONT'),
       });
     });
   });

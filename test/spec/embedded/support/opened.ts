@@ -1,0 +1,147 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EmbeddedBackbone, type EmbeddedOptions } from '../../../../adapters/embedded/index.ts';
+import type { BrokerError } from '../../../../src/core/errors.ts';
+import { Message } from '../../../../src/core/message.ts';
+import type { Clock, Timer } from '../../../../src/ports/clock.ts';
+import { SystemClock } from '../../../../src/system-clock.ts';
+
+const MiB = 1024 * 1024;
+let folder: string | undefined;
+process.on('exit', () => {
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+});
+let directories = 0;
+
+/** A path where nothing is; removed with the process. */
+export function newDirectory(): string {
+  // Not before it is asked for: a process that is killed leaves nothing behind.
+  folder ??= mkdtempSync(join(tmpdir(), 'trimaran-embedded-'));
+  return join(folder, String(directories++));
+}
+
+/** The machine's clock, that can be put forward. */
+export class ShiftedClock implements Clock {
+  readonly #clock = new SystemClock();
+  shift = 0;
+
+  now(): number {
+    return this.#clock.now() + this.shift;
+  }
+
+  schedule(delay: number, task: () => void): Timer {
+    return this.#clock.schedule(delay, task);
+  }
+
+  defer(task: () => void): void {
+    this.#clock.defer(task);
+  }
+
+  random(count: number): Uint8Array {
+    return this.#clock.random(count);
+  }
+}
+
+export interface Line {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly fields: object;
+  readonly text: string;
+}
+
+/** A backbone on a directory, with what it said and gave. */
+export class Opened {
+  readonly backbone: EmbeddedBackbone;
+  readonly clock: ShiftedClock;
+  readonly lines: Line[] = [];
+  readonly tailed: Message[] = [];
+
+  private constructor(options: EmbeddedOptions, clock: ShiftedClock) {
+    const say = (level: Line['level']) => (fields: object, text: string) => void this.lines.push({ level, fields, text });
+    const logger = { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
+    this.clock = clock;
+    this.backbone = new EmbeddedBackbone(options, clock, logger);
+  }
+
+  static async open(
+    directory: string,
+    options: Partial<EmbeddedOptions> = {},
+    clock = new ShiftedClock(),
+  ): Promise<Opened> {
+    const opened = new Opened(
+      {
+        directory,
+        sync: 'system',
+        cacheBytes: MiB,
+        reads: 4,
+        pendingBytes: 64 * MiB,
+        retention: { bytes: 1024 * MiB, seconds: 3600 },
+        dedup: { seconds: 120, messages: 1000 },
+        ...options,
+      },
+      clock,
+    );
+    await opened.backbone.start({ live() {}, tail: (messages) => void opened.tailed.push(...messages) });
+    return opened;
+  }
+
+  stop(): Promise<void> {
+    return this.backbone.stop();
+  }
+
+  get first(): number {
+    return this.backbone.log.first(0);
+  }
+
+  get next(): number {
+    return this.backbone.log.next(0);
+  }
+
+  append(message: Message): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.backbone.log.append(message, { appended: () => resolve(), refused: (_, error) => reject(error) }, 0);
+    });
+  }
+
+  async appendAll(messages: Iterable<Message>): Promise<void> {
+    await Promise.all([...messages].map((message) => this.append(message)));
+  }
+
+  read(
+    from: number,
+    filters?: readonly string[],
+    count = 1000,
+    bytes = MiB,
+  ): Promise<{ messages: readonly Message[]; next: number }> {
+    return new Promise((resolve, reject) => {
+      this.backbone.log.read(0, from, filters, count, bytes, {
+        batch: (_, messages, next) => resolve({ messages, next }),
+        failed: (error: BrokerError) => reject(error),
+      });
+    });
+  }
+
+  /** Everything from `from` on. */
+  async readAll(from = this.first, filters?: readonly string[], count?: number, bytes?: number): Promise<Message[]> {
+    const all: Message[] = [];
+    for (let at = from; at < this.next; ) {
+      const { messages, next } = await this.read(at, filters, count, bytes);
+      if (next <= at) throw new Error(`a read at ${at} does not get on`);
+      all.push(...messages);
+      at = next;
+    }
+    return all;
+  }
+}
+
+export function message(topic: string, payload: string | Buffer, dedupId?: string): Message {
+  const bytes = Buffer.from(payload);
+  const publisher = { clientId: 'c', protocol: 'mqtt' } as const;
+  const made = new Message(topic, bytes, 0, bytes.length, 1, false, undefined, publisher, Date.now());
+  made.dedupId = dedupId;
+  return made;
+}
+
+export function textOf(each: Message): string {
+  return Buffer.from(each.payload()).toString();
+}
