@@ -4,13 +4,16 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { findTool } from '../test/support/tools.ts';
 
 /** The brokers under load, each a process of its own that ends with ours. */
 
-export type BrokerName = 'trimaran' | 'mosquitto' | 'relay';
+/** `trimaran` is as it comes, with the embedded store; `memory` and `jetstream` are its other backbones. */
+export type BrokerName = 'trimaran' | 'memory' | 'jetstream' | 'mosquitto' | 'nats' | 'relay';
 
 export interface RunningBroker {
-  readonly pid: number;
+  /** Of the broker's own process first, then of what it uses. */
+  readonly pids: readonly number[];
   readonly ports: Readonly<Record<'mqtt' | 'stomp', number>>;
   stop(): Promise<void>;
 }
@@ -30,19 +33,31 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 
 /** Why the broker can't take part, or undefined. */
 export function whyAbsent(name: BrokerName): string | undefined {
-  return name === 'mosquitto' && !existsSync(MOSQUITTO) ? `${MOSQUITTO} is not installed` : undefined;
-}
-
-/** Whether the broker speaks it. */
-export function speaks(name: BrokerName, dialect: 'mqtt' | 'stomp'): boolean {
-  return dialect === 'mqtt' || name === 'trimaran';
+  if (name === 'mosquitto' && !existsSync(MOSQUITTO)) return `${MOSQUITTO} is not installed`;
+  if ((name === 'nats' || name === 'jetstream') && findTool('nats-server') === undefined)
+    return 'nats-server is not installed (scripts/install-test-tools.sh)';
+  return undefined;
 }
 
 export async function startBroker(name: BrokerName): Promise<RunningBroker> {
-  const [mqtt, stomp, http] = await freePorts();
+  const [mqtt, stomp, http, nats] = await freePorts();
+  const ports = { mqtt, stomp, http, nats };
+  if (name !== 'jetstream') return startProcess(name, ports, mqtt);
+  const store = await startProcess('nats', { ...ports, mqtt: 0 }, nats);
+  try {
+    const broker = await startProcess(name, ports, mqtt);
+    return { ...broker, pids: [...broker.pids, ...store.pids], stop: () => broker.stop().then(store.stop) };
+  } catch (error) {
+    await store.stop();
+    throw error;
+  }
+}
+
+/** `awaited`: the port on which it listens when it is ready. */
+async function startProcess(name: BrokerName, ports: Ports, awaited: number): Promise<RunningBroker> {
   const folder = mkdtempSync(join(tmpdir(), 'trimaran-bench-'));
   folders.add(folder);
-  const [command, args] = commandOf(name, { mqtt, stomp, http }, folder);
+  const [command, args] = commandOf(name, ports, folder);
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: folder });
   children.add(child);
   let output = '';
@@ -70,7 +85,7 @@ export async function startBroker(name: BrokerName): Promise<RunningBroker> {
   };
 
   const deadline = performance.now() + START;
-  while (!(await listens(mqtt))) {
+  while (!(await listens(awaited))) {
     const over = child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
     if (over || performance.now() > deadline) {
       await stop();
@@ -79,10 +94,10 @@ export async function startBroker(name: BrokerName): Promise<RunningBroker> {
     await sleep(50);
   }
   if (child.pid === undefined) throw new Error(`${name} has no process`);
-  return { pid: child.pid, ports: { mqtt, stomp }, stop };
+  return { pids: [child.pid], ports, stop };
 }
 
-type Ports = Readonly<Record<'mqtt' | 'stomp' | 'http', number>>;
+type Ports = Readonly<Record<'mqtt' | 'stomp' | 'http' | 'nats', number>>;
 
 function commandOf(name: BrokerName, ports: Ports, folder: string): [string, string[]] {
   if (name === 'mosquitto') {
@@ -91,13 +106,36 @@ function commandOf(name: BrokerName, ports: Ports, folder: string): [string, str
     return [MOSQUITTO, ['-c', config]];
   }
   if (name === 'relay') return [process.execPath, [join(import.meta.dirname, 'relay.js'), String(ports.mqtt)]];
+  if (name === 'nats') {
+    const config = join(folder, 'nats.conf');
+    writeFileSync(config, natsConfig(ports, folder));
+    return [findTool('nats-server') ?? 'nats-server', ['-c', config]];
+  }
   const set = [
-    ...Object.entries(ports).map(([listener, port]) => `listeners.${listener}.port=${port}`),
-    'backbone.type=memory',
+    ...(['mqtt', 'stomp', 'http'] as const).map((listener) => `listeners.${listener}.port=${ports[listener]}`),
+    ...BACKBONES[name],
+    `backbone.nats.servers=nats://127.0.0.1:${ports.nats}`,
     'log.level=warn',
   ];
   const main = join(import.meta.dirname, '../src/main.js');
   return [process.execPath, [main, 'start', ...set.flatMap((pair) => ['--set', pair])]];
+}
+
+const BACKBONES = {
+  trimaran: ['backbone.embedded.directory=./data'],
+  memory: ['backbone.type=memory'],
+  jetstream: ['backbone.type=nats'],
+} as const;
+
+/** JetStream, and with an MQTT port its own MQTT: what acknowledges at QoS 1 is the same store. */
+function natsConfig({ nats, mqtt }: Ports, folder: string): string {
+  const lines = [
+    'server_name: bench',
+    `listen: "127.0.0.1:${nats}"`,
+    `jetstream { store_dir: "${folder}" }`,
+    ...(mqtt === 0 ? [] : [`mqtt { listen: "127.0.0.1:${mqtt}", max_ack_pending: 65535 }`]),
+  ];
+  return `${lines.join('\n')}\n`;
 }
 
 /** The defaults, except for what would make it drop or delay messages of these loads. */
@@ -118,16 +156,16 @@ function mosquittoConfig(port: number): string {
 }
 
 /** All held at once, so that they differ. */
-async function freePorts(): Promise<[number, number, number]> {
+async function freePorts(): Promise<[number, number, number, number]> {
   const hold = async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     return { server, port: typeof address === 'object' && address !== null ? address.port : 0 };
   };
-  const held = [await hold(), await hold(), await hold()] as const;
+  const held = [await hold(), await hold(), await hold(), await hold()] as const;
   await Promise.all(held.map(({ server }) => new Promise((resolve) => server.close(resolve))));
-  return [held[0].port, held[1].port, held[2].port];
+  return [held[0].port, held[1].port, held[2].port, held[3].port];
 }
 
 function listens(port: number): Promise<boolean> {

@@ -39,13 +39,18 @@ interface Crew {
   readonly failure: Promise<never>;
 }
 
-/** Runs a scenario against the broker that is process `pid` and listens on `port`. */
-export async function runLoad(scenario: Scenario, port: number, pid: number, timing: Timing): Promise<Load> {
+/** Runs a scenario against the broker that is processes `pids` and listens on `port`. */
+export async function runLoad(
+  scenario: Scenario,
+  port: number,
+  pids: readonly number[],
+  timing: Timing,
+): Promise<Load> {
   const peers: Peer[] = [];
   const watch = new AbortController();
   try {
     const crew = await assemble(scenario, port, peers);
-    return await Promise.race([crew.failure, measure(crew, pid, timing, watch.signal)]);
+    return await Promise.race([crew.failure, measure(crew, pids, timing, watch.signal)]);
   } finally {
     watch.abort();
     for (const peer of peers) peer.close();
@@ -96,16 +101,17 @@ async function assemble(scenario: Scenario, port: number, peers: Peer[]): Promis
 
 async function measure(
   { publishers, subscribers }: Crew,
-  pid: number,
+  pids: readonly number[],
   timing: Timing,
   signal: AbortSignal,
 ): Promise<Load> {
   const total = (key: 'received' | 'lost' | 'repeated' | 'corrupt'): number =>
     subscribers.reduce((sum, peer) => sum + peer[key], 0);
+  const sum = (of: (pid: number) => number): number => pids.reduce((all, pid) => all + of(pid), 0);
   const snapshot = () => ({
     at: performance.now() / 1000,
     received: total('received'),
-    broker: cpuSeconds(pid),
+    broker: sum(cpuSeconds),
     generator: process.cpuUsage(),
   });
 
@@ -140,7 +146,7 @@ async function measure(
   const begin = snapshot();
   await sleep(timing.seconds * 1000);
   const end = snapshot();
-  const resident = residentBytes(pid);
+  const resident = sum(residentBytes);
   clearInterval(rescue);
   for (const publisher of publishers) publisher.stop();
   while (!signal.aborted && publishers.some((publisher) => publisher.settled < publisher.sent) && !forgive()) {

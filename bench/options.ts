@@ -2,6 +2,8 @@ import { parseArgs } from 'node:util';
 import type { BrokerName } from './brokers.ts';
 import { IDLE, SCENARIOS } from './scenarios.ts';
 
+const ALL = ['trimaran', 'memory', 'jetstream', 'mosquitto', 'nats'] as const;
+
 export const HELP = `The load generator of Trimaran: runs scenarios against brokers in turn, and compares.
 
 Usage: npm run bench -- [options]
@@ -10,7 +12,7 @@ Usage: npm run bench -- [options]
   --warm-up N      Time before it (default 2)
   --rounds N       Runs of every scenario with every broker, interleaved (default 2)
   --only LIST      Of ${[...SCENARIOS.map(({ name }) => name), IDLE].join(',')} (default: all)
-  --brokers LIST   Of trimaran,mosquitto (default: both)
+  --brokers LIST   Of ${ALL.join(',')} (default: all; nats is nats-server's own MQTT)
   --json FILE      Also write every single run to FILE
   --self-test      Measure the generator itself, against a relay that only copies bytes
   --help
@@ -33,14 +35,14 @@ export function readOptions(args: readonly string[]): Options | undefined {
   if (values.help) return undefined;
   const selfTest = values['self-test'];
   const loads = SCENARIOS.map(({ name }) => name);
-  const targeted = SCENARIOS.filter(({ target }) => target !== undefined).map(({ name }) => name);
+  const targeted = SCENARIOS.filter(({ brokers }) => brokers.includes('relay')).map(({ name }) => name);
   return {
     seconds: number(values.seconds, 'seconds', 0.1, 600),
     warmUpSeconds: number(values['warm-up'], 'warm-up', 0, 600),
     rounds: number(values.rounds, 'rounds', 1, 100),
     // The relay knows MQTT QoS 0 only.
     only: listOf(values.only, 'only', selfTest ? targeted : [...loads, IDLE]),
-    brokers: selfTest ? ['relay'] : listOf(values.brokers, 'brokers', ['trimaran', 'mosquitto'] as const),
+    brokers: selfTest ? ['relay'] : listOf(values.brokers, 'brokers', ALL),
     json: values.json,
   };
 }

@@ -1,6 +1,6 @@
 import type { BrokerName } from './brokers.ts';
 import type { Load } from './load.ts';
-import type { Scenario } from './scenarios.ts';
+import type { Ratio, Scenario } from './scenarios.ts';
 
 /** Messages a second the generator must be able to handle, to say nothing about brokers by its own speed. */
 const CEILING = 2_000_000;
@@ -74,23 +74,30 @@ export function table(rows: readonly { scenario: Scenario; summaries: readonly S
     }
     const ceiling = summaries.find(({ broker }) => broker === 'relay')?.rate;
     if (ceiling !== undefined) lines.push(`  the generator's own ceiling${verdictOn(ceiling, CEILING)}`);
-    const ratio = ratioOf(summaries, ({ rate }) => rate);
-    const perCpu = ratioOf(summaries, ({ brokerCpuPerMillion }) => 1 / brokerCpuPerMillion);
-    if (ratio !== undefined && perCpu !== undefined) {
-      const verdict = verdictOn(ratio, scenario.target);
-      lines.push(`  trimaran / mosquitto: ${ratio.toFixed(1)}${verdict}; by processor time: ${perCpu.toFixed(1)}`);
+    for (const each of scenario.ratios) {
+      const ratio = ratioOf(each, summaries, ({ rate }) => rate);
+      const perCpu = ratioOf(each, summaries, ({ brokerCpuPerMillion }) => 1 / brokerCpuPerMillion);
+      if (ratio === undefined || perCpu === undefined) continue;
+      const verdict = verdictOn(ratio, each.target);
+      lines.push(
+        `  ${each.ours} / ${each.theirs}: ${ratio.toFixed(1)}${verdict}; by processor time: ${perCpu.toFixed(1)}`,
+      );
     }
   }
   return lines.join('\n');
 }
 
-export function ratioOf(summaries: readonly Summary[], pick: (summary: Summary) => number): number | undefined {
-  const ours = summaries.find(({ broker }) => broker === 'trimaran');
-  const theirs = summaries.find(({ broker }) => broker === 'mosquitto');
+export function ratioOf(
+  ratio: Ratio,
+  summaries: readonly Summary[],
+  pick: (summary: Summary) => number,
+): number | undefined {
+  const ours = summaries.find(({ broker }) => broker === ratio.ours);
+  const theirs = summaries.find(({ broker }) => broker === ratio.theirs);
   return ours === undefined || theirs === undefined ? undefined : pick(ours) / pick(theirs);
 }
 
 function verdictOn(value: number, target: number | undefined): string {
   if (target === undefined) return '';
-  return ` (target ${whole(target)}: ${value >= target ? 'reached' : 'NOT reached'})`;
+  return ` (target ${target}: ${value >= target ? 'reached' : 'NOT reached'})`;
 }

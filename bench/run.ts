@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { type BrokerName, speaks, startBroker, whyAbsent } from './brokers.ts';
+import { type BrokerName, startBroker, whyAbsent } from './brokers.ts';
 import { type Idle, runIdle } from './idle.ts';
 import { type Load, runLoad } from './load.ts';
 import { HELP, type Options, readOptions, UsageError } from './options.ts';
@@ -26,13 +26,13 @@ function fault(text: string): void {
 /** Starts the broker, uses it, ends it; a failure is noted and undefined returned. */
 async function withBroker<T>(
   name: BrokerName,
-  use: (port: number, pid: number) => Promise<T>,
+  use: (port: number, pids: readonly number[]) => Promise<T>,
   dialect: 'mqtt' | 'stomp' = 'mqtt',
 ) {
   try {
     const broker = await startBroker(name);
     try {
-      return await use(broker.ports[dialect], broker.pid);
+      return await use(broker.ports[dialect], broker.pids);
     } finally {
       await broker.stop();
     }
@@ -44,12 +44,12 @@ async function withBroker<T>(
 
 async function runScenario(scenario: Scenario, brokers: readonly BrokerName[], options: Options): Promise<Run[]> {
   const runs: Run[] = [];
-  const able = brokers.filter((broker) => speaks(broker, scenario.dialect.name));
+  const able = brokers.filter((broker) => scenario.brokers.includes(broker));
   for (let round = 1; round <= options.rounds; round++) {
     for (const broker of able) {
       const load = await withBroker(
         broker,
-        (port, pid) => runLoad(scenario, port, pid, options),
+        (port, pids) => runLoad(scenario, port, pids, options),
         scenario.dialect.name,
       );
       if (load === undefined) continue;
@@ -65,8 +65,8 @@ async function runScenario(scenario: Scenario, brokers: readonly BrokerName[], o
 
 async function runIdleConnections(brokers: readonly BrokerName[]): Promise<{ broker: BrokerName; idle: Idle }[]> {
   const results: { broker: BrokerName; idle: Idle }[] = [];
-  for (const broker of brokers) {
-    const idle = await withBroker(broker, (port, pid) => runIdle(IDLE_CONNECTIONS, port, pid));
+  for (const broker of brokers.filter((name) => name === 'trimaran' || name === 'mosquitto')) {
+    const idle = await withBroker(broker, (port, [pid = 0]) => runIdle(IDLE_CONNECTIONS, port, pid));
     if (idle === undefined) continue;
     results.push({ broker, idle });
     console.log(
@@ -105,8 +105,7 @@ async function main(options: Options): Promise<void> {
       name: scenario.name,
       title: scenario.title,
       window: scenario.window,
-      target: scenario.target,
-      ratio: ratioOf(summaries, ({ rate }) => rate),
+      ratios: scenario.ratios.map((ratio) => ({ ...ratio, reached: ratioOf(ratio, summaries, ({ rate }) => rate) })),
       summaries,
       runs,
     }));

@@ -1,3 +1,4 @@
+import type { BrokerName } from './brokers.ts';
 import type { Dialect } from './dialect.ts';
 import { mqtt } from './mqtt.ts';
 import { stomp } from './stomp.ts';
@@ -16,9 +17,24 @@ export interface Scenario {
    * in batches, small enough that what waits for one subscriber stays below 1 MiB, where brokers begin to drop.
    */
   readonly window: number;
-  /** How many times mosquitto is to be reached, where the project has set itself a target. */
+  /** Who takes part. */
+  readonly brokers: readonly BrokerName[];
+  readonly ratios: readonly Ratio[];
+}
+
+/** How many times `theirs` is to be reached by `ours`, where the project has set itself a target. */
+export interface Ratio {
+  readonly ours: BrokerName;
+  readonly theirs: BrokerName;
   readonly target?: number;
 }
+
+const LIVE: readonly BrokerName[] = ['trimaran', 'mosquitto', 'nats', 'relay'];
+const LOGGED: readonly BrokerName[] = ['trimaran', 'memory', 'jetstream', 'mosquitto', 'nats'];
+const SIX_MOSQUITTOS: readonly Ratio[] = [
+  { ours: 'trimaran', theirs: 'mosquitto', target: 6 },
+  { ours: 'trimaran', theirs: 'nats' },
+];
 
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -29,7 +45,8 @@ export const SCENARIOS: readonly Scenario[] = [
     publishers: 4,
     subscribers: 4,
     window: 2000,
-    target: 6,
+    brokers: LIVE,
+    ratios: SIX_MOSQUITTOS,
   },
   {
     name: 'fanin',
@@ -39,7 +56,8 @@ export const SCENARIOS: readonly Scenario[] = [
     publishers: 20,
     subscribers: 1,
     window: 400,
-    target: 6,
+    brokers: LIVE,
+    ratios: SIX_MOSQUITTOS,
   },
   {
     name: 'fanout',
@@ -49,9 +67,39 @@ export const SCENARIOS: readonly Scenario[] = [
     publishers: 1,
     subscribers: 100,
     window: 2000,
-    target: 6,
+    brokers: LIVE,
+    ratios: SIX_MOSQUITTOS,
   },
-  { name: 'qos1', title: 'MQTT QoS 1, 4 to 4', dialect: mqtt, qos: 1, publishers: 4, subscribers: 4, window: 800 },
+  {
+    name: 'qos1',
+    title: 'MQTT QoS 1, 4 to 4',
+    dialect: mqtt,
+    qos: 1,
+    publishers: 4,
+    subscribers: 4,
+    window: 1000,
+    brokers: LOGGED,
+    ratios: [
+      // mosquitto writes nothing, the store syncs.
+      { ours: 'trimaran', theirs: 'mosquitto', target: 4 },
+      { ours: 'memory', theirs: 'mosquitto' },
+      { ours: 'jetstream', theirs: 'nats', target: 1.3 },
+    ],
+  },
+  {
+    name: 'fanout1',
+    title: 'MQTT QoS 1, 1 to 100',
+    dialect: mqtt,
+    qos: 1,
+    publishers: 1,
+    subscribers: 100,
+    window: 500,
+    brokers: LOGGED,
+    ratios: [
+      { ours: 'jetstream', theirs: 'nats', target: 3 },
+      { ours: 'trimaran', theirs: 'mosquitto' },
+    ],
+  },
   {
     name: 'stomp',
     title: 'STOMP ack auto, 4 to 4',
@@ -60,6 +108,8 @@ export const SCENARIOS: readonly Scenario[] = [
     publishers: 4,
     subscribers: 4,
     window: 2000,
+    brokers: ['trimaran'],
+    ratios: [],
   },
 ];
 

@@ -1,6 +1,7 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
 import { EmbeddedBackbone } from '../adapters/embedded/index.ts';
+import { JetStreamBackbone } from '../adapters/jetstream/index.ts';
 import { MemoryBackbone } from '../adapters/memory/index.ts';
 import { createMqtt } from '../protocols/mqtt/index.ts';
 import { createStomp } from '../protocols/stomp/index.ts';
@@ -8,13 +9,14 @@ import { createWebSocket } from '../protocols/websocket/index.ts';
 import { type ConfigInput, resolveConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { Counters } from './core/counters.ts';
-import { BrokerError } from './core/errors.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLogger } from './logging.ts';
 import type { Backbone } from './ports/backbone.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Protocol } from './ports/protocol.ts';
-import type { Logger, Services } from './ports/routing.ts';
+import type { Logger, OutboxSink, Services } from './ports/routing.ts';
+import { GroupTable, type OpenSource } from './routing/groups.ts';
+import { LogGroup } from './routing/log-group.ts';
 import { LogOutbox } from './routing/outbox.ts';
 import { QueueBroker } from './routing/queues.ts';
 import { recall } from './routing/recall.ts';
@@ -91,6 +93,11 @@ export class Broker {
     });
     this.#registry = new ConnectionRegistry(limits, counters, clock, logger);
     const { log } = backbone;
+    const outbox = (sink: OutboxSink, from?: readonly number[]): LogOutbox =>
+      new LogOutbox(sink, log, clock, counters, logger, limits, from);
+    const context = { log, clock, logger, router, sessions: this.#sessions, outbox };
+    const openSource: OpenSource = (name, filter, receiver, keptFor) =>
+      backbone.groups?.open(name, filter, receiver) ?? new LogGroup(name, filter, receiver, keptFor, context);
     this.#listen({
       router,
       queues,
@@ -102,7 +109,8 @@ export class Broker {
       limits,
       logger,
       sessions: this.#sessions,
-      outbox: (sink, from) => new LogOutbox(sink, log, clock, counters, logger, limits, from),
+      outbox,
+      groups: new GroupTable(router, counters, openSource),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),
     });
   }
@@ -114,9 +122,6 @@ export class Broker {
 
   async start(): Promise<void> {
     if (this.#state !== 'new') throw new Error(`the broker is ${this.#state}; it starts once`);
-    if (this.#config.backbone.type === 'nats') {
-      throw new BrokerError('unsupported', 'backbone.type nats is not in this version; expected memory or embedded');
-    }
     this.#state = 'running';
     await this.#backbone.start(this.#router);
     this.#registry.start();
@@ -180,6 +185,8 @@ function createBackbone(config: Config['backbone'], clock: Clock, logger: Logger
   if (config.type === 'embedded') {
     return new EmbeddedBackbone({ ...config.embedded, dedup, retention, pendingBytes }, clock, logger);
   }
+  if (config.type === 'nats')
+    return new JetStreamBackbone({ ...config.nats, dedup, retention, pendingBytes }, clock, logger);
   return new MemoryBackbone({ logBytes: config.memory.logBytes, dedup }, clock);
 }
 

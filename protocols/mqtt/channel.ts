@@ -1,5 +1,4 @@
 import { BrokerError } from '../../src/core/errors.ts';
-import { mqttFilterFault } from '../../src/core/filter.ts';
 import { Message } from '../../src/core/message.ts';
 import { reservedFault } from '../../src/core/topic.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
@@ -27,7 +26,6 @@ import {
   type PacketProperties,
   type PublishPacket,
   type SubscribePacket,
-  type SubscribeRequest,
   TYPE,
   type UnsubscribePacket,
   type Version,
@@ -35,6 +33,8 @@ import {
 import { CONNACK_V3, FAULT_REASON, REASON, SUBACK_FAILURE_V3 } from './reasons.ts';
 import type { MqttServer } from './server.ts';
 import { type Holder, MqttSession } from './session.ts';
+import { isShared } from './shared.ts';
+import { subscribeFault } from './subscribe.ts';
 
 /** Of live messages no one hears again. */
 const NOBODY: AppendReceiver = { appended() {}, refused() {} };
@@ -128,7 +128,7 @@ export class MqttChannel implements Channel, PacketHandler, Answers, Holder {
     this.#decoder.hold();
     this.#connection.pause();
     const { services } = this.#server;
-    const session = new MqttSession(accepted.clientId, accepted.sessionExpiry > 0, services, this);
+    const session = new MqttSession(accepted.clientId, accepted.sessionExpiry, services, this);
     this.#server.open(accepted, session).then(
       (place) => this.#admit(accepted, session, place),
       (error: unknown) => {
@@ -277,11 +277,14 @@ export class MqttChannel implements Channel, PacketHandler, Answers, Holder {
     const identifier = packet.properties?.subscriptionIdentifiers?.[0] ?? 0;
     const replays: string[] = [];
     const codes = packet.requests.map((request) => {
-      const error = this.#subscribeFault(session, request);
+      const error = this.#login && subscribeFault(this.#server.services, session, this.#login.principal, request);
       if (error !== undefined) return this.#version === 5 ? FAULT_REASON[error.code] : SUBACK_FAILURE_V3;
       const { filter, qos, noLocal, retainAsPublished } = request;
+      if (noLocal && isShared(filter))
+        throw new BrokerError('protocol', 'No Local on a shared subscription [MQTT-3.8.3-4]');
       const added = session.subscribe({ filter, qos, noLocal, retainAsPublished, identifier });
-      if (request.retainHandling === 0 || (request.retainHandling === 1 && added)) replays.push(filter);
+      const replayed = request.retainHandling === 0 || (request.retainHandling === 1 && added);
+      if (replayed && !isShared(filter)) replays.push(filter);
       return qos;
     });
     session.saved(() => {
@@ -289,27 +292,6 @@ export class MqttChannel implements Channel, PacketHandler, Answers, Holder {
       writeCodes(this.#connection, TYPE.suback, this.#version, packet.packetId, codes);
       for (const filter of replays) session.replayRetained(filter);
     });
-  }
-
-  #subscribeFault(session: MqttSession, { filter }: SubscribeRequest): BrokerError | undefined {
-    const { limits, logger, authorizer } = this.#server.services;
-    const fault = mqttFilterFault(filter, limits);
-    let error: BrokerError | undefined;
-    if (fault !== undefined) error = new BrokerError('filterInvalid', `the filter ${fault}`);
-    else if (filter.startsWith('$share/'))
-      error = new BrokerError('sharedUnsupported', 'shared subscriptions are not offered');
-    else if (filter.startsWith('$queue/')) error = new BrokerError('unsupported', 'queues are consumed over STOMP');
-    else if (this.#login === undefined || !authorizer.maySubscribe(this.#login.principal, filter)) {
-      error = new BrokerError('notAuthorized', `not allowed to subscribe to ${filter}`);
-    } else if (session.subscriptionCount >= limits.subscriptionsPerSession && !session.hasSubscription(filter)) {
-      error = new BrokerError(
-        'quota',
-        `${session.subscriptionCount} subscriptions already (limits.subscriptionsPerSession)`,
-      );
-    }
-    if (error !== undefined)
-      logger.warn({ clientId: session.clientId, filter, reason: error.message }, 'a subscription was refused');
-    return error;
   }
 
   unsubscribe(packet: UnsubscribePacket): void {

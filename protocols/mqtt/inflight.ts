@@ -1,5 +1,6 @@
 import type { Message, Qos } from '../../src/core/message.ts';
 import type { Position } from '../../src/ports/routing.ts';
+import type { Share } from './shared.ts';
 
 /** A message sent at QoS 1 or 2 and not settled. */
 export interface Sent extends Position {
@@ -9,6 +10,8 @@ export interface Sent extends Position {
   readonly retain: boolean;
   /** QoS 2: PUBREC has come; the message is no longer needed, PUBREL is (MQTT 5.0, 4.3.3). */
   readonly released: boolean;
+  /** Of a shared subscription: the group is told what becomes of it. */
+  readonly share: Share | undefined;
 }
 
 /** What a client has not acknowledged, by packet identifier, in the order sent, over all of its connections. */
@@ -28,6 +31,10 @@ export class Inflight {
 
   entries(): Iterable<[packetId: number, Sent]> {
     return this.#sent;
+  }
+
+  values(): Iterable<Sent> {
+    return this.#sent.values();
   }
 
   get(packetId: number): Sent | undefined {

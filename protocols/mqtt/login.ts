@@ -56,8 +56,6 @@ export function login(packet: ConnectPacket, peer: Peer, { services }: { readonl
     properties.push([0x21, limits.inflightIn], [0x27, limits.packetBytes]);
     if (packet.clientId === '') properties.push([0x12, clientId]);
     if (limits.topicAliases > 0) properties.push([0x22, limits.topicAliases]);
-    // Shared subscriptions are not offered yet.
-    properties.push([0x2a, 0]);
     if (unlimited) properties.push([0x13, keepAlive]);
   }
   const will = packet.will === undefined ? undefined : willMessage(packet.will, clientId, principal, services);

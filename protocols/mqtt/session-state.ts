@@ -34,7 +34,8 @@ export function encodeState(state: SessionState): Uint8Array {
     const flags = qos | (noLocal ? NO_LOCAL : 0) | (retainAsPublished ? RETAIN_AS_PUBLISHED : 0);
     packer.text(filter).integer(flags).integer(identifier).integers(since);
   }
-  const inflight = [...state.inflight];
+  // What a group gave at QoS 1 goes back to it.
+  const inflight = [...state.inflight].filter(([, { share, qos }]) => share === undefined || qos === 2);
   packer.integer(inflight.length);
   for (const [packetId, { qos, retain, released, message, shard, sequence }] of inflight) {
     const kept = message === undefined ? 0 : MESSAGE;
@@ -78,7 +79,7 @@ export function decodeState(bytes: Uint8Array): SessionState {
     const record = (flags & MESSAGE) === 0 ? undefined : Buffer.from(from.bytes());
     const message = record && readRecord(record, 0, record.length);
     const [retain, released] = [(flags & RETAIN) !== 0, (flags & RELEASED) !== 0];
-    return [packetId, { qos: qosOf(flags), retain, released, message, shard, sequence }];
+    return [packetId, { qos: qosOf(flags), retain, released, message, shard, sequence, share: undefined }];
   });
   const lastNumber = from.integer();
   const inbound = Array.from({ length: from.count() }, (): [number, InboundState, number] => [

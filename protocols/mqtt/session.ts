@@ -1,10 +1,8 @@
-import { matches } from '../../src/core/filter.ts';
 import type { Message, Publisher } from '../../src/core/message.ts';
 import type {
   Outbox,
   OutboxSink,
   Place,
-  Position,
   Services,
   SessionOwner,
   Subscriber,
@@ -15,7 +13,10 @@ import { Inbound } from './inbound.ts';
 import { Inflight, type Sent } from './inflight.ts';
 import type { Link } from './link.ts';
 import type { Delivery } from './publish-encoder.ts';
+import { Resender, type ResenderOwner } from './resender.ts';
 import { decodeState, encodeState, type SubscriptionOptions } from './session-state.ts';
+import { isShared, type Share, SharedSubscriptions, type Taker } from './shared.ts';
+import { Subscriptions } from './subscriptions.ts';
 import { WriteAhead } from './write-ahead.ts';
 
 /** What holds a session: a connection's channel, as far as another one must reach it. */
@@ -29,10 +30,12 @@ const NO_SUBSCRIPTIONS: readonly Subscription[] = [];
  * A client's session (MQTT 5.0, 4.1) while it has a connection: subscriptions, what is in flight both ways, and its place
  * in the log. Without a connection it is an entry in the store, from which the next connection makes it again.
  */
-export class MqttSession implements SessionOwner, Subscriber, OutboxSink {
+export class MqttSession implements SessionOwner, Subscriber, OutboxSink, ResenderOwner, Taker {
   readonly clientId: string;
   /** The session outlives its connection: what must not be forgotten is durable before it is said. */
   readonly durable: boolean;
+  /** Seconds. */
+  readonly #keptFor: number;
   readonly #services: Services;
   readonly #holder: Holder;
   #uid: string;
@@ -40,21 +43,24 @@ export class MqttSession implements SessionOwner, Subscriber, OutboxSink {
   #publisher: Publisher | undefined;
   #place: Place | undefined;
   #link: Link | undefined;
-  #subscriptions: Map<string, Subscription> | undefined;
+  #subscriptions: Subscriptions | undefined;
   #outbox: Outbox | undefined;
   #inflight: Inflight | undefined;
+  #shared: SharedSubscriptions | undefined;
   /** Per shard, where to go on in the log: behind the last message sent, and not before what was kept. */
   #cursor: number[] | undefined;
-  /** What is in flight from an earlier connection is being read and sent again; only then the rest follows. */
-  #resending = false;
+  /** While what is in flight from an earlier connection is being sent again; only then the rest follows. */
+  #resender: Resender | undefined;
   /** Seconds the state is kept, once the connection is gone. */
   #leaving: number | undefined;
-  #resends: (() => void)[] | undefined;
   readonly #writeAhead: WriteAhead | undefined;
 
-  constructor(clientId: string, durable: boolean, services: Services, holder: Holder) {
+  /** `keptFor`: seconds the session outlives its connection. */
+  constructor(clientId: string, keptFor: number, services: Services, holder: Holder) {
+    const durable = keptFor > 0;
     this.clientId = clientId;
     this.durable = durable;
+    this.#keptFor = keptFor;
     this.#services = services;
     this.#holder = holder;
     this.#writeAhead = durable ? new WriteAhead() : undefined;
@@ -74,7 +80,7 @@ export class MqttSession implements SessionOwner, Subscriber, OutboxSink {
   }
 
   get subscriptionCount(): number {
-    return this.#subscriptions?.size ?? 0;
+    return (this.#subscriptions?.size ?? 0) + (this.#shared?.size ?? 0);
   }
 
   // --- the connection and the store ---------------------------------------------------------------------------------
@@ -87,7 +93,10 @@ export class MqttSession implements SessionOwner, Subscriber, OutboxSink {
     place.kept = undefined;
     this.#uid = state.uid;
     this.#cursor = state.cursor.length === 0 ? undefined : [...state.cursor];
-    for (const options of state.subscriptions) this.#add({ ...options, subscriber: this, id: '' });
+    for (const options of state.subscriptions) {
+      if (isShared(options.filter)) this.#share(options);
+      else this.#own.set(options);
+    }
     for (const [packetId, sent] of state.inflight) this.#sent.restore(packetId, sent);
     const { atomic } = place;
     this.inbound.restore(
@@ -96,46 +105,30 @@ export class MqttSession implements SessionOwner, Subscriber, OutboxSink {
     );
   }
 
-  /** The client is connected: what was in flight is sent again [MQTT-4.4.0-1], in order, then what it missed. */
+  /** The client is connected: what was in flight is sent again, then what it missed. */
   attach(link: Link): void {
     this.#link = link;
     if (this.#inflight === undefined) {
       this.#begin();
       return;
     }
-    this.#resending = true;
-    const packetIds = new Map<string, number>();
-    const positions: Position[] = [];
-    for (const [packetId, sent] of this.#inflight.entries()) {
-      if (sent.released) link.pubrel(packetId);
-      else if (sent.message !== undefined) this.#resend(packetId, sent, sent.message);
-      else {
-        packetIds.set(`${sent.shard}:${sent.sequence}`, packetId);
-        positions.push(sent);
-      }
-    }
-    const find = ({ shard, sequence }: Position): number => packetIds.get(`${shard}:${sequence}`) ?? 0;
-    this.#services.recall(positions, {
-      message: (message) => {
-        const packetId = find(message);
-        const sent = this.#inflight?.get(packetId);
-        if (sent !== undefined) this.#resend(packetId, sent, message);
-      },
-      missing: (position) => {
-        this.lost(1);
-        this.#inflight?.forget(find(position));
-      },
-      done: () => {
-        this.#resending = false;
-        this.#begin();
-      },
-    });
+    this.#resender = new Resender(link, this.#inflight, this);
+    this.#resender.start(this.#services);
+  }
+
+  identifiers(message: Message): readonly number[] {
+    return identifiersOf(this.select(message));
+  }
+
+  resent(): void {
+    this.#resender = undefined;
+    this.#begin();
   }
 
   /** The log goes on where the session stands. */
   #begin(): void {
-    if (this.#link === undefined || this.#subscriptions === undefined) return;
-    this.#outbox ??= this.#services.outbox(this, this.#cursor);
+    if (this.#link === undefined) return;
+    if (this.#subscriptions !== undefined) this.#outbox ??= this.#services.outbox(this, this.#cursor);
     this.drained();
   }
 
@@ -153,7 +146,7 @@ export class MqttSession implements SessionOwner, Subscriber, OutboxSink {
     return encodeState({
       uid: this.#uid,
       cursor: this.#cursor ?? [],
-      subscriptions: [...(this.#subscriptions?.values() ?? [])],
+      subscriptions: [...(this.#subscriptions?.values() ?? []), ...(this.#shared?.options() ?? [])],
       inflight: this.#inflight?.entries() ?? [],
       lastNumber: this.#inbound?.lastNumber ?? 0,
       inbound: [...(this.#inbound?.entries() ?? [])].map(([packetId, { state, number }]) => [packetId, state, number]),
@@ -163,7 +156,8 @@ export class MqttSession implements SessionOwner, Subscriber, OutboxSink {
   /** The connection is gone; the state is kept for `seconds`. */
   leave(seconds: number): void {
     this.#link = undefined;
-    for (const subscription of this.#subscriptions?.values() ?? []) this.#services.router.unsubscribe(subscription);
+    this.#subscriptions?.leave();
+    this.#shared?.leave(this.#inflight?.values() ?? [], seconds === 0);
     this.#leaving = seconds;
     this.stored();
   }
@@ -174,16 +168,15 @@ export class MqttSession implements SessionOwner, Subscriber, OutboxSink {
     this.#place?.leave(this.#leaving);
     this.#leaving = undefined;
     this.#outbox?.close();
-    this.#resends = undefined;
+    this.#resender?.stop();
   }
 
   /** The connection has room again. */
   drained(): void {
-    while (this.#resends !== undefined && this.#open()) {
-      this.#resends.shift()?.();
-      if (this.#resends?.length === 0) this.#resends = undefined;
-    }
-    if (this.#resends === undefined) this.#outbox?.pump();
+    this.#resender?.pump();
+    if (this.#resender !== undefined) return;
+    this.#outbox?.pump();
+    this.#shared?.pump();
   }
 
   /** Runs `action` once what has happened so far is durable, if the session is; in the order of the calls. */
@@ -210,25 +203,24 @@ export class MqttSession implements SessionOwner, Subscriber, OutboxSink {
 
   /** Adds or replaces a subscription; true when there was none with this filter. */
   subscribe(options: Omit<SubscriptionOptions, 'since'>): boolean {
+    if (isShared(options.filter)) return this.#share({ ...options, since: [] });
     const previous = this.#subscriptions?.get(options.filter);
     // Replaced without a gap: its place in the log stays [MQTT-3.8.4-3].
     const since = previous?.since ?? this.#services.router.positions();
     // What the log had before the first subscription is not for it.
     if (this.subscriptionCount === 0 && this.#outbox === undefined) this.#cursor = undefined;
-    this.#add({ ...options, subscriber: this, id: '', since });
-    if (previous !== undefined) this.#services.router.unsubscribe(previous);
-    if (!this.#resending) this.#begin();
+    this.#own.set({ ...options, since });
+    if (this.#resender === undefined) this.#begin();
     return previous === undefined;
   }
 
-  #add(subscription: Subscription): void {
-    this.#subscriptions ??= new Map();
-    this.#subscriptions.set(subscription.filter, subscription);
-    this.#services.router.subscribe(subscription);
+  #share(options: SubscriptionOptions): boolean {
+    this.#shared ??= new SharedSubscriptions(this.#services.groups, this, this.#keptFor);
+    return this.#shared.add(options);
   }
 
   hasSubscription(filter: string): boolean {
-    return this.#subscriptions?.has(filter) ?? false;
+    return (isShared(filter) ? this.#shared?.has(filter) : this.#subscriptions?.get(filter) !== undefined) ?? false;
   }
 
   /** Retained messages for a subscription just made. */
@@ -240,9 +232,7 @@ export class MqttSession implements SessionOwner, Subscriber, OutboxSink {
   }
 
   unsubscribe(filter: string): boolean {
-    const subscription = this.#subscriptions?.get(filter);
-    if (subscription === undefined) return false;
-    this.#services.router.unsubscribe(subscription);
+    if (isShared(filter)) return this.#shared?.remove(filter, this.#inflight?.values() ?? []) ?? false;
     return this.#subscriptions?.delete(filter) ?? false;
   }
 
@@ -264,7 +254,7 @@ export class MqttSession implements SessionOwner, Subscriber, OutboxSink {
   }
 
   ready(): boolean {
-    return this.#resends === undefined && this.#open();
+    return this.#resender === undefined && this.#open();
   }
 
   #open(): boolean {
@@ -274,7 +264,7 @@ export class MqttSession implements SessionOwner, Subscriber, OutboxSink {
   }
 
   filters(): readonly string[] {
-    return [...(this.#subscriptions?.keys() ?? [])];
+    return this.#subscriptions?.filters() ?? [];
   }
 
   send(message: Message, subscriptions: readonly Subscription[], replayed: boolean): void {
@@ -295,29 +285,54 @@ export class MqttSession implements SessionOwner, Subscriber, OutboxSink {
     }
     if (!link.fits(message, { qos, retain, dup: false, packetId: 1, identifiers })) return;
     const kept = sequence === 0 ? message : undefined;
-    const packetId = this.#sent.add({ qos, shard, sequence, message: kept, retain, released: false });
+    const sent = { qos, shard, sequence, message: kept, retain, released: false, share: undefined };
+    this.#dispatch(link, message, sent, identifiers);
+  }
+
+  #dispatch(link: Link, message: Message, sent: Sent, identifiers: readonly number[]): void {
+    const { qos, retain, share } = sent;
+    const packetId = this.#sent.add(sent);
     const delivery = { qos, retain, dup: false, packetId, identifiers };
     // The client will know a QoS 2 message by its identifier: that must not be forgotten. What follows keeps its place.
     if (this.#writeAhead !== undefined && (qos === 2 || this.#writeAhead.pending)) {
       message.keep();
-      this.saved(() => this.#link === link && link.publish(message, delivery));
+      this.saved(() => {
+        // From here on it is in the session's hands [MQTT-4.8.2-4].
+        if (qos === 2) share?.membership.settle(share.delivery);
+        if (this.#link === link) link.publish(message, delivery);
+      });
       return;
     }
     if (this.durable) this.#place?.changed();
     link.publish(message, delivery);
   }
 
-  select(message: Message): readonly Subscription[] {
-    let selected: Subscription[] | undefined;
-    for (const subscription of this.#subscriptions?.values() ?? []) {
-      if (subscription.qos === 0 || message.sequence < (subscription.since[message.shard] ?? 0)) continue;
-      if (subscription.noLocal && message.publisher.clientId === this.clientId) continue;
-      if (matches(subscription.filter, message.topic)) {
-        selected ??= [];
-        selected.push(subscription);
-      }
+  takeShared(message: Message, share: Share, options: SubscriptionOptions): void {
+    const link = this.#link;
+    const qos = effectiveQos(message, [{ ...options, subscriber: this, id: '' }]);
+    const identifiers = options.identifier === 0 ? [] : [options.identifier];
+    const retain = message.retain && options.retainAsPublished;
+    const fits = link?.fits(message, { qos, retain, dup: false, packetId: 1, identifiers }) ?? false;
+    if (link === undefined) share.membership.giveBack(share.delivery);
+    else if (qos === 0 || !fits) {
+      share.membership.settle(share.delivery);
+      if (fits) link.publish(message, { qos, retain, dup: false, packetId: 0, identifiers });
+    } else {
+      const { shard, sequence } = message;
+      const sent = { qos, shard, sequence, message: undefined, retain, released: false, share };
+      this.#dispatch(link, message, sent, identifiers);
     }
-    return selected ?? NO_SUBSCRIPTIONS;
+  }
+
+  takeLive(message: Message, options: SubscriptionOptions): boolean {
+    const link = this.#link;
+    if (link === undefined || link.full()) return false;
+    this.#sendLive(link, message, liveDelivery(message, [{ ...options, subscriber: this, id: '' }]));
+    return true;
+  }
+
+  select(message: Message): readonly Subscription[] {
+    return this.#subscriptions?.select(message) ?? NO_SUBSCRIPTIONS;
   }
 
   lost(count: number): void {
@@ -355,36 +370,22 @@ export class MqttSession implements SessionOwner, Subscriber, OutboxSink {
   }
 
   #settle(packetId: number): void {
+    const share = this.#inflight?.get(packetId)?.share;
     this.#inflight?.settle(packetId);
+    share?.membership.settle(share.delivery);
     if (this.durable) this.#place?.changed();
     this.drained();
   }
 
   // --- details ------------------------------------------------------------------------------------------------------
 
+  get #own(): Subscriptions {
+    this.#subscriptions ??= new Subscriptions(this.#services.router, this);
+    return this.#subscriptions;
+  }
+
   get #sent(): Inflight {
     this.#inflight ??= new Inflight();
     return this.#inflight;
-  }
-
-  /** When the window lets it through: it may be smaller than that of the earlier connection. */
-  #resend(packetId: number, sent: Sent, message: Message): void {
-    const link = this.#link;
-    if (link === undefined) return;
-    const { qos, retain } = sent;
-    const identifiers = identifiersOf(sent.message === undefined ? this.select(message) : NO_SUBSCRIPTIONS);
-    this.#resends ??= [];
-    this.#resends.push(() => {
-      // Meanwhile the client may have settled it.
-      if (this.#link !== link || this.#inflight?.get(packetId) !== sent) return;
-      const delivery = { qos, retain, dup: true, packetId, identifiers };
-      if (!link.fits(message, delivery)) {
-        this.#inflight.forget(packetId);
-        return;
-      }
-      this.#inflight.repeated();
-      link.publish(message, delivery);
-    });
-    this.drained();
   }
 }

@@ -19,6 +19,7 @@ export interface Services {
   /** Begins with what comes from now on, or at `from` (a position per shard) in the log. */
   outbox(sink: OutboxSink, from?: readonly number[]): Outbox;
   readonly sessions: Sessions;
+  readonly groups: Groups;
   /** Reads single messages of the log again. */
   recall(positions: readonly Position[], receiver: RecallReceiver): void;
 }
@@ -175,6 +176,33 @@ export interface OutboxSink {
    * or may not have been for this client.
    */
   lost(count: number, shard: number, first: number): void;
+}
+
+/**
+ * Shared subscriptions: the members of a group share one place in the log, and each message goes to one of them. What a
+ * member gives back goes to another.
+ */
+export interface Groups {
+  /** `keptFor`: seconds the group's place is kept after its last member. */
+  join(name: string, filter: string, member: GroupMember, keptFor: number): Membership;
+}
+
+export interface GroupMember {
+  /** Whether a logged message can be taken: the window is open and the connection has room. */
+  ready(): boolean;
+  /** A logged message, which is this member's until it is settled or given back under this number. */
+  take(message: Message, delivery: number, membership: Membership): void;
+  /** A live message; false when it cannot be written now, so that another member may have it. */
+  takeLive(message: Message, membership: Membership): boolean;
+}
+
+export interface Membership {
+  settle(delivery: number): void;
+  giveBack(delivery: number): void;
+  /** The member may be ready again. */
+  pump(): void;
+  /** What it holds has been settled or given back. `forget`: the group need not be kept for this member's sake. */
+  leave(forget: boolean): void;
 }
 
 /** Work queues: each message to one consumer. */

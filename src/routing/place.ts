@@ -44,8 +44,12 @@ export class SessionPlace implements Place {
   /** Resolves when the last write after `leave` is durable. */
   get gone(): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#ended) resolve();
-      else (this.#watchers ??= []).push(resolve);
+      if (this.#ended) {
+        resolve();
+        return;
+      }
+      this.#watchers ??= [];
+      this.#watchers.push(resolve);
     });
   }
 
@@ -69,7 +73,8 @@ export class SessionPlace implements Place {
   save(): Promise<void> {
     if (!this.#durable || this.#left) return Promise.resolve();
     return new Promise((resolve) => {
-      (this.#waiting ??= []).push(resolve);
+      this.#waiting ??= [];
+      this.#waiting.push(resolve);
       if (this.#writing || this.#scheduled) return;
       this.#scheduled = true;
       this.#context.clock.defer(() => {

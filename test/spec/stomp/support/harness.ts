@@ -291,6 +291,11 @@ export class Harness {
       wills,
       outbox: (sink, from) => new LogOutbox(sink, log, clock, counters, logger, all, from),
       sessions,
+      groups: {
+        join: () => {
+          throw new Error('no groups here');
+        },
+      },
       recall: (positions, receiver) => recall(log, clock, positions, receiver),
     };
     void this.backbone.start(router);

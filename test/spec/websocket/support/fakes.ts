@@ -294,6 +294,7 @@ export class World {
         return outbox;
       },
       sessions: { open: unexpected },
+      groups: { join: unexpected },
       recall: unexpected,
     };
   }
