@@ -62,7 +62,11 @@ if (mode === 'append' && directory !== undefined) {
       const filtered = await opened.readAll(1, ['t/3']);
       assert.is(filtered.length, all.filter(({ topic }) => topic === 't/3').length);
       const last = await opened.backbone.state.get('sessions', 'last');
-      assert.is(Number(Buffer.from(last?.value ?? '')), opened.next - 1, 'put and message are there together or not at all');
+      assert.is(
+        Number(Buffer.from(last?.value ?? '')),
+        opened.next - 1,
+        'put and message are there together or not at all',
+      );
       await opened.append(message('again', '', `id ${acknowledged}`));
       assert.equal(opened.tailed, [], 'its id is known');
       before = acknowledged;

@@ -17,10 +17,10 @@ const filter = fc.oneof(
   fc.constantFrom('#', 'a/#', '+/#', '#/b', '+/b/#'),
 );
 /** A turn's messages; now and then a large one, which has a block of its own. */
-const turn = fc.array(
-  fc.record({ topic, size: fc.constantFrom(0, 1, 10, 3000, 70_000), id: fc.option(fc.nat(30)) }),
-  { minLength: 1, maxLength: 80 },
-);
+const turn = fc.array(fc.record({ topic, size: fc.constantFrom(0, 1, 10, 3000, 70_000), id: fc.option(fc.nat(30)) }), {
+  minLength: 1,
+  maxLength: 80,
+});
 const query = fc.record({
   filters: fc.option(fc.array(filter, { minLength: 1, maxLength: 4 }), { nil: undefined }),
   from: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -30,7 +30,11 @@ const query = fc.record({
 
 const shape = (each: Message): string => `${each.sequence} ${each.topic} ${textOf(each)}`;
 
-async function check(opened: Opened, model: readonly Message[], queries: readonly (typeof query extends fc.Arbitrary<infer Q> ? Q : never)[]): Promise<void> {
+async function check(
+  opened: Opened,
+  model: readonly Message[],
+  queries: readonly (typeof query extends fc.Arbitrary<infer Q> ? Q : never)[],
+): Promise<void> {
   await Promise.all(
     queries.map(async ({ filters, from, count, bytes }) => {
       const start = 1 + Math.floor(from * model.length);
@@ -47,7 +51,10 @@ async function check(opened: Opened, model: readonly Message[], queries: readonl
       }
       // Compared as one text each: a difference is short enough to be read.
       assert.equal(found.map(shape).join('\n').length, model.filter(wanted).map(shape).join('\n').length);
-      assert.ok(found.map(shape).join('\n') === model.filter(wanted).map(shape).join('\n'), 'what was appended, in order');
+      assert.ok(
+        found.map(shape).join('\n') === model.filter(wanted).map(shape).join('\n'),
+        'what was appended, in order',
+      );
     }),
   );
 }
@@ -82,19 +89,24 @@ test('reads over spans, blocks and writes bring what was appended, also after a 
             assert.is(opened.next, model.length + 1);
           }
         }
-        assert.equal(model.map((each) => each.sequence), model.map((_, i) => i + 1));
+        assert.equal(
+          model.map((each) => each.sequence),
+          model.map((_, i) => i + 1),
+        );
         await check(opened, model, queries);
         await opened.stop();
       },
     ),
-    { numRuns: 40, interruptAfterTimeLimit: 12_000 },
+    { numRuns: 100, interruptAfterTimeLimit: 12_000 },
   );
 });
 
 test('a read of what is seldom costs what it brings', async () => {
   const opened = await Opened.open(newDirectory(), { spanMessages: SPAN });
   for (let i = 0; i < 100; i++) {
-    await opened.appendAll(Array.from({ length: SPAN }, (_, j) => message(i === 70 && j === 20 ? 'rare' : 'usual', `${i}`)));
+    await opened.appendAll(
+      Array.from({ length: SPAN }, (_, j) => message(i === 70 && j === 20 ? 'rare' : 'usual', `${i}`)),
+    );
   }
   let calls = 0;
   const found: Message[] = [];
@@ -103,7 +115,10 @@ test('a read of what is seldom costs what it brings', async () => {
     found.push(...messages);
     at = next;
   }
-  assert.equal(found.map((each) => each.sequence), [70 * SPAN + 21]);
+  assert.equal(
+    found.map((each) => each.sequence),
+    [70 * SPAN + 21],
+  );
   assert.ok(calls < 10, `${calls} calls`);
   await opened.stop();
 });
@@ -123,7 +138,10 @@ test('reads go on while messages are appended, and see none that is not durable'
   }
   await Promise.all(appending);
   found.push(...(await opened.readAll(at, ['t/1'])).map(textOf));
-  assert.equal(found, Array.from({ length: number }, (_, i) => `${i}`).filter((_, i) => i % 3 === 1));
+  assert.equal(
+    found,
+    Array.from({ length: number }, (_, i) => `${i}`).filter((_, i) => i % 3 === 1),
+  );
   await opened.stop();
 });
 

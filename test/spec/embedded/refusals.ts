@@ -68,7 +68,8 @@ if (mode === 'open' && directory !== undefined) {
     const options = { spanMessages: 100 };
     let opened = await Opened.open(where, options);
     const text = Array.from({ length: 40 }, (_, i) => String.fromCharCode(33 + i)).join('');
-    for (let i = 0; i < 50; i++) await opened.appendAll(Array.from({ length: 20 }, () => message('a', text + Math.random())));
+    for (let i = 0; i < 50; i++)
+      await opened.appendAll(Array.from({ length: 20 }, () => message('a', text + Math.random())));
     await opened.stop();
     // Opening moves what is in the journal to a table.
     opened = await Opened.open(where, options);
@@ -76,7 +77,8 @@ if (mode === 'open' && directory !== undefined) {
     for (const name of readdirSync(where).filter((each) => each.endsWith('.ldb'))) {
       const bytes = readFileSync(join(where, name));
       // In the first two thirds: the spans there are closed and not read on opening, and LevelDB's own tables are behind.
-      for (let at = Math.floor(bytes.length * 0.5); at < bytes.length * 0.55; at += 10) bytes.writeUInt8(bytes.readUInt8(at) ^ 0x01, at);
+      for (let at = Math.floor(bytes.length * 0.5); at < bytes.length * 0.55; at += 10)
+        bytes.writeUInt8(bytes.readUInt8(at) ^ 0x01, at);
       writeFileSync(join(where, name), bytes);
     }
     opened = await Opened.open(where, options);
@@ -91,7 +93,7 @@ if (mode === 'open' && directory !== undefined) {
     const where = newDirectory();
     await (await Opened.open(where)).stop();
     const db = new ClassicLevel<Buffer, Buffer>(where, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
-    await db.put(Buffer.from('L\0\0\0\0\0\0\0\x01'), Buffer.from('no block at all'));
+    await db.put(Buffer.from('B\0\0\0\0\0\0\0\x01'), Buffer.from('no block at all'));
     await db.close();
     const error = await failure(Opened.open(where));
     assert.is(error.message, `the store in ${where} is damaged: a wrong checksum (backbone.embedded.directory)`);
@@ -102,7 +104,12 @@ if (mode === 'open' && directory !== undefined) {
     const { log, state } = opened.backbone;
     const outcomes: Promise<string>[] = [];
     const append = (): void => {
-      outcomes.push(opened.append(message('a', 'x'.repeat(KiB))).then(() => 'appended', (error: BrokerError) => error.message));
+      outcomes.push(
+        opened.append(message('a', 'x'.repeat(KiB))).then(
+          () => 'appended',
+          (error: BrokerError) => error.message,
+        ),
+      );
     };
     for (let i = 0; i < 40; i++) append();
     assert.not(log.congested());
@@ -126,8 +133,18 @@ if (mode === 'open' && directory !== undefined) {
     const opened = await Opened.open(newDirectory(), { pendingBytes: 100 * KiB });
     const results: Promise<boolean>[] = [];
     for (let i = 0; i < 20; i++) {
-      results.push(opened.backbone.state.put('retained', `${i}`, Buffer.alloc(9 * KiB)).then(() => true, () => false));
-      results.push(opened.append(message('a', 'x'.repeat(KiB))).then(() => true, () => false));
+      results.push(
+        opened.backbone.state.put('retained', `${i}`, Buffer.alloc(9 * KiB)).then(
+          () => true,
+          () => false,
+        ),
+      );
+      results.push(
+        opened.append(message('a', 'x'.repeat(KiB))).then(
+          () => true,
+          () => false,
+        ),
+      );
     }
     const outcomes = await Promise.all(results);
     assert.ok(outcomes.includes(false) && outcomes.includes(true));

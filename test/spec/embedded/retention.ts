@@ -29,12 +29,18 @@ test('by bytes: the oldest go, the newest stay and can be read, also after a res
   assert.is(opened.first, first);
   assert.is(opened.next, next);
   const numbers = (await opened.readAll(1, ['t'])).map((each) => Number(textOf(each)));
-  assert.equal(numbers, Array.from({ length: next - first }, (_, i) => first - 1 + i));
+  assert.equal(
+    numbers,
+    Array.from({ length: next - first }, (_, i) => first - 1 + i),
+  );
   await opened.stop();
 });
 
 test('by age: what is older goes, but for the span that is growing', async () => {
-  const opened = await Opened.open(newDirectory(), { spanMessages: SPAN, retention: { bytes: 1024 * KiB, seconds: 60 } });
+  const opened = await Opened.open(newDirectory(), {
+    spanMessages: SPAN,
+    retention: { bytes: 1024 * KiB, seconds: 60 },
+  });
   await opened.appendAll(messages(0, 50));
   opened.clock.shift = 30_000;
   await opened.appendAll(messages(50, 50));
@@ -45,7 +51,10 @@ test('by age: what is older goes, but for the span that is growing', async () =>
   opened.clock.shift = 95_000;
   await opened.appendAll(messages(100, 5));
   await eventually('removal', () => opened.first > 51);
-  assert.equal((await opened.readAll()).map((each) => Number(textOf(each))), [100, 101, 102, 103, 104]);
+  assert.equal(
+    (await opened.readAll()).map((each) => Number(textOf(each))),
+    [100, 101, 102, 103, 104],
+  );
   await opened.stop();
 });
 
@@ -66,7 +75,10 @@ test('everything can go by age; positions go on after a restart', async () => {
 });
 
 test('reads go on while the log is cut behind them', async () => {
-  const opened = await Opened.open(newDirectory(), { spanMessages: SPAN, retention: { bytes: 100 * KiB, seconds: 3600 } });
+  const opened = await Opened.open(newDirectory(), {
+    spanMessages: SPAN,
+    retention: { bytes: 100 * KiB, seconds: 3600 },
+  });
   let number = 0;
   const began = Date.now();
   for (let at = 1; opened.first < 300; ) {

@@ -57,7 +57,8 @@ export class Opened {
   readonly tailed: Message[] = [];
 
   private constructor(options: EmbeddedOptions, clock: ShiftedClock) {
-    const say = (level: Line['level']) => (fields: object, text: string) => void this.lines.push({ level, fields, text });
+    const say = (level: Line['level']) => (fields: object, text: string) =>
+      void this.lines.push({ level, fields, text });
     const logger = { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
     this.clock = clock;
     this.backbone = new EmbeddedBackbone(options, clock, logger);

@@ -1,0 +1,201 @@
+import { BrokerError } from '../../src/core/errors.ts';
+import type { Backbone, BackboneReceiver, Live } from '../../src/ports/backbone.ts';
+import type { Clock, Timer } from '../../src/ports/clock.ts';
+import type { Logger } from '../../src/ports/routing.ts';
+import { NoOtherNodes, OnlyNode } from '../shared/single-node.ts';
+import { Commit, type CommitReceiver, undo, type Write } from './commit.ts';
+import { type DedupLimits, Ids } from './ids.ts';
+import { EmbeddedLog } from './log.ts';
+import { Reader } from './reader.ts';
+import { LogRetention } from './retention.ts';
+import { type Retention, SPAN_MESSAGES, Spans } from './spans.ts';
+import { EmbeddedState } from './state.ts';
+import { type Change, Store } from './store.ts';
+
+export interface EmbeddedOptions {
+  readonly directory: string;
+  /** always: what is acknowledged is on the disk; system: the operating system writes it when it likes. */
+  readonly sync: 'always' | 'system';
+  readonly cacheBytes: number;
+  /** Reads of the log at the same time. */
+  readonly reads: number;
+  /** How much may wait to become durable. */
+  readonly pendingBytes: number;
+  readonly retention: Retention;
+  readonly dedup: DedupLimits;
+  /** For tests, which have fewer messages. */
+  readonly spanMessages?: number;
+}
+
+/** Milliseconds between attempts to open the store again. */
+const RETRY = 1000;
+
+const UNDONE = 'messages that were refused may be in the store all the same';
+
+/** A backbone of one node that keeps everything in a LevelDB in a directory. */
+export class EmbeddedBackbone implements Backbone, CommitReceiver {
+  readonly log: EmbeddedLog;
+  readonly live: Live = new NoOtherNodes();
+  readonly state: EmbeddedState;
+  readonly cluster: OnlyNode;
+  readonly #directory: string;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #commit: Commit;
+  readonly #spans: Spans;
+  readonly #ids: Ids;
+  readonly #reader: Reader;
+  readonly #retention: LogRetention;
+  #receiver: BackboneReceiver | undefined;
+  #store: Store | undefined;
+  /** Why messages are not taken. */
+  #fault: string | undefined = 'the store is not open';
+  #stopping = false;
+  #retry: Timer | undefined;
+  /** What undoes the write that failed, until that is done. */
+  #changes: readonly Change[] = [];
+  /** The closing of a store that failed, or an attempt to open it again. */
+  #recovery: Promise<void> | undefined;
+
+  constructor(options: EmbeddedOptions, clock: Clock, logger: Logger) {
+    const { directory, sync, cacheBytes, reads, pendingBytes, retention, dedup } = options;
+    this.#directory = directory;
+    this.#clock = clock;
+    this.#logger = logger;
+    const next = (): number => this.log.next(0);
+    const warn = (error: BrokerError): void => logger.warn({ directory, err: error }, 'the log cannot be read');
+    const debug = (error: unknown): void => logger.debug({ directory, err: error }, 'old messages cannot be removed');
+    this.#commit = new Commit(pendingBytes, sync === 'always', clock, this);
+    // Every client that returns goes through the directories, and through blocks only where there is something for it.
+    this.#spans = new Spans(retention, options.spanMessages ?? SPAN_MESSAGES, cacheBytes / 2, clock);
+    this.#ids = new Ids(dedup, clock);
+    this.#reader = new Reader({ reads, cacheBytes: cacheBytes / 2 }, this.#spans, next, clock, warn);
+    this.#retention = new LogRetention(retention, this.#spans, this.#ids, next, clock, debug);
+    const parts = { commit: this.#commit, spans: this.#spans, ids: this.#ids, reader: this.#reader };
+    this.log = new EmbeddedLog(pendingBytes, parts, clock);
+    this.state = new EmbeddedState(this.#commit);
+    this.cluster = new OnlyNode(clock);
+  }
+
+  async start(receiver: BackboneReceiver): Promise<void> {
+    this.#receiver = receiver;
+    this.#stopping = false;
+    await this.#open();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#close(new BrokerError('unavailable', 'the store is being closed'));
+    this.#retry?.cancel();
+    await this.#commit.flushed();
+    await this.#recovery;
+    await this.#retention.close();
+    try {
+      // The last chance to undo a write that failed: what was refused is not to be there at the next start.
+      if (this.#changes.length > 0) this.#store = await this.#opened();
+    } catch (error) {
+      this.#logger.warn({ directory: this.#directory, err: error }, UNDONE);
+    }
+    await this.#store?.close();
+    this.#store = undefined;
+  }
+
+  notReady(): string | undefined {
+    return this.#fault;
+  }
+
+  seal(write: Write): void {
+    this.log.seal(write);
+  }
+
+  durable(write: Write): void {
+    this.state.durable(write);
+    this.log.durable(write);
+  }
+
+  failed(writes: readonly Write[], error: BrokerError): void {
+    const store = this.#store;
+    this.#store = undefined;
+    this.#close(error);
+    this.state.failed();
+    this.#logger.error({ directory: this.#directory, err: error }, 'messages are refused until the store takes them');
+    const [underway] = writes;
+    if (store !== undefined && underway !== undefined) this.#recovery = this.#abandon(store, underway);
+    for (const write of writes) this.log.failed(write, error);
+  }
+
+  #close(error: BrokerError): void {
+    this.#fault = error.message;
+    this.#commit.close(error);
+    this.#reader.close();
+    this.state.close();
+  }
+
+  async #open(): Promise<void> {
+    const receiver = this.#receiver;
+    if (receiver === undefined) return;
+    const store = await this.#opened();
+    try {
+      await this.#spans.load(store);
+      await this.#ids.load(store);
+      await this.state.load(store);
+    } catch (error) {
+      this.state.close();
+      await store.close();
+      throw error instanceof RangeError ? store.damaged(error.message) : error;
+    }
+    if (this.#stopping) {
+      await store.close();
+      return;
+    }
+    this.#store = store;
+    this.#reader.open(store);
+    this.log.load(receiver);
+    this.#retention.open(store);
+    this.#commit.open(store);
+    this.#fault = undefined;
+  }
+
+  /** The store, without what was refused. */
+  async #opened(): Promise<Store> {
+    const store = await Store.open(this.#directory);
+    try {
+      if (this.#changes.length > 0) await store.write(this.#changes, true);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+    this.#changes = [];
+    return store;
+  }
+
+  /** Closes a store that no longer takes anything; LevelDB then takes nothing until it is opened again. */
+  async #abandon(store: Store, write: Write): Promise<void> {
+    try {
+      this.#changes = await undo(write, store);
+    } catch (error) {
+      this.#logger.warn({ directory: this.#directory, err: error }, UNDONE);
+    }
+    await this.#retention.close();
+    await store.close();
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#stopping) return;
+    this.#retry = this.#clock.schedule(RETRY, () => {
+      this.#recovery = this.#reopen();
+    });
+  }
+
+  async #reopen(): Promise<void> {
+    try {
+      await this.#open();
+    } catch (error) {
+      this.#logger.debug({ directory: this.#directory, err: error }, 'the store cannot be opened again yet');
+      this.#schedule();
+      return;
+    }
+    if (!this.#stopping) this.#logger.info({ directory: this.#directory }, 'the store takes messages again');
+  }
+}
