@@ -68,6 +68,13 @@ export class PersistentClient {
     this.#gone(socket);
   }
 
+  /** Loses the connection, and makes another. */
+  drop(): void {
+    const socket = this.#socket;
+    socket?.destroy();
+    this.#gone(socket);
+  }
+
   /** Resolves when the server has acknowledged the subscription. */
   subscribe(topic: string, qos: 0 | 1 | 2): Promise<void> {
     this.#subscription = { topic, qos };

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import * as assert from 'uvu/assert';
 import type { Address } from '../../../src/broker.ts';
 import { PersistentClient } from './persistent-client.ts';
 
@@ -76,6 +77,8 @@ class Subscriber {
 }
 
 export class Promises {
+  /** Where no one listens. */
+  static readonly nowhere = { mqtt: { host: '127.0.0.1', port: 9 } } as const;
   readonly #publishers: Publisher[];
   readonly #subscribers: Subscriber[];
   readonly #random: () => number;
@@ -126,6 +129,13 @@ export class Promises {
     await sleep(this.#random() * 30);
   }
 
+  /** The network is back: whoever it was gone for has lost its connection. */
+  recover(): void {
+    for (const { client } of [...this.#publishers, ...this.#subscribers]) {
+      if (client.impaired !== 'no') client.drop();
+    }
+  }
+
   get acknowledged(): number {
     return this.#publishers.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0);
   }
@@ -144,10 +154,25 @@ export class Promises {
       if (now !== last) quiet = 0;
       last = now;
     }
+    if (this.tally().lost > 0) console.log(`at the end: ${this.#describe()}`);
     // What comes twice would come now.
     await sleep(500);
     for (const { client } of [...this.#publishers, ...this.#subscribers]) client.stop(true);
     return this.tally();
+  }
+
+  /** Who is where, for whoever looks for a fault. */
+  #describe(): string {
+    const publishers = this.#publishers.map(
+      ({ name, client, sent }) => `${name}${client.connected ? '' : ' away'} sent ${sent}, unfinished ${client.unfinished}`,
+    );
+    const subscribers = this.#subscribers.map(
+      ({ client, received, seen }) =>
+        `${client.clientId}${client.connected ? '' : ' away'} received ${received}, last ${JSON.stringify(
+          [...seen].map(([name, counts]) => [name, counts.size, Math.max(...counts.keys())]),
+        )}`,
+    );
+    return [...publishers, ...subscribers].join('; ');
   }
 
   tally(): Tally {
@@ -176,6 +201,14 @@ export class Promises {
     }
     return tally;
   }
+}
+
+/** Prints the counts, and fails when a promise is broken. */
+export function keeps(title: string, tally: Tally, least: number): void {
+  console.log(`measured: ${title}: ${JSON.stringify(tally)}`);
+  assert.ok(tally.acknowledged > least, 'messages were acknowledged at all');
+  const { lost, doubled, misordered, sessionsLost } = tally;
+  assert.equal({ lost, doubled, misordered, sessionsLost }, { lost: 0, doubled: 0, misordered: 0, sessionsLost: 0 });
 }
 
 /** Numbers in [0, 1) from a seed (mulberry32). */
