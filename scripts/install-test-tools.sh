@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs from Debian what the interop tests and the benchmarks use: real clients, another broker, a browser.
+# nats-server, of which the stable release is too old, is only unpacked into a cache folder.
 # Only what is missing. Without a tool its tests are skipped and say so; with CI=true they fail.
 set -euo pipefail
 
@@ -20,6 +21,7 @@ is_installed() {
 }
 
 is_debian || fail 'this is not Debian'
+"$(dirname "${BASH_SOURCE[0]}")/nats-server.sh" >/dev/null
 missing=()
 for package in "${packages[@]}"; do
   is_installed "$package" || missing+=("$package")

@@ -43,17 +43,23 @@ export interface GroupSource {
 }
 
 export interface BackboneReceiver {
-  /** A live message from another node. */
+  /** A live message from another node, for all but shared subscriptions. */
   live(message: Message): void;
+  /** One for the shared subscription `share`, of which no other node gets it. */
+  liveShared(message: Message, share: string): void;
   /** The log's tail, on every node, in log order: each batch once, never before it is durable. */
   tail(messages: readonly Message[]): void;
 }
 
 /** Messages that are not kept, to other nodes that have subscribers for them. */
 export interface Live {
-  publish(message: Message): void;
-  /** This node's first subscription with this filter came, or its last one went. */
-  interest(filter: string, wanted: boolean): void;
+  /** `served`: shared subscriptions (`NAME/FILTER`) of which a member on this node has had it. */
+  publish(message: Message, served: readonly string[]): void;
+  /**
+   * This node's first subscription with this filter came, or its last one went. With `share`: of the shared subscription
+   * of that name.
+   */
+  interest(filter: string, wanted: boolean, share?: string): void;
 }
 
 /**

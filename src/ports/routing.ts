@@ -123,6 +123,8 @@ export interface Subscription {
   readonly id: string;
   /** Where each shard of the log stood when it was made: earlier messages are not for it. */
   readonly since: readonly number[];
+  /** `NAME/FILTER` of a shared subscription: of those in the cluster one gets a live message. */
+  readonly share?: string;
 }
 
 export interface Router {

@@ -24,6 +24,7 @@ export class Group implements Subscriber, GroupReceiver {
   #forget = true;
 
   constructor(
+    name: string,
     filter: string,
     router: Router,
     counters: Counters,
@@ -35,7 +36,7 @@ export class Group implements Subscriber, GroupReceiver {
     this.#emptied = emptied;
     this.#source = open(this);
     const flags = { qos: 0, noLocal: false, retainAsPublished: true, identifier: 0 } as const;
-    this.#subscription = { ...flags, subscriber: this, filter, id: '', since: [] };
+    this.#subscription = { ...flags, subscriber: this, filter, id: '', since: [], share: `${name}/${filter}` };
     router.subscribe(this.#subscription);
   }
 

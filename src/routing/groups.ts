@@ -26,7 +26,7 @@ export class GroupTable implements Groups {
     if (entry === undefined) {
       const kept = (): number => this.#groups.get(key)?.keptFor ?? 0;
       const open = (receiver: GroupReceiver): GroupSource => this.#open(name, filter, receiver, kept);
-      const group = new Group(filter, this.#router, this.#counters, open, () => this.#groups.delete(key));
+      const group = new Group(name, filter, this.#router, this.#counters, open, () => this.#groups.delete(key));
       entry = { group, keptFor };
       this.#groups.set(key, entry);
     }

@@ -15,7 +15,18 @@ interface Target {
   readonly subscriptions: Subscription[];
   /** One of them leaves out the client's own messages. */
   noLocal: boolean;
+  /** It is a shared subscription. */
+  readonly share: string | undefined;
 }
+
+/** Where the messages of a topic go on this node. */
+interface Route {
+  readonly targets: readonly Target[];
+  /** The shared subscriptions among them. */
+  readonly served: readonly string[];
+}
+
+const NONE: readonly string[] = [];
 
 /** Tells of a message once both of its stores have it, or one of them has not. */
 class Both {
@@ -49,7 +60,9 @@ const CACHED_TOPICS = 16_384;
  */
 export class TopicRouter implements Router, BackboneReceiver {
   readonly #tree = new TopicTree<Subscription>();
-  readonly #cache = new Map<string, readonly Target[]>();
+  readonly #cache = new Map<string, Route>();
+  /** Shared subscriptions with members on this node, by `NAME/FILTER`. */
+  readonly #shares = new Map<string, Subscription>();
   /** Subscriptions of this node per filter, to tell other nodes when the first comes and the last goes. */
   readonly #filters = new Map<string, number>();
   readonly #backbone: Backbone;
@@ -73,8 +86,7 @@ export class TopicRouter implements Router, BackboneReceiver {
     } else if (message.retain) {
       this.#publishRetained(message, receiver, token);
     } else if (message.qos === 0) {
-      this.#route(message);
-      this.#backbone.live.publish(message);
+      this.#backbone.live.publish(message, this.#route(message, false));
     } else {
       this.#backbone.log.append(message, receiver, token);
     }
@@ -88,8 +100,8 @@ export class TopicRouter implements Router, BackboneReceiver {
   #publishRetained(message: Message, receiver: AppendReceiver, token: number): void {
     const { log, live } = this.#backbone;
     if (message.qos === 0) {
-      this.live(message);
-      live.publish(message);
+      this.#retained.set(message);
+      live.publish(message, this.#route(message, false));
       this.#retained.store(message).catch((error: unknown) => {
         this.#logger.warn({ err: error, topic: message.topic }, 'a retained message could not be stored');
       });
@@ -109,13 +121,18 @@ export class TopicRouter implements Router, BackboneReceiver {
 
   live(message: Message): void {
     if (message.retain) this.#retained.set(message);
-    this.#route(message);
+    this.#route(message, true);
+  }
+
+  liveShared(message: Message, share: string): void {
+    const subscription = this.#shares.get(share);
+    if (subscription !== undefined) subscription.subscriber.deliver(message, [subscription]);
   }
 
   tail(messages: readonly Message[]): void {
     for (const message of messages) {
       if (message.retain) this.#retained.set(message);
-      this.#route(message);
+      this.#route(message, false);
     }
   }
 
@@ -123,6 +140,11 @@ export class TopicRouter implements Router, BackboneReceiver {
     const filter = subscription.filter;
     this.#tree.add(filter, subscription);
     this.#forget(filter);
+    if (subscription.share !== undefined) {
+      this.#shares.set(subscription.share, subscription);
+      this.#backbone.live.interest(filter, true, subscription.share);
+      return;
+    }
     const count = this.#filters.get(filter) ?? 0;
     this.#filters.set(filter, count + 1);
     if (count === 0) this.#backbone.live.interest(filter, true);
@@ -132,6 +154,11 @@ export class TopicRouter implements Router, BackboneReceiver {
     const filter = subscription.filter;
     if (!this.#tree.remove(filter, subscription)) return;
     this.#forget(filter);
+    if (subscription.share !== undefined) {
+      this.#shares.delete(subscription.share);
+      this.#backbone.live.interest(filter, false, subscription.share);
+      return;
+    }
     const count = this.#filters.get(filter) ?? 1;
     if (count > 1) {
       this.#filters.set(filter, count - 1);
@@ -146,12 +173,13 @@ export class TopicRouter implements Router, BackboneReceiver {
     return Array.from({ length: log.shards }, (_, shard) => log.next(shard));
   }
 
-  #route(message: Message): void {
-    const targets = this.#cache.get(message.topic) ?? this.#resolve(message.topic);
+  /** Says which shared subscriptions it went to. `foreign`: another node has seen to those. */
+  #route(message: Message, foreign: boolean): readonly string[] {
+    const { targets, served } = this.#cache.get(message.topic) ?? this.#resolve(message.topic);
     message.fanout = targets.length;
     for (let i = 0; i < targets.length; i++) {
       const target = targets[i];
-      if (target === undefined) continue;
+      if (target === undefined || (foreign && target.share !== undefined)) continue;
       try {
         if (!target.noLocal) target.subscriber.deliver(message, target.subscriptions);
         else this.#deliverForeign(message, target);
@@ -163,6 +191,7 @@ export class TopicRouter implements Router, BackboneReceiver {
         );
       }
     }
+    return served;
   }
 
   #deliverForeign(message: Message, target: Target): void {
@@ -171,13 +200,13 @@ export class TopicRouter implements Router, BackboneReceiver {
     if (subscriptions.length > 0) target.subscriber.deliver(message, subscriptions);
   }
 
-  #resolve(topic: string): readonly Target[] {
+  #resolve(topic: string): Route {
     const bySubscriber = new Map<Subscriber, Target>();
     this.#tree.match(topic, (subscription) => {
       const target = bySubscriber.get(subscription.subscriber);
       if (target === undefined) {
-        const { subscriber, noLocal } = subscription;
-        bySubscriber.set(subscriber, { subscriber, subscriptions: [subscription], noLocal });
+        const { subscriber, noLocal, share } = subscription;
+        bySubscriber.set(subscriber, { subscriber, subscriptions: [subscription], noLocal, share });
       } else {
         target.subscriptions.push(subscription);
         target.noLocal ||= subscription.noLocal;
@@ -185,8 +214,10 @@ export class TopicRouter implements Router, BackboneReceiver {
     });
     const targets = [...bySubscriber.values()];
     if (this.#cache.size >= CACHED_TOPICS) this.#cache.clear();
-    this.#cache.set(topic, targets);
-    return targets;
+    const shares = targets.flatMap(({ share }) => (share === undefined ? [] : [share]));
+    const route = { targets, served: shares.length === 0 ? NONE : shares };
+    this.#cache.set(topic, route);
+    return route;
   }
 
   /** Drops what is remembered of the topics that this filter matches. */

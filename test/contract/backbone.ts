@@ -22,6 +22,7 @@ class Node implements BackboneReceiver {
   backbone: Backbone | undefined;
 
   live(): void {}
+  liveShared(): void {}
 
   tail(messages: readonly Message[]): void {
     this.nextAtTail.push(this.backbone?.log.next(messages[0]?.shard ?? 0) ?? 0);

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
+import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Test } from 'uvu';
 
@@ -17,6 +18,7 @@ const TOOLS = {
   mosquitto_sub: { package: 'mosquitto-clients', find: () => program('mosquitto_sub') },
   mosquitto_rr: { package: 'mosquitto-clients', find: () => program('mosquitto_rr') },
   chromium: { package: 'chromium', find: () => program('chromium') },
+  'nats-server': { package: 'nats-server', find: () => natsServer() },
   'paho-mqtt': { package: 'python3-paho-mqtt', find: () => python('paho.mqtt.client') },
   'stomp.py': { package: 'python3-stomp', find: () => python('stomp') },
 } as const satisfies Record<string, Tool>;
@@ -27,14 +29,38 @@ export type ToolName = keyof typeof TOOLS;
 const FOLDERS = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
 
 function program(name: string): string | undefined {
-  return FOLDERS.map((folder) => join(folder, name)).find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return FOLDERS.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Where scripts/nats-server.sh puts it; this file runs compiled, in dist/test/support. */
+const NATS_CACHES = [
+  join(import.meta.dirname, '../../../node_modules/.cache/nats-server'),
+  join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'trimaran/nats-server'),
+];
+
+/** What that script has got of a suite of Debian. */
+export function cachedNatsServer(suite: string): string | undefined {
+  return NATS_CACHES.map((cache) => join(cache, suite, 'usr/sbin/nats-server')).find(isExecutable);
+}
+
+/** 2.12 or later. */
+function natsServer(): string | undefined {
+  const cached = cachedNatsServer('sid');
+  if (cached !== undefined) return cached;
+  const installed = program('nats-server');
+  if (installed === undefined) return undefined;
+  const version = /v(\d+)\.(\d+)/.exec(spawnSync(installed, ['--version'], { encoding: 'utf8' }).stdout);
+  const [major, minor] = [Number(version?.[1]), Number(version?.[2])];
+  return major > 2 || (major === 2 && minor >= 12) ? installed : undefined;
 }
 
 /** Debian's interpreter comes first: another one on the path would not see Debian's packages. */
@@ -60,7 +86,7 @@ export function requireTool<T>(
   body: (path: string) => Promise<void> | void,
 ): void {
   const path = findTool(name);
-  const missing = `${name} is missing (Debian's package ${TOOLS[name].package})`;
+  const missing = `${name} is missing (Debian's package ${TOOLS[name].package}; scripts/install-test-tools.sh)`;
   if (path !== undefined) {
     test(title, () => body(path));
   } else if (process.env.CI === 'true') {

@@ -164,7 +164,8 @@ export class Promises {
   /** Who is where, for whoever looks for a fault. */
   #describe(): string {
     const publishers = this.#publishers.map(
-      ({ name, client, sent }) => `${name}${client.connected ? '' : ' away'} sent ${sent}, unfinished ${client.unfinished}`,
+      ({ name, client, sent }) =>
+        `${name}${client.connected ? '' : ' away'} sent ${sent}, unfinished ${client.unfinished}`,
     );
     const subscribers = this.#subscribers.map(
       ({ client, received, seen }) =>

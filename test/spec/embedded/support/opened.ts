@@ -82,7 +82,11 @@ export class Opened {
       },
       clock,
     );
-    await opened.backbone.start({ live() {}, tail: (messages) => void opened.tailed.push(...messages) });
+    await opened.backbone.start({
+      live() {},
+      liveShared() {},
+      tail: (messages) => void opened.tailed.push(...messages),
+    });
     return opened;
   }
 
