@@ -24,7 +24,8 @@ export class MqttServer {
     const { principal, cleanStart: clean, sessionExpiry: keptFor } = login;
     const place = await sessions.open({ key, principal: principal.name, clean, keptFor }, session);
     if (place.kept !== undefined) wills.cancel(key);
-    else void place.save();
+    // It has a connection now: its time does not run.
+    void place.save();
     return place;
   }
 

@@ -141,9 +141,9 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     const { clock, counters, limits } = services;
     const connection = this.#connection;
     const accepted = login(frame, connection.peer, services);
-    const { version, session, clientId, principal, heartBeat } = accepted;
+    const { version, session, clientId, named, principal, heartBeat } = accepted;
     const publisher: Publisher = { clientId, protocol: 'stomp' };
-    const known = { version, session, clientId, principal, publisher };
+    const known = { version, session, clientId, named, principal, publisher };
     this.#client = new StompClient({ connection, services, counters, names, ...known, over: false }, this);
     this.#state = 'connected';
     this.#decoder.admit(version);
@@ -162,7 +162,7 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     this.#state = 'leaving';
     this.#since = this.#now;
     this.#decoder.stop();
-    client.leave();
+    client.leave(this.#farewell !== undefined);
     if (!client.busy) this.settled();
   }
 

@@ -1,6 +1,8 @@
-import type { BrokerError } from '../../src/core/errors.ts';
+import { BrokerError } from '../../src/core/errors.ts';
 import { QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { Services } from '../../src/ports/routing.ts';
+import { type Deletion, readDeletion } from './durable.ts';
+import { DurableSubscription, deleteStored } from './durable-subscription.ts';
 import { writeReceipt } from './encoder.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
@@ -8,8 +10,8 @@ import { type Completion, Publications, type PublicationsOwner } from './publica
 import { QueueSubscription } from './queue-subscription.ts';
 import { Refusal, shown } from './refusal.ts';
 import { readSend } from './send.ts';
-import { readSubscribe } from './subscribe.ts';
-import { type Outcome, type StompSubscription, Subscriptions } from './subscription.ts';
+import { readSubscribe, type SubscribeRequest } from './subscribe.ts';
+import { type Effect, type Outcome, type StompSubscription, Subscriptions } from './subscription.ts';
 import { TopicSubscription } from './topic-subscription.ts';
 import { type HeldAck, Transactions } from './transactions.ts';
 import { VERSION } from './version.ts';
@@ -34,6 +36,8 @@ export class StompClient implements PublicationsOwner {
   /** Made when needed: many clients only send. */
   #subscriptions: Subscriptions | undefined;
   #transactions: Transactions | undefined;
+  /** Frames whose effect is awaited. */
+  #awaited = 0;
   #closed = false;
 
   constructor(link: Link, owner: ClientOwner) {
@@ -46,7 +50,7 @@ export class StompClient implements PublicationsOwner {
 
   /** Whether frames have been handled whose effect is still to come. */
   get busy(): boolean {
-    return this.#publications.underWay > 0;
+    return this.#publications.underWay > 0 || this.#awaited > 0;
   }
 
   /** Whether the connection is not read from until messages are durable. */
@@ -58,9 +62,10 @@ export class StompClient implements PublicationsOwner {
     this.#subscriptions?.pump();
   }
 
-  /** The client wants to go: it gets no more messages, but its own still have their effect. */
-  leave(): void {
+  /** The client wants to go: it gets no more messages, but its own still have their effect. `told`: and waits for it. */
+  leave(told: boolean): void {
     this.#link.over = true;
+    if (told) this.#confirm(this.#subscriptions?.stored() ?? [], undefined);
   }
 
   /** The connection is gone, or going: its transactions are aborted, what it has not acknowledged is given back. */
@@ -90,18 +95,15 @@ export class StompClient implements PublicationsOwner {
 
   subscribe(frame: Frame): void {
     const { authorizer, limits } = this.#services;
-    const request = readSubscribe(frame, this.#link.version, limits);
-    const { destination, filter, id } = request;
+    const request = readSubscribe(frame, this.#link);
+    const { destination, filter, id, durable } = request;
     this.#subscriptions ??= new Subscriptions();
     const subscriptions = this.#subscriptions;
     if (subscriptions.find(id, destination) !== undefined) {
-      const which = id === undefined ? `the destination ${shown(destination)}` : `the id ${shown(id)}`;
-      throw new Refusal(
-        'protocol',
-        `SUBSCRIBE: there is a subscription with ${which} already`,
-        'Choose another id, or UNSUBSCRIBE first.',
-      );
+      const which = id === undefined ? `with the destination ${shown(destination)}` : `with the id ${shown(id)}`;
+      throw taken(which);
     }
+    if (durable !== undefined && subscriptions.findDurable(durable.key) !== undefined) throw taken(durable.title);
     if (subscriptions.size >= limits.subscriptionsPerSession) {
       throw new Refusal(
         'quota',
@@ -111,32 +113,58 @@ export class StompClient implements PublicationsOwner {
     if (!authorizer.maySubscribe(this.#link.principal, filter)) {
       throw new Refusal('notAuthorized', `SUBSCRIBE: not allowed to subscribe to ${shown(destination)}`);
     }
-    const number = subscriptions.nextNumber;
-    const subscription = filter.startsWith(QUEUE_PREFIX)
-      ? new QueueSubscription(this.#link, number, request, filter.slice(QUEUE_PREFIX.length))
-      : new TopicSubscription(this.#link, number, request);
+    const subscription = this.#subscription(request, subscriptions.nextNumber);
     subscriptions.add(subscription);
-    subscription.start();
-    this.receipt(frame);
+    this.#confirm([subscription.start()], frame.raw(HEADER.receipt));
+  }
+
+  #subscription(request: SubscribeRequest, number: number): StompSubscription {
+    const { filter, durable } = request;
+    if (filter.startsWith(QUEUE_PREFIX)) {
+      return new QueueSubscription(this.#link, number, request, filter.slice(QUEUE_PREFIX.length));
+    }
+    if (durable === undefined) return new TopicSubscription(this.#link, number, request);
+    return new DurableSubscription(this.#link, number, request, durable, (error) => {
+      this.#owner.failed(error, undefined);
+    });
   }
 
   unsubscribe(frame: Frame): void {
-    const subscription = this.#toUnsubscribe(frame);
-    if (subscription === undefined) {
+    const deletion = readDeletion(frame, this.#link);
+    const receipt = frame.raw(HEADER.receipt);
+    const named = deletion?.durable;
+    const subscription = this.#toUnsubscribe(frame, deletion);
+    if (subscription === undefined && named === undefined) {
       throw new Refusal(
         'protocol',
         'UNSUBSCRIBE: there is no such subscription',
-        'The header id of a SUBSCRIBE on this connection is expected.',
+        deletion === undefined
+          ? 'The header id of a SUBSCRIBE on this connection is expected.'
+          : 'One that this connection does not have is known by id and destination: send both.',
       );
     }
-    this.#subscriptions?.remove(subscription);
-    subscription.close();
-    this.receipt(frame);
+    if (subscription !== undefined) {
+      this.#subscriptions?.remove(subscription);
+      this.#confirm([subscription.unsubscribe(deletion !== undefined)], receipt);
+    } else if (named !== undefined) {
+      this.#confirm([deleteStored(this.#services, named.key, this.#link.principal.name)], receipt);
+    }
   }
 
-  /** By id; in 1.0 also by destination (STOMP 1.0, UNSUBSCRIBE). */
-  #toUnsubscribe(frame: Frame): StompSubscription | undefined {
+  /** By what it is kept as, else by id; in 1.0 also by destination (STOMP 1.0, UNSUBSCRIBE). */
+  #toUnsubscribe(frame: Frame, deletion: Deletion | undefined): StompSubscription | undefined {
     const id = frame.text(HEADER.id);
+    if (deletion?.durable !== undefined) {
+      const own = this.#subscriptions?.findDurable(deletion.durable.key);
+      const other = id === undefined ? undefined : this.#subscriptions?.find(id, '');
+      if (other === undefined || other === own) return own;
+      if (deletion.byId && other.durable === undefined) return other;
+      throw new Refusal(
+        'protocol',
+        `UNSUBSCRIBE: the subscription with the id ${shown(id ?? '')} is not the durable one that is to be deleted`,
+        'Leave the header id out where the durable subscription is known by another name.',
+      );
+    }
     const destination = frame.text(HEADER.destination);
     const version10 = this.#link.version === VERSION.v10;
     if (id !== undefined) return this.#subscriptions?.find(id, '');
@@ -164,6 +192,9 @@ export class StompClient implements PublicationsOwner {
       acks.push({ subscription, number, outcome });
     } else if (subscription !== 'gone') {
       subscription.settle(number, outcome);
+      // A receipt says that the message does not come again, whatever happens.
+      this.#confirm(frame.has(HEADER.receipt) ? [subscription.stored()] : [], frame.raw(HEADER.receipt));
+      return;
     }
     this.receipt(frame);
   }
@@ -235,11 +266,44 @@ export class StompClient implements PublicationsOwner {
     if (receipt !== undefined) writeReceipt(this.#link.connection, receipt);
   }
 
+  /** Says so when all of it is durable. */
+  #confirm(effects: readonly Effect[], receipt: string | undefined): void {
+    const awaited = effects.filter((each) => each !== undefined);
+    if (awaited.length === 0) {
+      if (receipt !== undefined) writeReceipt(this.#link.connection, receipt);
+      return;
+    }
+    this.#awaited++;
+    Promise.all(awaited).then(
+      () => {
+        this.#awaited--;
+        if (this.#closed) return;
+        if (receipt !== undefined) writeReceipt(this.#link.connection, receipt);
+        this.idle();
+      },
+      (error: unknown) => {
+        this.#awaited--;
+        if (error instanceof BrokerError) this.#owner.failed(error, receipt);
+        else {
+          this.#services.logger.error(
+            { err: error, clientId: this.#link.clientId },
+            'a subscription could not be kept',
+          );
+          this.#owner.failed(new BrokerError('internal'), receipt);
+        }
+      },
+    );
+  }
+
   completed({ acks, receipt }: Completion): void {
     // The connection may be gone: then what it had not acknowledged has been given back.
     if (this.#closed) return;
     for (const { subscription, number, outcome } of acks) subscription.settle(number, outcome);
-    if (receipt !== undefined) writeReceipt(this.#link.connection, receipt);
+    const settled = receipt === undefined ? [] : [...new Set(acks.map((each) => each.subscription))];
+    this.#confirm(
+      settled.map((each) => each.stored()),
+      receipt,
+    );
   }
 
   failed(error: BrokerError, completion: Completion | undefined): void {
@@ -247,8 +311,13 @@ export class StompClient implements PublicationsOwner {
   }
 
   idle(): void {
-    this.#owner.settled();
+    if (!this.busy) this.#owner.settled();
   }
+}
+
+function taken(which: string): Refusal {
+  const detail = `SUBSCRIBE: there is a subscription ${which} already`;
+  return new Refusal('protocol', detail, 'Choose another id, or UNSUBSCRIBE first.');
 }
 
 function named(frame: Frame, command: string): string {

@@ -19,6 +19,8 @@ export interface Link {
   readonly version: Version;
   readonly session: string;
   readonly clientId: string;
+  /** The client chose its id itself. */
+  readonly named: boolean;
   readonly principal: Principal;
   readonly publisher: Publisher;
   /** The client is leaving or gone: nothing more is sent to it. */

@@ -11,6 +11,8 @@ import { negotiate, VERSION, VERSION_NAMES, type Version } from './version.ts';
 export interface Login {
   readonly version: Version;
   readonly clientId: string;
+  /** The client chose its id itself. */
+  readonly named: boolean;
   readonly principal: Principal;
   readonly heartBeat: HeartBeatOffer;
   /** Name of this connection's session, unguessable: it begins the ids of its messages. */
@@ -59,5 +61,6 @@ export function login(frame: Frame, peer: Peer, services: Services): Login {
       'They are expected in the headers login and passcode of CONNECT.',
     );
   }
-  return { version, clientId, principal, heartBeat, session: Buffer.from(clock.random(8)).toString('hex') };
+  const session = Buffer.from(clock.random(8)).toString('hex');
+  return { version, clientId, named: named !== '', principal, heartBeat, session };
 }

@@ -8,6 +8,7 @@ import type { Outcome, StompSubscription } from './subscription.ts';
 export class QueueSubscription implements StompSubscription, QueueConsumer {
   readonly name: string | undefined;
   readonly destination: string;
+  readonly durable = undefined;
   readonly #queue: string;
   readonly #link: Link;
   readonly #feed: Feed;
@@ -22,7 +23,7 @@ export class QueueSubscription implements StompSubscription, QueueConsumer {
     this.#queue = queue;
   }
 
-  start(): void {
+  start(): undefined {
     this.#link.services.queues.consume(this.#queue, this);
   }
 
@@ -59,6 +60,12 @@ export class QueueSubscription implements StompSubscription, QueueConsumer {
 
   pump(): void {
     this.#link.services.queues.pump(this.#queue);
+  }
+
+  stored(): undefined {}
+
+  unsubscribe(): undefined {
+    this.close();
   }
 
   close(): void {

@@ -1,10 +1,10 @@
-import { QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
-import type { AckMode } from './feed.ts';
+import { type DurableName, readDurable } from './durable.ts';
+import type { AckMode, Link } from './feed.ts';
 import type { Frame } from './frame.ts';
 import { filterOf } from './names.ts';
 import { Refusal, shown } from './refusal.ts';
-import { VERSION, type Version } from './version.ts';
+import { VERSION } from './version.ts';
 import { HEADER } from './words.ts';
 
 /** A SUBSCRIBE, understood. */
@@ -19,12 +19,15 @@ export interface SubscribeRequest {
   /** Messages it may have unacknowledged. */
   readonly prefetch: number;
   readonly noLocal: boolean;
+  /** What it is kept as after the connection; undefined when it is not. */
+  readonly durable: DurableName | undefined;
 }
 
 /** Headers that would promise what is not done; `false` in them asks for nothing. */
-const NOT_OFFERED = ['selector', 'browser', 'activemq.subscriptionName'] as const;
+const NOT_OFFERED = ['selector', 'browser'] as const;
 
-export function readSubscribe(frame: Frame, version: Version, limits: Limits): SubscribeRequest {
+export function readSubscribe(frame: Frame, link: Link): SubscribeRequest {
+  const { limits } = link.services;
   const destination = frame.text(HEADER.destination);
   if (destination === undefined) {
     throw new Refusal(
@@ -34,7 +37,7 @@ export function readSubscribe(frame: Frame, version: Version, limits: Limits): S
     );
   }
   const id = frame.text(HEADER.id);
-  if (id === undefined && version !== VERSION.v10) {
+  if (id === undefined && link.version !== VERSION.v10) {
     throw new Refusal(
       'protocol',
       'SUBSCRIBE without the header id',
@@ -42,7 +45,7 @@ export function readSubscribe(frame: Frame, version: Version, limits: Limits): S
     );
   }
   const filter = filterOf(destination, limits);
-  refuseUnoffered(frame, filter);
+  refuseUnoffered(frame);
   const noLocal = frame.find('no-local') ?? frame.find('activemq.noLocal');
   return {
     id,
@@ -52,6 +55,7 @@ export function readSubscribe(frame: Frame, version: Version, limits: Limits): S
     ack: readAck(frame.text(HEADER.ack)),
     prefetch: readPrefetch(frame, limits),
     noLocal: noLocal === 'true',
+    durable: readDurable(frame, filter, link),
   };
 }
 
@@ -84,19 +88,11 @@ function readPrefetch(frame: Frame, limits: Limits): number {
   return limits.stompPrefetch;
 }
 
-function refuseUnoffered(frame: Frame, filter: string): void {
+function refuseUnoffered(frame: Frame): void {
   for (const name of NOT_OFFERED) {
     const text = frame.find(name);
-    if (text !== undefined && text !== 'false') throw unoffered(name);
+    if (text === undefined || text === 'false') continue;
+    const detail = `the header ${name} of SUBSCRIBE asks for what is not offered yet`;
+    throw new Refusal('unsupported', detail, 'Leave it out.');
   }
-  // Queues are there for longer than their consumers anyway.
-  if (frame.find('durable') === 'true' && !filter.startsWith(QUEUE_PREFIX)) throw unoffered('durable');
-}
-
-function unoffered(name: string): Refusal {
-  return new Refusal(
-    'unsupported',
-    `the header ${name} of SUBSCRIBE asks for what is not offered yet`,
-    'Leave it out.',
-  );
 }

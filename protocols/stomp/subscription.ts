@@ -1,20 +1,32 @@
+import type { DurableName } from './durable.ts';
+
 /** How a client settles a message it got; `requeue` gives it back, `reject` throws it away. */
 export type Outcome = 'accept' | 'requeue' | 'reject';
+
+/** Resolves when something is durable; undefined where nothing is to be waited for. */
+export type Effect = Promise<void> | undefined;
 
 /** A subscription of a connection, to a topic or a queue, as the connection sees it. */
 export interface StompSubscription {
   /** Its header `id`; undefined where 1.0 clients give none. */
   readonly name: string | undefined;
   readonly destination: string;
-  /** Begins: messages may come from now on, also during the call. */
-  start(): void;
+  /** What it is kept as after the connection; undefined when it is not. */
+  readonly durable: DurableName | undefined;
+  /** Begins: messages may come from now on, also during the call. Rejects with a BrokerError when it cannot. */
+  start(): Effect;
   /** Whether it sent a message with this number, and whether that is unacknowledged. */
   issued(number: number): boolean;
   unsettled(number: number): boolean;
   /** ACK or NACK; nothing happens where the message was settled before. */
   settle(number: number, outcome: Outcome): void;
+  /** What has been settled so far is kept. */
+  stored(): Effect;
   /** The connection may have room again. */
   pump(): void;
+  /** The client ends it; `forever`: nothing is kept of a durable one. */
+  unsubscribe(forever: boolean): Effect;
+  /** The connection is gone. */
   close(): void;
 }
 
@@ -41,6 +53,17 @@ export class Subscriptions {
   findByDestination(destination: string): StompSubscription | undefined {
     for (const each of this.#byKey.values()) if (each.destination === destination) return each;
     return undefined;
+  }
+
+  /** The durable one that is kept under this key. */
+  findDurable(key: string): StompSubscription | undefined {
+    for (const each of this.#byKey.values()) if (each.durable?.key === key) return each;
+    return undefined;
+  }
+
+  /** What has been settled in any of them is kept. */
+  stored(): Effect[] {
+    return [...this.#byKey.values()].map((each) => each.stored());
   }
 
   add(subscription: StompSubscription): void {

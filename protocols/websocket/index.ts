@@ -1,9 +1,9 @@
 import type { Channel, Protocol } from '../../src/ports/protocol.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Connection } from '../../src/ports/transport.ts';
+import { JsonChannel } from './channel.ts';
 import { MessageEncoder } from './mapping.ts';
 import { SUBPROTOCOL } from './requests.ts';
-import { JsonSession } from './session.ts';
 
 /** The JSON protocol for browsers, `trimaran.v1`: one text message, one JSON object. See README.md. */
 export function createWebSocket(services: Services): Protocol {
@@ -18,7 +18,7 @@ export function createWebSocket(services: Services): Protocol {
       framing: 'frame',
     },
     open(connection: Connection): Channel {
-      return new JsonSession(services, connection, encoder);
+      return new JsonChannel(services, connection, encoder);
     },
   };
 }

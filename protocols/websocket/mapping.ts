@@ -147,9 +147,12 @@ const SLOT = 7;
 const ATTACH_BYTES = 4096;
 const END = '"}';
 
-/** What differs between the subscriptions a message goes to; the rest of it is encoded once for all of them. */
-export function messagePrefix(subscription: string, retain: boolean): Buffer {
-  return Buffer.from(`{"type":"message","subscription":${quote(subscription)},"retain":${retain},`);
+/**
+ * What differs between the subscriptions a message goes to; the rest of it is encoded once for all of them. `fields`: more
+ * of it, as JSON text, each with a comma behind it.
+ */
+export function messagePrefix(subscription: string, retain: boolean, fields = ''): Buffer {
+  return Buffer.from(`{"type":"message","subscription":${quote(subscription)},"retain":${retain},${fields}`);
 }
 
 /** Writes `message`s. Keeps the text of the last topic and publisher: they usually are the next message's as well. */

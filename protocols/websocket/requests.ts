@@ -1,20 +1,21 @@
 import type { Limits } from '../../src/ports/limits.ts';
-import { checkFields, type JsonObject, quote, RequestError, readHeaderText, readText, shown } from './codec.ts';
+import { checkFields, type JsonObject, kind, quote, RequestError, readHeaderText, readText, shown } from './codec.ts';
 
 /** What clients may ask for, and how the conversation begins. */
 
 export const SUBPROTOCOL = 'trimaran.v1';
 
-export type RequestType = 'hello' | 'publish' | 'subscribe' | 'unsubscribe' | 'ping';
+export type RequestType = 'hello' | 'publish' | 'subscribe' | 'unsubscribe' | 'received' | 'ping';
 
 const FIELDS: Readonly<Record<RequestType, ReadonlySet<string>>> = {
-  hello: fields('clientId', 'userName', 'password'),
+  hello: fields('clientId', 'userName', 'password', 'sessionSeconds'),
   publish: fields(
     ...['topic', 'payload', 'payloadBase64', 'contentType', 'replyTo', 'correlationId', 'expiresAt', 'headers'],
     ...['durable', 'retain', 'messageId', 'key'],
   ),
   subscribe: fields('filter', 'subscription', 'noLocal'),
   unsubscribe: fields('subscription'),
+  received: fields('position'),
   ping: fields(),
 };
 
@@ -45,6 +46,14 @@ export interface Hello {
   readonly clientId: string | undefined;
   readonly userName: string | undefined;
   readonly password: Uint8Array | undefined;
+  /** Undefined: what is subscribed to ends with the connection. */
+  readonly session: Wanted | undefined;
+}
+
+/** A session that outlives its connection. */
+export interface Wanted {
+  readonly key: string;
+  readonly seconds: number;
 }
 
 export function readHello(request: JsonObject, limits: Limits): Hello {
@@ -57,7 +66,35 @@ export function readHello(request: JsonObject, limits: Limits): Hello {
     clientId,
     userName: readText(request, 'userName'),
     password: password === undefined ? undefined : Buffer.from(password),
+    session: readSession(request, clientId, limits),
   };
+}
+
+/** Bytes of the longest key that every store takes. */
+const KEY_BYTES = 2048;
+
+function readSession(request: JsonObject, clientId: string | undefined, limits: Limits): Wanted | undefined {
+  const field = 'sessionSeconds';
+  const value = request[field];
+  if (value === undefined) return undefined;
+  const most = limits.sessionExpirySeconds;
+  if (most === 0) {
+    const text = `${field}: this server keeps no sessions (limits.sessionExpirySeconds); leave it out`;
+    throw new RequestError('unsupported', field, text);
+  }
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > most) {
+    const found = typeof value === 'number' ? `${value}` : kind(value);
+    const expected = `seconds, an integer from 1 to ${most} (limits.sessionExpirySeconds), are expected`;
+    throw new RequestError('fieldInvalid', field, `${field} is ${found}; ${expected}`);
+  }
+  if (clientId === undefined) {
+    const text = `clientId is missing; with ${field} one of the client's own, by which it finds its session again, is expected`;
+    throw new RequestError('fieldInvalid', 'clientId', text);
+  }
+  const key = `json:${clientId}`;
+  if (Buffer.byteLength(key) <= KEY_BYTES) return { key, seconds: value };
+  const text = `clientId is too long for a session: at most ${KEY_BYTES - 'json:'.length} bytes are taken with ${field}`;
+  throw new RequestError('fieldInvalid', 'clientId', text);
 }
 
 /** The fields of the answer to a hello: JSON text, from the comma on. */

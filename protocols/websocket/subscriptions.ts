@@ -13,7 +13,7 @@ export class JsonSubscription implements Subscription {
   readonly filter: string;
   readonly noLocal: boolean;
   readonly since: readonly number[];
-  /** Durable messages stay so, once; that a client settles them is not part of `trimaran.v1`. */
+  /** Durable messages come once to a connection; in a session the client settles them by position. */
   readonly qos = 1;
   readonly retainAsPublished = false;
   readonly identifier = 0;

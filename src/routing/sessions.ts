@@ -19,6 +19,8 @@ export interface SessionOptions {
 /** Sessions by key: the places taken on this node, and what the store keeps of all others. */
 export class SessionRegistry implements Sessions {
   readonly #places = new Map<string, SessionPlace>();
+  /** Left, with a last write under way. */
+  readonly #leaving = new Map<string, SessionPlace>();
   readonly #serial = new Serial();
   readonly #backbone: Backbone;
   readonly #clock: Clock;
@@ -81,6 +83,8 @@ export class SessionRegistry implements Sessions {
       here.owner.takenOver();
       await here.gone;
     }
+    // Else its last write, tried again, could follow ours.
+    await this.#leaving.get(key)?.gone;
     await cluster.claim(key);
     try {
       const entry = await state.get('sessions', key);
@@ -122,7 +126,11 @@ export class SessionRegistry implements Sessions {
     const { key } = place.claim;
     if (this.#places.get(key) === place) {
       this.#places.delete(key);
-      void place.gone.then(() => this.#backbone.cluster.release(key));
+      this.#leaving.set(key, place);
+      void place.gone.then(() => {
+        if (this.#leaving.get(key) === place) this.#leaving.delete(key);
+        this.#backbone.cluster.release(key);
+      });
     }
     if (seconds === 0) {
       this.#ended(key);
@@ -145,6 +153,7 @@ export class SessionRegistry implements Sessions {
     try {
       await state.scan('sessions', (key, { value, revision }) => {
         const record = this.#read(key, value);
+        if (this.#places.has(key)) return;
         if (record === undefined) {
           changes.push(() => state.remove('sessions', key, revision));
         } else if (expired(record, now)) {

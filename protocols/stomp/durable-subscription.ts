@@ -1,0 +1,173 @@
+import type { Place, Services, SessionOwner } from '../../src/ports/routing.ts';
+import type { DurableName } from './durable.ts';
+import type { Link } from './feed.ts';
+import { Progress } from './progress.ts';
+import { Refusal } from './refusal.ts';
+import type { SubscribeRequest } from './subscribe.ts';
+import type { Outcome, StompSubscription } from './subscription.ts';
+import { TopicSubscription } from './topic-subscription.ts';
+
+/**
+ * A subscription to topics that outlives its connection. What is kept of it is its place in the log; another connection
+ * that subscribes under the same name takes it over.
+ */
+export class DurableSubscription implements StompSubscription, SessionOwner {
+  readonly name: string | undefined;
+  readonly destination: string;
+  readonly durable: DurableName;
+  readonly #link: Link;
+  readonly #progress: Progress;
+  readonly #topic: TopicSubscription;
+  readonly #takenOver: (error: Refusal) => void;
+  #place: Place | undefined;
+  #opened: Promise<void> = Promise.resolve();
+  /** Those who wait until something is durable: with the end of this connection's hold they wait for nothing. */
+  readonly #waiting = new Set<() => void>();
+  /** This connection is done with it; it may still be on its way from the store, or back. */
+  #closed = false;
+  #deleted = false;
+
+  /** `takenOver`: another connection has it now. */
+  constructor(
+    link: Link,
+    number: number,
+    request: SubscribeRequest,
+    durable: DurableName,
+    takenOver: (error: Refusal) => void,
+  ) {
+    this.name = request.id;
+    this.destination = request.destination;
+    this.durable = durable;
+    this.#link = link;
+    this.#takenOver = takenOver;
+    // What is published from now on is for a new one, though it is not open before the store has answered.
+    const from = link.services.router.positions();
+    this.#progress = new Progress(request.filter, request.noLocal, from, () => this.#place?.changed());
+    this.#topic = new TopicSubscription(link, number, request, this.#progress);
+  }
+
+  // --- the store ----------------------------------------------------------------------------------------------------
+
+  start(): Promise<void> {
+    this.#topic.start();
+    const { sessions, limits } = this.#link.services;
+    const { key } = this.durable;
+    const principal = this.#link.principal.name;
+    const claim = { key, principal, clean: false, keptFor: limits.sessionExpirySeconds };
+    this.#opened = sessions.open(claim, this).then((place) => this.#open(place));
+    return this.#opened;
+  }
+
+  #open(place: Place): Promise<void> {
+    this.#place = place;
+    const returns = this.#restore(place);
+    if (!this.#closed) this.#topic.begin(!returns);
+    const saved = this.#save();
+    // The connection has gone meanwhile, or its client unsubscribed: that it had subscribed is kept all the same.
+    if (this.#closed) void saved.then(() => this.#leave());
+    return saved;
+  }
+
+  /** Whether it is the same subscription as before. */
+  #restore(place: Place): boolean {
+    const { kept } = place;
+    place.kept = undefined;
+    if (kept === undefined) return false;
+    const { logger } = this.#link.services;
+    const which = { subscription: this.durable.key, destination: this.destination };
+    try {
+      if (this.#progress.restore(kept)) return true;
+      logger.info(which, 'a durable subscription begins anew: its destination or no-local is another one than before');
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      logger.error({ ...which, err: error }, 'a stored subscription cannot be read; it begins anew');
+    }
+    return false;
+  }
+
+  encode(): Uint8Array {
+    return this.#progress.encode(this.#topic.positions());
+  }
+
+  takenOver(): void {
+    if (this.#closed) this.#leave();
+    else {
+      const detail = `another connection has subscribed to the durable subscription ${this.durable.title}`;
+      this.#takenOver(new Refusal('takenOver', detail, 'One connection at a time may have it.'));
+    }
+  }
+
+  stored(): Promise<void> {
+    return this.#opened.then(() => this.#save());
+  }
+
+  #save(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.add(resolve);
+      void this.#place?.save().then(() => {
+        this.#waiting.delete(resolve);
+        resolve();
+      });
+    });
+  }
+
+  #leave(): void {
+    this.#place?.leave(this.#deleted ? 0 : this.#link.services.limits.sessionExpirySeconds);
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+
+  // --- the client ---------------------------------------------------------------------------------------------------
+
+  issued(number: number): boolean {
+    return this.#topic.issued(number);
+  }
+
+  unsettled(number: number): boolean {
+    return this.#topic.unsettled(number);
+  }
+
+  settle(number: number, _outcome: Outcome): void {
+    this.#topic.settle(number);
+  }
+
+  pump(): void {
+    this.#topic.pump();
+  }
+
+  async unsubscribe(forever: boolean): Promise<void> {
+    this.#closed = true;
+    this.#topic.close();
+    if (!forever) {
+      await this.stored();
+      this.#leave();
+      return;
+    }
+    this.#deleted = true;
+    try {
+      // Takes it over from this connection, which lets go of it then.
+      await deleteStored(this.#link.services, this.durable.key, this.#link.principal.name);
+    } catch (error) {
+      this.#deleted = false;
+      this.#leave();
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#topic.close();
+    // One that is still being opened is left then.
+    if (this.#place !== undefined) this.#leave();
+  }
+}
+
+const NOTHING = new Uint8Array();
+
+/** Deletes a durable subscription, whoever has it; resolves when that is durable. */
+export async function deleteStored({ sessions }: Services, key: string, principal: string): Promise<void> {
+  // Whoever wants the key next gets it at once: it is let go of below.
+  const owner: SessionOwner = { takenOver() {}, encode: () => NOTHING };
+  const place = await sessions.open({ key, principal, clean: true, keptFor: 0 }, owner);
+  place.leave(0);
+}

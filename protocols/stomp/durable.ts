@@ -1,0 +1,109 @@
+import { QUEUE_PREFIX } from '../../src/core/topic.ts';
+import type { Link } from './feed.ts';
+import type { Frame } from './frame.ts';
+import { filterOf } from './names.ts';
+import { Refusal, shown } from './refusal.ts';
+import { HEADER } from './words.ts';
+
+/** Durable subscriptions, as RabbitMQ's clients and as ActiveMQ's ask for them, and the keys they are kept under. */
+
+const NAME = 'activemq.subscriptionName';
+
+/** Bytes of the longest key that every store takes. */
+const KEY_BYTES = 2048;
+
+export interface DurableName {
+  /** Under which it is kept: one connection at a time may have it. */
+  readonly key: string;
+  /** What a client calls it, for the text of errors. */
+  readonly title: string;
+}
+
+/** Which durable subscription a SUBSCRIBE to `filter` asks for; undefined when it asks for none. */
+export function readDurable(frame: Frame, filter: string, link: Link): DurableName | undefined {
+  const name = frame.find(NAME);
+  const durable = isTrue(frame, 'durable', 'SUBSCRIBE');
+  if (filter.startsWith(QUEUE_PREFIX)) {
+    if (name !== undefined) {
+      throw new Refusal(
+        'unsupported',
+        `the header ${NAME} of SUBSCRIBE with a queue`,
+        'It is for topics; leave it out.',
+      );
+    }
+    // Queues are there for longer than their consumers anyway.
+    return undefined;
+  }
+  // What is deleted with its last consumer is what every other subscription is.
+  if (name === undefined && (!durable || isTrue(frame, 'auto-delete', 'SUBSCRIBE'))) return undefined;
+  const { sessionExpirySeconds } = link.services.limits;
+  if (sessionExpirySeconds === 0) {
+    const header = name === undefined ? 'durable' : NAME;
+    const detail = `the header ${header} of SUBSCRIBE asks for what this server keeps for no time (limits.sessionExpirySeconds)`;
+    throw new Refusal('unsupported', detail, 'Leave it out.');
+  }
+  if (name !== undefined) return byName(name, 'SUBSCRIBE', link);
+  return byId(frame.text(HEADER.id), filter, 'SUBSCRIBE', link);
+}
+
+/** Which durable subscription an UNSUBSCRIBE deletes. */
+export interface Deletion {
+  /** Undefined when the id alone says it: then there must be a subscription of this connection with it. */
+  readonly durable: DurableName | undefined;
+  /** The id says it, too: what this connection has under it is meant, durable or not. */
+  readonly byId: boolean;
+}
+
+/** What an UNSUBSCRIBE deletes; undefined when it deletes nothing. */
+export function readDeletion(frame: Frame, link: Link): Deletion | undefined {
+  const name = frame.find(NAME);
+  if (name !== undefined) return { durable: byName(name, 'UNSUBSCRIBE', link), byId: false };
+  if (!isTrue(frame, 'durable', 'UNSUBSCRIBE')) return undefined;
+  const id = frame.text(HEADER.id);
+  const destination = frame.text(HEADER.destination);
+  if (id === undefined || destination === undefined) return { durable: undefined, byId: true };
+  return { durable: byId(id, filterOf(destination, link.services.limits), 'UNSUBSCRIBE', link), byId: true };
+}
+
+/** RabbitMQ's: one for each user, id and destination. */
+function byId(id: string | undefined, filter: string, command: string, link: Link): DurableName {
+  if (id === undefined) {
+    throw new Refusal('protocol', `${command} with durable:true, without the header id`, 'The id is part of its name.');
+  }
+  return named([link.principal.name, id, filter], `with the id ${shown(id)}`, command);
+}
+
+/** ActiveMQ's: one for each client id and name. */
+function byName(name: string, command: string, link: Link): DurableName {
+  if (name === '') {
+    throw new Refusal('protocol', `the header ${NAME} of ${command} is empty`, 'A name is expected.');
+  }
+  if (!link.named) {
+    throw new Refusal(
+      'protocol',
+      `${command} with the header ${NAME}, after a CONNECT without the header client-id`,
+      'A subscription of that kind is known by client id and name: send client-id in CONNECT.',
+    );
+  }
+  return named([link.clientId, name], `with the name ${shown(name)}`, command);
+}
+
+/** In JSON, parts of any characters stay apart, and two parts are not three. */
+function named(parts: readonly string[], title: string, command: string): DurableName {
+  const key = `stomp:${JSON.stringify(parts)}`;
+  if (Buffer.byteLength(key) > KEY_BYTES) {
+    const detail = `${command}: the durable subscription ${title} needs ${Buffer.byteLength(key)} bytes for what names it; ${KEY_BYTES} are taken`;
+    throw new Refusal('tooLarge', detail, 'Choose a shorter id, name or destination.');
+  }
+  return { key, title };
+}
+
+function isTrue(frame: Frame, name: string, command: string): boolean {
+  const text = frame.find(name);
+  if (text === undefined || text === 'true' || text === 'false') return text === 'true';
+  throw new Refusal(
+    'protocol',
+    `the header ${name} ${shown(text)} of ${command} is not known`,
+    'true or false is expected.',
+  );
+}

@@ -1,0 +1,57 @@
+import type { BrokerError } from '../../src/core/errors.ts';
+import type { Message } from '../../src/core/message.ts';
+import type { AppendReceiver } from '../../src/ports/backbone.ts';
+import type { Router } from '../../src/ports/routing.ts';
+import type { Connection } from '../../src/ports/transport.ts';
+
+export interface PublicationsOwner {
+  /** `id`: of the request, as JSON text. */
+  published(id: string | undefined): void;
+  unpublished(id: string | undefined, error: BrokerError): void;
+}
+
+/** Durable messages of one connection on their way to the log. When they are too many, the client is not read from. */
+export class Publications implements AppendReceiver {
+  readonly #router: Router;
+  readonly #connection: Connection;
+  readonly #limit: number;
+  readonly #owner: PublicationsOwner;
+  /** Token to the id to acknowledge. */
+  readonly #pending = new Map<number, string | undefined>();
+  #token = 0;
+  #paused = false;
+
+  constructor(router: Router, connection: Connection, limit: number, owner: PublicationsOwner) {
+    this.#router = router;
+    this.#connection = connection;
+    this.#limit = limit;
+    this.#owner = owner;
+  }
+
+  publish(message: Message, id: string | undefined): void {
+    this.#pending.set(++this.#token, id);
+    if (this.#pending.size >= this.#limit && !this.#paused) {
+      this.#paused = true;
+      this.#connection.pause();
+    }
+    this.#router.publish(message, this, this.#token);
+  }
+
+  appended(token: number): void {
+    this.#owner.published(this.#settle(token));
+  }
+
+  refused(token: number, error: BrokerError): void {
+    this.#owner.unpublished(this.#settle(token), error);
+  }
+
+  #settle(token: number): string | undefined {
+    const id = this.#pending.get(token);
+    this.#pending.delete(token);
+    if (this.#paused && this.#pending.size <= this.#limit / 2) {
+      this.#paused = false;
+      this.#connection.resume();
+    }
+    return id;
+  }
+}

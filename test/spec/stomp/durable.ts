@@ -1,0 +1,412 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { ConfigInput } from '../../../src/config/load.ts';
+import { startBroker, type TestBroker } from '../../support/broker.ts';
+import { header, RawStomp, type StompFrame } from '../../support/stomp-client.ts';
+
+/** Durable subscriptions over real sockets, the log in memory. */
+
+type Headers = Record<string, string>;
+
+const NONE: StompFrame = { command: '', headers: [], body: Buffer.alloc(0) };
+
+const RABBIT: Headers = { id: 'd', destination: '/topic/news.#', durable: 'true', 'auto-delete': 'false' };
+const ACTIVE: Headers = { id: 'a', destination: '/topic/news.#', 'activemq.subscriptionName': 'reader' };
+
+async function withBroker(
+  test: (broker: TestBroker) => Promise<void>,
+  limits: ConfigInput['limits'] = {},
+): Promise<void> {
+  const broker = await startBroker({ limits });
+  try {
+    await test(broker);
+  } finally {
+    await broker.broker.stop();
+  }
+}
+
+/** Sends with a receipt; the messages that came before it. */
+async function receipted(client: RawStomp, command: string, headers: Headers, body = ''): Promise<StompFrame[]> {
+  const receipt = `r-${command}-${body}`;
+  client.send(command, { ...headers, receipt }, body);
+  const frames: StompFrame[] = [];
+  for (let frame = await client.next(); frame.command !== 'RECEIPT'; frame = await client.next()) {
+    if (frame.command !== 'MESSAGE') throw new Error(`${frame.command}: ${frame.body}`);
+    frames.push(frame);
+  }
+  return frames;
+}
+
+/** A connection that has the durable subscription, which is new or has nothing waiting. */
+async function subscribed({ stomp }: TestBroker, headers: Headers, login: Headers = {}): Promise<RawStomp> {
+  const client = await RawStomp.connect(stomp, login);
+  assert.equal(await receipted(client, 'SUBSCRIBE', headers), []);
+  return client;
+}
+
+/** One that does not ask for a receipt, behind which messages might come. */
+async function returned({ stomp }: TestBroker, headers: Headers, login: Headers = {}): Promise<RawStomp> {
+  const client = await RawStomp.connect(stomp, login);
+  client.send('SUBSCRIBE', headers);
+  return client;
+}
+
+async function publish({ stomp }: TestBroker, bodies: readonly string[], destination = '/topic/news.a'): Promise<void> {
+  const client = await RawStomp.connect(stomp, { 'client-id': 'publisher' });
+  for (const body of bodies) await receipted(client, 'SEND', { destination }, body);
+  await goodbye(client);
+}
+
+async function goodbye(client: RawStomp): Promise<void> {
+  client.send('DISCONNECT', { receipt: 'bye' });
+  assert.is(header(await client.expect('RECEIPT'), 'receipt-id'), 'bye');
+  await client.end();
+}
+
+async function messages(client: RawStomp, count: number): Promise<StompFrame[]> {
+  const frames: StompFrame[] = [];
+  while (frames.length < count) frames.push(await client.expect('MESSAGE'));
+  return frames;
+}
+
+/** Bodies, with a `*` behind those that are said to come again. */
+function shown(frames: readonly StompFrame[]): string[] {
+  return frames.map((frame) => `${frame.body}${header(frame, 'redelivered') === 'true' ? '*' : ''}`);
+}
+
+function ack(client: RawStomp, frame: StompFrame | undefined): Promise<StompFrame[]> {
+  if (frame === undefined) throw new Error('no message to acknowledge');
+  return receipted(client, 'ACK', { id: header(frame, 'ack') ?? '' });
+}
+
+/** What a client gets that subscribes now, until something published afterwards comes. */
+async function rest(broker: TestBroker, headers: Headers, login: Headers = {}): Promise<string[]> {
+  const client = await returned(broker, headers, login);
+  const probe = await RawStomp.connect(broker.stomp);
+  probe.send('SEND', { destination: '/topic/news.end', persistent: 'true' }, 'end');
+  const frames: StompFrame[] = [];
+  for (;;) {
+    const frame = await client.next();
+    if (frame.command !== 'MESSAGE') continue;
+    if (`${frame.body}` === 'end') break;
+    frames.push(frame);
+  }
+  client.send('DISCONNECT', { receipt: 'bye' });
+  await client.end();
+  await goodbye(probe);
+  return shown(frames);
+}
+
+async function errorOf(client: RawStomp): Promise<string> {
+  const frames = await client.end();
+  const last = frames.at(-1);
+  assert.is(last?.command, 'ERROR');
+  return `${last?.body}`;
+}
+
+const durable = suite('STOMP durable subscriptions');
+
+for (const [form, headers, login] of [
+  ['RabbitMQ', RABBIT, {}],
+  ['ActiveMQ', ACTIVE, { 'client-id': 'me' }],
+] as const) {
+  durable(`${form}'s form: what came meanwhile comes on return, once, in order, then what is live`, () =>
+    withBroker(async (broker) => {
+      await publish(broker, ['before']);
+      const first = await subscribed(broker, headers, login);
+      await publish(broker, ['1', '2']);
+      assert.equal(shown(await messages(first, 2)), ['1', '2']);
+      await goodbye(first);
+      await publish(broker, ['3', '4', '5']);
+      await publish(broker, ['other'], '/topic/olds');
+      const second = await returned(broker, headers, login);
+      assert.equal(shown(await messages(second, 3)), ['3', '4', '5']);
+      await publish(broker, ['6']);
+      assert.equal(shown(await messages(second, 1)), ['6']);
+      // Gone without a word.
+      second.destroy();
+      await publish(broker, ['7']);
+      assert.equal(await rest(broker, headers, login), ['7']);
+    }),
+  );
+
+  durable(`${form}'s form: UNSUBSCRIBE keeps it, unless it says otherwise; active or not`, () =>
+    withBroker(async (broker) => {
+      const { id = '', destination = '' } = headers;
+      const ending: Headers =
+        form === 'RabbitMQ'
+          ? { id, destination, durable: 'true' }
+          : { 'activemq.subscriptionName': 'reader', 'client-id': 'me' };
+      const client = await subscribed(broker, headers, login);
+      await receipted(client, 'UNSUBSCRIBE', { id });
+      await publish(broker, ['kept']);
+      client.send('SUBSCRIBE', headers);
+      assert.equal(shown(await messages(client, 1)), ['kept']);
+      await receipted(client, 'UNSUBSCRIBE', ending);
+      await publish(broker, ['lost']);
+      assert.equal(await rest(broker, headers, login), [], 'deleted while it was active');
+      await publish(broker, ['kept again']);
+      const other = await RawStomp.connect(broker.stomp, login);
+      await receipted(other, 'UNSUBSCRIBE', ending);
+      await receipted(other, 'UNSUBSCRIBE', ending);
+      assert.equal(await rest(broker, headers, login), [], 'deleted while it was not');
+      client.destroy();
+      other.destroy();
+    }),
+  );
+}
+
+durable('what is not acknowledged comes again, marked, before what is new; what is, does not', () =>
+  withBroker(async (broker) => {
+    const headers = { ...RABBIT, ack: 'client-individual' };
+    const first = await subscribed(broker, headers);
+    await publish(broker, ['1', '2', '3', '4']);
+    const [, two, , four] = await messages(first, 4);
+    await ack(first, two);
+    await ack(first, four);
+    first.destroy();
+    await publish(broker, ['5']);
+    const second = await returned(broker, headers);
+    const again = await messages(second, 3);
+    assert.equal(shown(again), ['1*', '3*', '5']);
+    await ack(second, again[1]);
+    second.destroy();
+    assert.equal(await rest(broker, { ...RABBIT, ack: 'auto' }), ['1*', '5*']);
+    assert.equal(await rest(broker, RABBIT), [], 'sent in mode auto is settled');
+  }),
+);
+
+durable('mode client settles all before, and a transaction with its COMMIT', () =>
+  withBroker(async (broker) => {
+    const headers = { ...RABBIT, ack: 'client' };
+    const first = await subscribed(broker, headers);
+    await publish(broker, ['1', '2', '3', '4']);
+    const [, two, three = NONE] = await messages(first, 4);
+    await ack(first, two);
+    first.send('BEGIN', { transaction: 't' });
+    first.send('ACK', {
+      id: header(three, 'ack') ?? '',
+      transaction: 't',
+    });
+    await receipted(first, 'COMMIT', { transaction: 't' });
+    first.destroy();
+    assert.equal(await rest(broker, RABBIT), ['4*']);
+  }),
+);
+
+durable('the window: no more than the prefetch is unacknowledged, also of what comes again', () =>
+  withBroker(async (broker) => {
+    const first = await subscribed(broker, { ...RABBIT, ack: 'client-individual', 'prefetch-count': '3' });
+    await publish(broker, ['1', '2', '3', '4', '5']);
+    const three = await messages(first, 3);
+    assert.equal(await first.flush(), []);
+    // The first is held on to, however much is acknowledged behind it.
+    const more = [...(await ack(first, three[1])), ...(await ack(first, three[2]))];
+    assert.equal(shown(more), ['4', '5']);
+    await goodbye(first);
+    const second = await returned(broker, { ...RABBIT, ack: 'client-individual', 'prefetch-count': '2' });
+    const again = await messages(second, 2);
+    assert.equal(shown(again), ['1*', '4*']);
+    assert.equal(await second.flush(), []);
+    second.destroy();
+    // What had not come again yet is not forgotten.
+    const third = await returned(broker, { ...RABBIT, ack: 'client-individual', 'prefetch-count': '2' });
+    assert.equal(shown(await ack(third, (await messages(third, 2))[0])), ['5*']);
+    third.destroy();
+  }),
+);
+
+durable('another connection takes it over; the first one is told which and closed', () =>
+  withBroker(async (broker) => {
+    const headers = { ...RABBIT, ack: 'client' };
+    const first = await subscribed(broker, headers);
+    await publish(broker, ['1']);
+    await messages(first, 1);
+    const second = await returned(broker, headers);
+    const error = await errorOf(first);
+    assert.match(error, /another connection has subscribed to the durable subscription with the id "d"/);
+    assert.equal(shown(await messages(second, 1)), ['1*']);
+    const third = await RawStomp.connect(broker.stomp);
+    await receipted(third, 'UNSUBSCRIBE', { id: 'd', destination: '/topic/news.#', durable: 'true' });
+    assert.match(await errorOf(second), /durable subscription with the id "d"/);
+    assert.equal(await rest(broker, RABBIT), []);
+    third.destroy();
+  }),
+);
+
+durable('a connection that is gone before it has it leaves it as it was', () =>
+  withBroker(async (broker) => {
+    const headers = { ...RABBIT, ack: 'client' };
+    const first = await subscribed(broker, headers);
+    await publish(broker, ['1', '2']);
+    await messages(first, 2);
+    // Each takes it over from the one before, which may have just got it.
+    for (let i = 0; i < 20; i++) {
+      const hasty = await returned(broker, headers);
+      if (i % 2 === 0) hasty.destroy();
+    }
+    const last = await returned(broker, headers);
+    assert.equal(shown(await messages(last, 2)), ['1*', '2*']);
+    last.destroy();
+  }),
+);
+
+durable('with another filter, or no-local, it begins anew', () =>
+  withBroker(async (broker) => {
+    const login = { 'client-id': 'me' };
+    await goodbye(await subscribed(broker, ACTIVE, login));
+    await publish(broker, ['1']);
+    assert.equal(await rest(broker, { ...ACTIVE, destination: '/topic/news/#' }, login), ['1'], 'the same filter');
+    await publish(broker, ['2']);
+    assert.equal(await rest(broker, { ...ACTIVE, destination: '/topic/news.>' }, login), []);
+    await publish(broker, ['3']);
+    assert.equal(await rest(broker, { ...ACTIVE, destination: '/topic/news.>', 'no-local': 'true' }, login), []);
+  }),
+);
+
+durable('the name: ids of any characters are kept apart, and so are users of the two forms', () =>
+  withBroker(async (broker) => {
+    const ids = ['a', 'a"', 'a","#', 'a\n', 'ä', 'a:b', '["a"]'];
+    const named = (client: string, name: string): Promise<RawStomp> =>
+      subscribed(broker, { ...ACTIVE, 'activemq.subscriptionName': name }, { 'client-id': client });
+    const open = await Promise.all([
+      ...ids.map((id) => subscribed(broker, { ...RABBIT, id })),
+      ...ids.map((id) => named('x', id)),
+      ...[named('x,y', 'z'), named('x', 'y,z'), named('x","y', 'z'), named('x', 'y","z'), named('y', 'a')],
+    ]);
+    await publish(broker, ['1']);
+    for (const client of open) assert.equal(shown(await messages(client, 1)), ['1']);
+    for (const client of open) client.destroy();
+  }),
+);
+
+durable('what is retained comes to a new one, not on return; live messages are not kept', () =>
+  withBroker(async (broker) => {
+    const publisher = await RawStomp.connect(broker.stomp);
+    await receipted(publisher, 'SEND', { destination: '/topic/news.r', retain: 'true' }, 'retained');
+    const first = await RawStomp.connect(broker.stomp);
+    first.send('SUBSCRIBE', RABBIT);
+    const [frame] = await messages(first, 1);
+    assert.is(frame && header(frame, 'retain'), 'true');
+    first.send('SEND', { destination: '/topic/news.l' }, 'live');
+    assert.equal(shown(await messages(first, 1)), ['live']);
+    await goodbye(first);
+    publisher.send('SEND', { destination: '/topic/news.l' }, 'live');
+    assert.equal(await rest(broker, RABBIT), []);
+    publisher.destroy();
+  }),
+);
+
+durable('what follows SUBSCRIBE at once finds it: SEND, UNSUBSCRIBE, and a second SUBSCRIBE', () =>
+  withBroker(async (broker) => {
+    const client = await RawStomp.connect(broker.stomp);
+    client.socket.cork();
+    client.send('SUBSCRIBE', { ...RABBIT, receipt: 's' });
+    client.send('SEND', { destination: '/topic/news.a' }, 'live');
+    client.send('SEND', { destination: '/topic/news.a', persistent: 'true' }, 'logged');
+    client.socket.uncork();
+    const frames = [await client.next(), await client.next(), await client.next()];
+    const bodies = frames.filter(({ command }) => command === 'MESSAGE').map(({ body }) => `${body}`);
+    assert.equal(bodies.sort(), ['live', 'logged']);
+    await goodbye(client);
+
+    const hasty = await RawStomp.connect(broker.stomp);
+    hasty.socket.cork();
+    hasty.send('SUBSCRIBE', { ...RABBIT, id: 'hasty', receipt: 's' });
+    hasty.send('UNSUBSCRIBE', { id: 'hasty', receipt: 'u' });
+    hasty.send('DISCONNECT', { receipt: 'd' });
+    hasty.socket.uncork();
+    assert.equal(
+      (await hasty.end()).map((frame) => header(frame, 'receipt-id')),
+      ['s', 'u', 'd'],
+    );
+    await publish(broker, ['1']);
+    assert.equal(await rest(broker, { ...RABBIT, id: 'hasty' }), ['1']);
+
+    const undecided = await RawStomp.connect(broker.stomp);
+    undecided.socket.cork();
+    undecided.send('SUBSCRIBE', { ...RABBIT, id: 'hasty', receipt: 's' });
+    undecided.send('UNSUBSCRIBE', { id: 'hasty', durable: 'true', receipt: 'u' });
+    undecided.send('DISCONNECT', { receipt: 'd' });
+    undecided.socket.uncork();
+    assert.equal((await undecided.end()).map((frame) => header(frame, 'receipt-id')).sort(), ['d', 's', 'u']);
+    await publish(broker, ['2']);
+    assert.equal(await rest(broker, { ...RABBIT, id: 'hasty' }), []);
+
+    const twice = await RawStomp.connect(broker.stomp);
+    twice.socket.cork();
+    twice.send('SUBSCRIBE', RABBIT);
+    twice.send('SUBSCRIBE', RABBIT);
+    twice.socket.uncork();
+    assert.match(await errorOf(twice), /there is a subscription with the id "d" already/);
+    const same = await RawStomp.connect(broker.stomp, { 'client-id': 'me' });
+    same.send('SUBSCRIBE', ACTIVE);
+    same.send('SUBSCRIBE', { ...ACTIVE, id: 'b' });
+    assert.match(await errorOf(same), /there is a subscription with the name "reader" already/);
+  }),
+);
+
+durable('asked for wrongly, it is refused with what is wrong', () =>
+  withBroker(async (broker) => {
+    const cases: readonly (readonly [command: string, headers: Headers, login: Headers, text: RegExp])[] = [
+      ['SUBSCRIBE', ACTIVE, {}, /after a CONNECT without the header client-id/],
+      [
+        'SUBSCRIBE',
+        { ...ACTIVE, 'activemq.subscriptionName': '' },
+        { 'client-id': 'me' },
+        /subscriptionName .* is empty/,
+      ],
+      ['SUBSCRIBE', { ...ACTIVE, destination: '/queue/q' }, { 'client-id': 'me' }, /with a queue/],
+      ['SUBSCRIBE', { ...RABBIT, durable: 'yes' }, {}, /durable "yes" of SUBSCRIBE is not known/],
+      ['SUBSCRIBE', { ...RABBIT, 'auto-delete': '' }, {}, /auto-delete "" of SUBSCRIBE is not known/],
+      ['SUBSCRIBE', { id: 'd', durable: 'true' }, {}, /without the header destination/],
+      ['SUBSCRIBE', { ...RABBIT, id: 'x'.repeat(3000) }, {}, /needs \d+ bytes .* 2048 are taken/],
+      ['SUBSCRIBE', { destination: '/topic/a', durable: 'true' }, { 'accept-version': '1.0' }, /without the header id/],
+      ['UNSUBSCRIBE', { id: 'd', durable: 'true' }, {}, /send both/],
+      ['UNSUBSCRIBE', { 'activemq.subscriptionName': 'reader' }, {}, /without the header client-id/],
+      ['UNSUBSCRIBE', { id: 'd', destination: '/topic/a+b', durable: 'true' }, {}, /has # or \+/],
+      ['UNSUBSCRIBE', { id: 'd', durable: '1' }, {}, /durable "1" of UNSUBSCRIBE is not known/],
+    ];
+    for (const [command, headers, login, text] of cases) {
+      const client = await RawStomp.connect(broker.stomp, login);
+      client.send(command, headers);
+      assert.match(await errorOf(client), text);
+    }
+    const mixed = await subscribed(broker, { id: 'a', destination: '/topic/x' }, { 'client-id': 'me' });
+    mixed.send('UNSUBSCRIBE', { id: 'a', 'activemq.subscriptionName': 'reader' });
+    assert.match(await errorOf(mixed), /is not the durable one/);
+    const wrong = await subscribed(broker, RABBIT);
+    wrong.send('UNSUBSCRIBE', { id: 'd', destination: '/topic/news.other', durable: 'true' });
+    assert.match(await errorOf(wrong), /is not the durable one/);
+  }),
+);
+
+durable('auto-delete:true is what every other subscription is', () =>
+  withBroker(async (broker) => {
+    const headers = { ...RABBIT, 'auto-delete': 'true' };
+    const client = await subscribed(broker, headers);
+    await receipted(client, 'UNSUBSCRIBE', { id: 'd', destination: '/topic/news.#', durable: 'true' });
+    await receipted(client, 'SUBSCRIBE', headers);
+    await goodbye(client);
+    await publish(broker, ['1']);
+    assert.equal(await rest(broker, headers), []);
+  }),
+);
+
+durable('limits.sessionExpirySeconds 0: not offered', () =>
+  withBroker(
+    async (broker) => {
+      for (const [headers, name] of [
+        [RABBIT, /header durable .*limits\.sessionExpirySeconds/],
+        [ACTIVE, /header activemq\.subscriptionName .*limits\.sessionExpirySeconds/],
+      ] as const) {
+        const client = await RawStomp.connect(broker.stomp, { 'client-id': 'me' });
+        client.send('SUBSCRIBE', headers);
+        assert.match(await errorOf(client), name);
+      }
+    },
+    { sessionExpirySeconds: 0 },
+  ),
+);
+
+durable.run();
