@@ -31,6 +31,11 @@ process.on('exit', () => {
 
 /** The broker as users run it, in a process of its own, on free ports. */
 export function startBrokerProcess(...settings: readonly string[]): Promise<BrokerProcess> {
+  return startBrokerUnder([], settings);
+}
+
+/** The same under a program that runs it (and stays its child, not its parent, so that signals reach the broker). */
+export function startBrokerUnder(wrapper: readonly string[], settings: readonly string[]): Promise<BrokerProcess> {
   const all = [
     'listeners.mqtt.port=0',
     'listeners.stomp.port=0',
@@ -39,7 +44,8 @@ export function startBrokerProcess(...settings: readonly string[]): Promise<Brok
     'log.format=json',
     ...settings,
   ];
-  const child = spawn(process.execPath, [MAIN, 'start', ...all.flatMap((each) => ['--set', each])], {
+  const [command = process.execPath, ...args] = [...wrapper, process.execPath, MAIN, 'start'];
+  const child = spawn(command, [...args, ...all.flatMap((each) => ['--set', each])], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   running.add(child);

@@ -17,6 +17,7 @@ const TOOLS = {
   mosquitto_pub: { package: 'mosquitto-clients', find: () => program('mosquitto_pub') },
   mosquitto_sub: { package: 'mosquitto-clients', find: () => program('mosquitto_sub') },
   mosquitto_rr: { package: 'mosquitto-clients', find: () => program('mosquitto_rr') },
+  strace: { package: 'strace', find: () => program('strace') },
   chromium: { package: 'chromium', find: () => program('chromium') },
   'nats-server': { package: 'nats-server', find: () => natsServer() },
   'paho-mqtt': { package: 'python3-paho-mqtt', find: () => python('paho.mqtt.client') },
