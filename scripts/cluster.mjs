@@ -40,7 +40,8 @@ function run(name, command, args, gateway) {
       const lines = (rest + chunk).split('\n');
       rest = lines.pop() ?? '';
       // Of the servers only what goes wrong: they say much.
-      for (const line of lines) if (gateway || (/\[(ERR|FTL)\]/.test(line) && !/attempt 1\)/.test(line))) console.log(`${name}  ${line}`);
+      for (const line of lines)
+        if (gateway || (/\[(ERR|FTL)\]/.test(line) && !/attempt 1\)/.test(line))) console.log(`${name}  ${line}`);
     });
   }
   const entry = { child, gateway, ended: undefined };

@@ -179,7 +179,11 @@ export const schema = z.strictObject({
         .prefault({}),
       embedded: z
         .strictObject({
-          directory: text('./data', DIRECTORY, 'Where the store is kept. One broker at a time can use it'),
+          directory: text(
+            './data',
+            DIRECTORY,
+            'Where the store is kept. One broker at a time can use it; it may need two to three times backbone.retention.bytes',
+          ),
           sync: choice(
             ['always', 'system'],
             'always',
