@@ -15,6 +15,7 @@ import type { Backbone } from './ports/backbone.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Protocol } from './ports/protocol.ts';
 import type { Logger, OutboxSink, Services } from './ports/routing.ts';
+import { ConnectionBacklog } from './routing/backlog.ts';
 import { GroupTable, type OpenSource } from './routing/groups.ts';
 import { LogGroup } from './routing/log-group.ts';
 import { LogOutbox } from './routing/outbox.ts';
@@ -110,6 +111,7 @@ export class Broker {
       logger,
       sessions: this.#sessions,
       outbox,
+      backlog: (connection) => new ConnectionBacklog(router, connection, limits.publishBacklog),
       groups: new GroupTable(router, counters, openSource),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),
     });

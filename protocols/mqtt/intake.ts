@@ -1,7 +1,7 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import type { Message } from '../../src/core/message.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
-import type { Services } from '../../src/ports/routing.ts';
+import type { Backlog, Services } from '../../src/ports/routing.ts';
 import type { Connection } from '../../src/ports/transport.ts';
 import type { Version } from './packets.ts';
 import type { MqttSession } from './session.ts';
@@ -30,12 +30,9 @@ interface Batch {
 export class Intake implements AppendReceiver {
   readonly #services: Services;
   readonly #session: MqttSession;
-  readonly #connection: Connection;
   readonly #version: Version;
   readonly #answers: Answers;
-  /** QoS 1 and 2 messages whose durability has not been confirmed. */
-  #storing = 0;
-  #paused = false;
+  readonly #backlog: Backlog;
   #batch: Batch | undefined;
   /** By packet identifier, until written: only where a state and a message are not written as one. */
   #unwritten: Map<number, Batch> | undefined;
@@ -43,7 +40,7 @@ export class Intake implements AppendReceiver {
   constructor(services: Services, session: MqttSession, connection: Connection, version: Version, answers: Answers) {
     this.#services = services;
     this.#session = session;
-    this.#connection = connection;
+    this.#backlog = services.backlog(connection);
     this.#version = version;
     this.#answers = answers;
   }
@@ -52,26 +49,22 @@ export class Intake implements AppendReceiver {
   checkWindow(qos: 1 | 2): void {
     const limit = this.#services.limits.inflightIn;
     const exactlyOnce = this.#session.inbound.size;
-    const used = this.#version === 5 ? this.#storing + exactlyOnce : qos === 2 ? exactlyOnce : 0;
+    // Those of QoS 2 that are being stored are in both.
+    const storing = this.#backlog.size - this.#session.inbound.storing;
+    const used = this.#version === 5 ? storing + exactlyOnce : qos === 2 ? exactlyOnce : 0;
     if (used >= limit) {
       throw new BrokerError('windowExceeded', `more than ${limit} unacknowledged messages (limits.inflightIn)`);
     }
   }
 
   publish(message: Message, packetId: number): void {
-    const { router, limits } = this.#services;
+    this.#backlog.add();
     if (message.qos === 1) {
-      this.#storing++;
       // It must not overtake what waits for the end of the chunk.
       if (this.#batch !== undefined) this.#batch.messages.push({ message: message.keep(), token: packetId });
-      else router.publish(message, this, packetId);
+      else this.#services.router.publish(message, this, packetId);
     } else {
       this.#publishOnce(message, packetId);
-    }
-    const backlog = this.#storing + this.#session.inbound.size;
-    if (!this.#paused && (backlog >= limits.publishBacklog || router.congested())) {
-      this.#paused = true;
-      this.#connection.pause();
     }
   }
 
@@ -120,7 +113,6 @@ export class Intake implements AppendReceiver {
   appended(token: number): void {
     const packetId = token & 0xffff;
     if ((token & EXACTLY_ONCE) === 0) {
-      this.#storing--;
       this.#answers.taken(1, packetId);
     } else {
       this.#session.inbound.set(packetId, 'stored');
@@ -129,28 +121,18 @@ export class Intake implements AppendReceiver {
       else batch.waiting.push(packetId);
       this.#session.stored();
     }
-    this.#relieve();
+    this.#backlog.remove();
   }
 
   refused(token: number, error: BrokerError): void {
     const packetId = token & 0xffff;
     if ((token & EXACTLY_ONCE) === 0) {
-      this.#storing--;
       this.#answers.refused(1, packetId, error);
     } else {
       this.#session.inbound.delete(packetId);
       this.#answers.refused(2, packetId, error);
       this.#session.stored();
     }
-    this.#relieve();
-  }
-
-  /** Reads on when half of the backlog is gone; while the log is behind, when all of it is. */
-  #relieve(): void {
-    if (!this.#paused) return;
-    const backlog = this.#storing + this.#session.inbound.storing;
-    if (this.#services.router.congested() ? backlog > 0 : backlog * 2 > this.#services.limits.publishBacklog) return;
-    this.#paused = false;
-    this.#connection.resume();
+    this.#backlog.remove();
   }
 }

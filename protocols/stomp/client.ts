@@ -45,7 +45,7 @@ export class StompClient implements PublicationsOwner {
     this.#services = services;
     this.#link = link;
     this.#owner = owner;
-    this.#publications = new Publications(services.router, link.connection, services.limits.publishBacklog, this);
+    this.#publications = new Publications(services.router, services.backlog(link.connection), this);
   }
 
   /** Whether frames have been handled whose effect is still to come. */

@@ -1,8 +1,7 @@
 import type { BrokerError } from '../../src/core/errors.ts';
 import type { Message } from '../../src/core/message.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
-import type { Router } from '../../src/ports/routing.ts';
-import type { Connection } from '../../src/ports/transport.ts';
+import type { Backlog, Router } from '../../src/ports/routing.ts';
 import type { HeldAck } from './transactions.ts';
 
 /** What is to be done once all of a frame's messages are durable. */
@@ -28,29 +27,25 @@ interface Pending {
 /** Logged messages of one connection on their way to the log. When they are too many, the client is not read from. */
 export class Publications implements AppendReceiver {
   readonly #router: Router;
-  readonly #connection: Connection;
+  readonly #backlog: Backlog;
   readonly #owner: PublicationsOwner;
-  readonly #limit: number;
   /** By token; messages without a completion have token 0. */
   #pending: Map<number, Pending> | undefined;
   #lastToken = 0;
-  #underWay = 0;
-  #paused = false;
 
-  constructor(router: Router, connection: Connection, limit: number, owner: PublicationsOwner) {
+  constructor(router: Router, backlog: Backlog, owner: PublicationsOwner) {
     this.#router = router;
-    this.#connection = connection;
-    this.#limit = limit;
+    this.#backlog = backlog;
     this.#owner = owner;
   }
 
   get underWay(): number {
-    return this.#underWay;
+    return this.#backlog.size;
   }
 
   /** Whether the connection is not read from because of them. */
   get paused(): boolean {
-    return this.#paused;
+    return this.#backlog.paused;
   }
 
   publish(message: Message): void {
@@ -71,10 +66,7 @@ export class Publications implements AppendReceiver {
   }
 
   #publish(message: Message, token: number): void {
-    if (message.qos > 0 && ++this.#underWay >= this.#limit && !this.#paused) {
-      this.#paused = true;
-      this.#connection.pause();
-    }
+    if (message.qos > 0) this.#backlog.add();
     this.#router.publish(message, this, token);
   }
 
@@ -95,11 +87,7 @@ export class Publications implements AppendReceiver {
   }
 
   #arrived(): void {
-    this.#underWay--;
-    if (this.#paused && this.#underWay * 2 <= this.#limit) {
-      this.#paused = false;
-      this.#connection.resume();
-    }
-    if (this.#underWay === 0) this.#owner.idle();
+    this.#backlog.remove();
+    if (this.#backlog.size === 0) this.#owner.idle();
   }
 }

@@ -85,7 +85,7 @@ export class JsonClient implements Subscriber, OutboxSink, PublicationsOwner, Se
       this.#answers.ack(id);
       return;
     }
-    this.#publications ??= new Publications(router, this.#connection, limits.publishBacklog, this);
+    this.#publications ??= new Publications(router, this.#services.backlog(this.#connection), this);
     this.#publications.publish(message, id);
   }
 

@@ -1,8 +1,7 @@
 import type { BrokerError } from '../../src/core/errors.ts';
 import type { Message } from '../../src/core/message.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
-import type { Router } from '../../src/ports/routing.ts';
-import type { Connection } from '../../src/ports/transport.ts';
+import type { Backlog, Router } from '../../src/ports/routing.ts';
 
 export interface PublicationsOwner {
   /** `id`: of the request, as JSON text. */
@@ -13,27 +12,21 @@ export interface PublicationsOwner {
 /** Durable messages of one connection on their way to the log. When they are too many, the client is not read from. */
 export class Publications implements AppendReceiver {
   readonly #router: Router;
-  readonly #connection: Connection;
-  readonly #limit: number;
+  readonly #backlog: Backlog;
   readonly #owner: PublicationsOwner;
   /** Token to the id to acknowledge. */
   readonly #pending = new Map<number, string | undefined>();
   #token = 0;
-  #paused = false;
 
-  constructor(router: Router, connection: Connection, limit: number, owner: PublicationsOwner) {
+  constructor(router: Router, backlog: Backlog, owner: PublicationsOwner) {
     this.#router = router;
-    this.#connection = connection;
-    this.#limit = limit;
+    this.#backlog = backlog;
     this.#owner = owner;
   }
 
   publish(message: Message, id: string | undefined): void {
     this.#pending.set(++this.#token, id);
-    if (this.#pending.size >= this.#limit && !this.#paused) {
-      this.#paused = true;
-      this.#connection.pause();
-    }
+    this.#backlog.add();
     this.#router.publish(message, this, this.#token);
   }
 
@@ -48,10 +41,7 @@ export class Publications implements AppendReceiver {
   #settle(token: number): string | undefined {
     const id = this.#pending.get(token);
     this.#pending.delete(token);
-    if (this.#paused && this.#pending.size <= this.#limit / 2) {
-      this.#paused = false;
-      this.#connection.resume();
-    }
+    this.#backlog.remove();
     return id;
   }
 }

@@ -4,6 +4,7 @@ import type { Authorizer } from './authorizer.ts';
 import type { AppendReceiver } from './backbone.ts';
 import type { Clock } from './clock.ts';
 import type { Limits } from './limits.ts';
+import type { Connection } from './transport.ts';
 
 /** What routing offers to the protocols. */
 export interface Services {
@@ -20,8 +21,20 @@ export interface Services {
   outbox(sink: OutboxSink, from?: readonly number[]): Outbox;
   readonly sessions: Sessions;
   readonly groups: Groups;
+  /** Of a connection's logged messages that are not durable yet (`limits.publishBacklog`). */
+  backlog(connection: Connection): Backlog;
   /** Reads single messages of the log again. */
   recall(positions: readonly Position[], receiver: RecallReceiver): void;
+}
+
+/** Logged messages of one connection on their way to the log. When they are too many, the connection is not read from. */
+export interface Backlog {
+  readonly size: number;
+  readonly paused: boolean;
+  /** One more is about to be published. */
+  add(): void;
+  /** What became of one is known. */
+  remove(): void;
 }
 
 /** Who asks for a place. */

@@ -62,7 +62,7 @@ export class SessionPlace implements Place {
   }
 
   changed(): void {
-    if (!this.#durable || this.#left || this.#writing || this.#checkpoint !== undefined) return;
+    if (!this.#durable || this.#left || this.#checkpoint !== undefined) return;
     const { clock, checkpointMilliseconds } = this.#context;
     this.#checkpoint = clock.schedule(checkpointMilliseconds, () => {
       this.#checkpoint = undefined;

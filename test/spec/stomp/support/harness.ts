@@ -8,6 +8,7 @@ import type { Limits } from '../../../../src/ports/limits.ts';
 import type { Channel } from '../../../../src/ports/protocol.ts';
 import type { Services } from '../../../../src/ports/routing.ts';
 import type { Connection, Peer } from '../../../../src/ports/transport.ts';
+import { ConnectionBacklog } from '../../../../src/routing/backlog.ts';
 import { LogOutbox } from '../../../../src/routing/outbox.ts';
 import { QueueBroker } from '../../../../src/routing/queues.ts';
 import { recall } from '../../../../src/routing/recall.ts';
@@ -296,6 +297,7 @@ export class Harness {
           throw new Error('no groups here');
         },
       },
+      backlog: (connection) => new ConnectionBacklog(router, connection, all.publishBacklog),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),
     };
     void this.backbone.start(router);

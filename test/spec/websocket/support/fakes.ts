@@ -18,6 +18,7 @@ import type {
   Subscription,
 } from '../../../../src/ports/routing.ts';
 import type { Connection } from '../../../../src/ports/transport.ts';
+import { ConnectionBacklog } from '../../../../src/routing/backlog.ts';
 
 /** A connection that keeps its frames, and checks that each is as long as it was said to be. */
 export class FakeConnection implements Connection {
@@ -295,6 +296,7 @@ export class World {
       },
       sessions: { open: unexpected },
       groups: { join: unexpected },
+      backlog: (connection) => new ConnectionBacklog(this.router, connection, this.services.limits.publishBacklog),
       recall: unexpected,
     };
   }
