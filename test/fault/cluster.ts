@@ -132,6 +132,23 @@ requireTool(
   },
 );
 
+requireTool(test, 'nats-server', 'sessions of a dead gateway end when their time is over', async (program) => {
+  await start(program, 2);
+  const short = { clean: false, properties: { sessionExpiryInterval: 1 } };
+  for (const [clientId, options] of [
+    ['short', short],
+    ['long', lasting],
+  ] as const) {
+    const connected = await client(0, clientId, options);
+    await connected.subscribe('t', 1);
+  }
+  await gateway(0).kill();
+  // The lease of two seconds, and the one that is left to the session then.
+  await sleep(5000);
+  assert.not((await client(1, 'short', short)).connack.sessionPresent);
+  assert.ok((await client(1, 'long', lasting)).connack.sessionPresent);
+});
+
 requireTool(
   test,
   'nats-server',
