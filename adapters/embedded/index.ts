@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { BrokerError } from '../../src/core/errors.ts';
 import type { Backbone, BackboneReceiver, Live } from '../../src/ports/backbone.ts';
 import type { Clock, Timer } from '../../src/ports/clock.ts';
@@ -39,6 +40,7 @@ export class EmbeddedBackbone implements Backbone, CommitReceiver {
   readonly state: EmbeddedState;
   readonly cluster: OnlyNode;
   readonly #directory: string;
+  readonly #synced: boolean;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #commit: Commit;
@@ -60,6 +62,7 @@ export class EmbeddedBackbone implements Backbone, CommitReceiver {
   constructor(options: EmbeddedOptions, clock: Clock, logger: Logger) {
     const { directory, sync, cacheBytes, reads, pendingBytes, retention, dedup } = options;
     this.#directory = directory;
+    this.#synced = sync === 'always';
     this.#clock = clock;
     this.#logger = logger;
     const next = (): number => this.log.next(0);
@@ -81,6 +84,12 @@ export class EmbeddedBackbone implements Backbone, CommitReceiver {
     this.#receiver = receiver;
     this.#stopping = false;
     await this.#open();
+    this.#logger.info(
+      { directory: resolve(this.#directory) },
+      this.#synced
+        ? 'Messages and sessions are kept in this directory, on the disk before they are acknowledged'
+        : 'Messages and sessions are kept in this directory; a power failure may lose the last seconds (backbone.embedded.sync: system)',
+    );
   }
 
   async stop(): Promise<void> {
