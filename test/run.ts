@@ -27,7 +27,11 @@ const running = new Set<ChildProcess>();
 const folder = mkdtempSync(join(tmpdir(), 'trimaran-test-'));
 process.on('exit', () => {
   for (const child of running) killGroup(child);
-  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  try {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  } catch (error) {
+    console.error(`${folder} could not be removed: ${String(error)}`);
+  }
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
 
