@@ -141,11 +141,12 @@ export class MqttChannel implements Channel, PacketHandler, Answers, Holder {
   }
 
   #admit(accepted: Login, session: MqttSession, place: Place): void {
-    const present = place.kept !== undefined;
+    let present = place.kept !== undefined;
     try {
       session.restore(place);
     } catch (error) {
       const { logger } = this.#server.services;
+      present = false;
       logger.error({ err: error, clientId: accepted.clientId }, 'a stored session cannot be read; it begins anew');
     }
     if (this.#over) {
@@ -348,7 +349,8 @@ export class MqttChannel implements Channel, PacketHandler, Answers, Holder {
   /** Ends the connection over an error, told as far as the version and the state have a way to. */
   #fail(error: BrokerError): void {
     if (this.#over) return;
-    if (this.#login === undefined) {
+    // Before CONNACK there is only CONNACK to say it with.
+    if (this.#session === undefined) {
       this.#refuseConnection(error);
     } else if (this.#version === 5) {
       writeDisconnect(this.#connection, FAULT_REASON[error.code], this.#explain(error));
