@@ -5,6 +5,8 @@ import * as assert from 'uvu/assert';
 import { message, newDirectory, Opened, ShiftedClock, textOf } from './support/opened.ts';
 
 const test = suite('spec/embedded ids');
+// Else a failure would keep the process.
+test.after.each(() => Opened.stopAll());
 
 test('an id is known for its time, over restarts, and not longer', async () => {
   const directory = newDirectory();

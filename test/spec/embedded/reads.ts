@@ -6,6 +6,8 @@ import type { Message } from '../../../src/core/message.ts';
 import { message, newDirectory, Opened, textOf } from './support/opened.ts';
 
 const test = suite('spec/embedded reads');
+// Else a failure would keep the process.
+test.after.each(() => Opened.stopAll());
 const SPAN = 50;
 
 const topic = fc

@@ -10,6 +10,8 @@ import { message, newDirectory, Opened, textOf } from './support/opened.ts';
  */
 
 const test = suite('spec/embedded recovery');
+// Else a failure would keep the process.
+test.after.each(() => Opened.stopAll());
 const batch = ClassicLevel.prototype.batch;
 let failing = false;
 

@@ -24,6 +24,8 @@ if (mode === 'open' && directory !== undefined) {
   console.log((await failure(Opened.open(directory))).message);
 } else {
   const test = suite('spec/embedded refusals');
+  // Else a failure would keep the process.
+  test.after.each(() => Opened.stopAll());
 
   test('a second broker on the directory is refused, in another process and in this one', async () => {
     const where = newDirectory();

@@ -55,6 +55,7 @@ export class Opened {
   readonly clock: ShiftedClock;
   readonly lines: Line[] = [];
   readonly tailed: Message[] = [];
+  static readonly #all = new Set<Opened>();
 
   private constructor(options: EmbeddedOptions, clock: ShiftedClock) {
     const say = (level: Line['level']) => (fields: object, text: string) =>
@@ -62,6 +63,11 @@ export class Opened {
     const logger = { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
     this.clock = clock;
     this.backbone = new EmbeddedBackbone(options, clock, logger);
+  }
+
+  /** Those that a test has left open. */
+  static async stopAll(): Promise<void> {
+    for (const each of Opened.#all) await each.stop();
   }
 
   static async open(
@@ -82,6 +88,7 @@ export class Opened {
       },
       clock,
     );
+    Opened.#all.add(opened);
     await opened.backbone.start({
       live() {},
       liveShared() {},
@@ -91,6 +98,7 @@ export class Opened {
   }
 
   stop(): Promise<void> {
+    Opened.#all.delete(this);
     return this.backbone.stop();
   }
 
