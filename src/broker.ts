@@ -24,6 +24,7 @@ import { recall } from './routing/recall.ts';
 import { RetainedStore } from './routing/retained.ts';
 import { TopicRouter } from './routing/router.ts';
 import { SessionRegistry } from './routing/sessions.ts';
+import { startOf } from './routing/start.ts';
 import { WillKeeper } from './routing/wills.ts';
 import { LoopbackAuthorizer } from './security/loopback-authorizer.ts';
 import { SystemClock } from './system-clock.ts';
@@ -81,7 +82,7 @@ export class Broker {
     this.#backbone = backbone;
     this.#retained = new RetainedStore(backbone.state, limits, counters, clock, logger);
     const queues = new QueueBroker(limits, counters, clock);
-    const router = new TopicRouter(this.#backbone, this.#retained, queues, counters, logger);
+    const router = new TopicRouter(this.#backbone, this.#retained, queues, counters, clock, logger);
     this.#router = router;
     this.#wills = new WillKeeper(backbone, router, clock, logger);
     const { checkpointMilliseconds } = config.backbone;
@@ -91,6 +92,9 @@ export class Broker {
     backbone.cluster.join({
       yieldClient: (key) => this.#sessions.yield(key),
       nodeLost: () => this.#nodeLost(),
+      disowned: () => {},
+      received: () => {},
+      interrupted: () => {},
     });
     this.#registry = new ConnectionRegistry(limits, counters, clock, logger);
     const { log } = backbone;
@@ -113,6 +117,7 @@ export class Broker {
       outbox,
       backlog: (connection) => new ConnectionBacklog(router, connection, limits.publishBacklog),
       groups: new GroupTable(router, counters, openSource),
+      startOf: (start, filter) => startOf(log, start, filter),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),
     });
   }

@@ -89,6 +89,13 @@ export class JetStreamCluster implements Cluster {
     });
   }
 
+  async own(): Promise<string> {
+    return this.node;
+  }
+
+  async disown(): Promise<void> {}
+  send(): void {}
+
   async #claim(clientId: string): Promise<void> {
     if (this.#owned.has(clientId)) return;
     let revision = await this.#state.put(BUCKET, clientId, this.#value, 0);

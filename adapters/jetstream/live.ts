@@ -60,10 +60,10 @@ export class JetStreamLive implements Live {
     this.#receiver = undefined;
   }
 
-  publish(message: Message, served: readonly string[]): void {
+  publish(message: Message, served: readonly string[]): boolean {
     const connection = this.#connection;
     const subject = this.#subjects.subjectOf(message.topic);
-    if (!connection.up || subject === undefined) return;
+    if (!connection.up || subject === undefined) return true;
     if (this.#losses !== connection.losses) {
       this.#losses = connection.losses;
       this.#taken = this.#sent;
@@ -71,12 +71,13 @@ export class JetStreamLive implements Live {
     const block = Buffer.from(headerText(message, '-', servedLine(served)), 'latin1');
     const bytes = message.size + block.length;
     // A server that reads no more, or a message that is too large for it: at most once allows to drop.
-    if (bytes > connection.maxPayload || this.#sent - this.#taken + bytes > this.#limit) return;
+    if (bytes > connection.maxPayload || this.#sent - this.#taken + bytes > this.#limit) return true;
     this.#headers.block = block;
     // The client keeps a reference to what it is given until it is written; the caller's bytes are lent.
     connection.nats.publish(subject, new Uint8Array(message.payload()), { headers: this.#headers });
     this.#sent += bytes;
     if (this.#sent - this.#taken >= MARK && !this.#asking) void this.#ask();
+    return true;
   }
 
   async #ask(): Promise<void> {

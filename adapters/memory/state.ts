@@ -8,6 +8,7 @@ export class MemoryState implements State {
     sessions: new Map(),
     retained: new Map(),
     wills: new Map(),
+    queues: new Map(),
   };
   #revision = 0;
 

@@ -4,7 +4,10 @@ import type { Clock } from '../../src/ports/clock.ts';
 /** What a backbone of one process has of `Live` and `Cluster`: there is no one else. */
 
 export class NoOtherNodes implements Live {
-  publish(): void {}
+  publish(): boolean {
+    return false;
+  }
+
   interest(): void {}
 }
 
@@ -23,4 +26,11 @@ export class OnlyNode implements Cluster {
   join(): void {}
   async claim(): Promise<void> {}
   release(): void {}
+
+  async own(): Promise<string> {
+    return this.node;
+  }
+
+  async disown(): Promise<void> {}
+  send(): void {}
 }

@@ -23,6 +23,8 @@ export const FAULT_REASON: Record<FaultCode, number> = {
   notAuthorized: 0x87,
   topicInvalid: 0x90,
   filterInvalid: 0x8f,
+  fieldInvalid: 0x83,
+  notFound: 0x83,
   aliasInvalid: 0x94,
   sharedUnsupported: 0x9e,
   unsupported: 0x83,

@@ -298,7 +298,7 @@ export class MqttSession implements SessionOwner, Subscriber, OutboxSink, Resend
       message.keep();
       this.saved(() => {
         // From here on it is in the session's hands [MQTT-4.8.2-4].
-        if (qos === 2) share?.membership.settle(share.delivery);
+        if (qos === 2) share?.membership.settle(share.delivery, 'accept');
         if (this.#link === link) link.publish(message, delivery);
       });
       return;
@@ -313,9 +313,9 @@ export class MqttSession implements SessionOwner, Subscriber, OutboxSink, Resend
     const identifiers = options.identifier === 0 ? [] : [options.identifier];
     const retain = message.retain && options.retainAsPublished;
     const fits = link?.fits(message, { qos, retain, dup: false, packetId: 1, identifiers }) ?? false;
-    if (link === undefined) share.membership.giveBack(share.delivery);
+    if (link === undefined) share.membership.settle(share.delivery, 'requeue');
     else if (qos === 0 || !fits) {
-      share.membership.settle(share.delivery);
+      share.membership.settle(share.delivery, 'accept');
       if (fits) link.publish(message, { qos, retain, dup: false, packetId: 0, identifiers });
     } else {
       const { shard, sequence } = message;
@@ -372,7 +372,7 @@ export class MqttSession implements SessionOwner, Subscriber, OutboxSink, Resend
   #settle(packetId: number): void {
     const share = this.#inflight?.get(packetId)?.share;
     this.#inflight?.settle(packetId);
-    share?.membership.settle(share.delivery);
+    share?.membership.settle(share.delivery, 'accept');
     if (this.durable) this.#place?.changed();
     this.drained();
   }

@@ -1,7 +1,7 @@
 import { mqttFilterFault } from '../../src/core/filter.ts';
 import type { Message } from '../../src/core/message.ts';
 import type { TopicLimits } from '../../src/core/topic.ts';
-import type { GroupMember, Groups, Membership } from '../../src/ports/routing.ts';
+import type { GroupMember, Groups, Membership } from '../../src/ports/queues.ts';
 import type { Sent } from './inflight.ts';
 import type { SubscriptionOptions } from './session-state.ts';
 
@@ -91,10 +91,17 @@ export class SharedSubscriptions {
     const current = (): SubscriptionOptions => this.#shared.get(options.filter)?.options ?? options;
     const member: GroupMember = {
       ready: () => this.#taker.ready(),
-      take: (message, delivery, membership) => this.#taker.takeShared(message, { membership, delivery }, current()),
+      take: (message, { number }) => this.#taker.takeShared(message, { membership, delivery: number }, current()),
+      ended: () => {},
       takeLive: (message) => this.#taker.takeLive(message, current()),
     };
-    const membership = this.#groups.join(name, filter, member, this.#keptFor);
+    const membership = this.#groups.join(name, filter, member, {
+      clientId: '',
+      prefetch: 256,
+      keptFor: this.#keptFor,
+      ordered: false,
+      start: { from: 'new' },
+    });
     this.#shared.set(options.filter, { options, membership });
     return true;
   }
@@ -104,7 +111,7 @@ export class SharedSubscriptions {
     const membership = this.#shared.get(filter)?.membership;
     if (membership === undefined) return false;
     this.#shared.delete(filter);
-    for (const { share } of inflight) if (share?.membership === membership) membership.settle(share.delivery);
+    for (const { share } of inflight) if (share?.membership === membership) membership.settle(share.delivery, 'accept');
     membership.leave(true);
     return true;
   }
@@ -119,8 +126,8 @@ export class SharedSubscriptions {
    */
   leave(inflight: Iterable<Sent>, forget: boolean): void {
     for (const { share, qos } of inflight) {
-      if (qos === 1) share?.membership.giveBack(share.delivery);
-      else share?.membership.settle(share.delivery);
+      if (qos === 1) share?.membership.settle(share.delivery, 'requeue');
+      else share?.membership.settle(share.delivery, 'accept');
     }
     // What they are is still to be written.
     for (const { membership } of this.#shared.values()) membership.leave(forget);

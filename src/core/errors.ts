@@ -13,6 +13,8 @@ export const FAULTS = {
   notAuthorized: { closes: false, text: 'not authorized' },
   topicInvalid: { closes: false, text: 'not a topic this server takes' },
   filterInvalid: { closes: false, text: 'not a topic filter this server takes' },
+  fieldInvalid: { closes: false, text: 'a field has a value that is not taken' },
+  notFound: { closes: false, text: 'there is no such thing' },
   aliasInvalid: { closes: true, text: 'not a topic alias of this connection' },
   sharedUnsupported: { closes: false, text: 'shared subscriptions are not offered by this server' },
   unsupported: { closes: false, text: 'not offered by this server' },

@@ -34,6 +34,10 @@ export interface Properties {
   readonly key?: string;
   /** The publisher's own id of the message, by which a repetition is recognised. */
   readonly messageId?: string;
+  /** In queues: 0 (also where it is absent) to 9, the highest first. */
+  readonly priority?: number;
+  /** In queues: milliseconds since 1970, before which the message is not delivered. */
+  readonly deliverAt?: number;
 }
 
 /**

@@ -25,6 +25,8 @@ const TAG = {
   userValue: 7,
   key: 8,
   messageId: 9,
+  priority: 10,
+  deliverAt: 11,
 } as const;
 
 /** Bytes that `writeRecord` needs for this message. */
@@ -92,7 +94,8 @@ function writeShort(buffer: Buffer, at: number, text: string): number {
 
 /** Fields in the order they are written: user properties as name, value, name, value. */
 function* fields(properties: Properties): Generator<[tag: number, value: string | Uint8Array]> {
-  const { contentType, textPayload, responseTopic, correlation, expiresAt, user, key, messageId } = properties;
+  const { contentType, textPayload, responseTopic, correlation, expiresAt, user, key, messageId, priority, deliverAt } =
+    properties;
   if (contentType !== undefined) yield [TAG.contentType, contentType];
   if (textPayload === true) yield [TAG.textPayload, ''];
   if (responseTopic !== undefined) yield [TAG.responseTopic, responseTopic];
@@ -104,6 +107,8 @@ function* fields(properties: Properties): Generator<[tag: number, value: string 
   }
   if (key !== undefined) yield [TAG.key, key];
   if (messageId !== undefined) yield [TAG.messageId, messageId];
+  if (priority !== undefined) yield [TAG.priority, String(priority)];
+  if (deliverAt !== undefined) yield [TAG.deliverAt, String(deliverAt)];
 }
 
 function propertiesBytes(properties: Properties): number {
@@ -146,6 +151,8 @@ function readProperties(buffer: Buffer, start: number, end: number): Properties 
     else if (tag === TAG.userValue) user.push([name, buffer.toString('utf8', from, to)]);
     else if (tag === TAG.key) properties.key = buffer.toString('utf8', from, to);
     else if (tag === TAG.messageId) properties.messageId = buffer.toString('utf8', from, to);
+    else if (tag === TAG.priority) properties.priority = Number(buffer.toString('latin1', from, to));
+    else if (tag === TAG.deliverAt) properties.deliverAt = Number(buffer.toString('latin1', from, to));
     else throw new RangeError(`a record with an unknown property ${tag}`);
     at = to;
   }

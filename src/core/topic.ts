@@ -42,14 +42,17 @@ export function topicFault(name: string, limits: TopicLimits): string | undefine
   return undefined;
 }
 
-/** Names that begin with `$` are the server's own: clients read `$SYS` and write to `$queue` only. */
+/** Names that begin with `$` are the server's own: clients read `$SYS`, and write to `$queue` and `$reply` only. */
 export const QUEUE_PREFIX = '$queue/';
+/** Topics for answers. Each belongs to one client, which alone may subscribe to it; the rest of the name is unpredictable. */
+export const REPLY_PREFIX = '$reply/';
 
 /** Why a client may not publish to this valid topic; undefined when it may. */
 export function reservedFault(topic: string): string | undefined {
   if (topic.charCodeAt(0) !== 0x24) return undefined;
   if (topic.startsWith(QUEUE_PREFIX) && topic.length > QUEUE_PREFIX.length) return undefined;
-  return "begins with $, which is the server's own; clients may publish to $queue/NAME only";
+  if (topic.startsWith(REPLY_PREFIX) && topic.length > REPLY_PREFIX.length) return undefined;
+  return "begins with $, which is the server's own; clients may publish to $queue/NAME only, and answers to $reply/…";
 }
 
 /** 2-way set-associative; more sets than hot topics make misses rare, and a crafted collision costs one decode. */

@@ -1,5 +1,6 @@
 import type { BrokerError } from '../core/errors.ts';
 import type { Message } from '../core/message.ts';
+import type { QueueStores } from './queue-store.ts';
 
 /**
  * What keeps the stream and carries it between nodes. One contract suite (`test/contract`) holds every adapter to what
@@ -16,6 +17,7 @@ export interface Backbone {
   readonly live: Live;
   readonly state: State;
   readonly cluster: Cluster;
+  readonly queues?: QueueStores;
   /** Groups whose members are on several nodes; left out where there is one node, whose routing sees to them. */
   readonly groups?: GroupSources;
 }
@@ -49,12 +51,20 @@ export interface BackboneReceiver {
   liveShared(message: Message, share: string): void;
   /** The log's tail, on every node, in log order: each batch once, never before it is durable. */
   tail(messages: readonly Message[]): void;
+  /**
+   * A live message of this node with this `responseTopic` has found no subscriber on any other node. Only said where it is
+   * known.
+   */
+  unheard(responseTopic: string): void;
 }
 
 /** Messages that are not kept, to other nodes that have subscribers for them. */
 export interface Live {
-  /** `served`: shared subscriptions (`NAME/FILTER`) of which a member on this node has had it. */
-  publish(message: Message, served: readonly string[]): void;
+  /**
+   * `served`: shared subscriptions (`NAME/FILTER`) of which a member on this node has had it. False when there is certainly
+   * nobody on another node.
+   */
+  publish(message: Message, served: readonly string[]): boolean;
   /**
    * This node's first subscription with this filter came, or its last one went. With `share`: of the shared subscription
    * of that name.
@@ -96,8 +106,8 @@ export interface Log {
 }
 
 export interface AppendReceiver {
-  /** Durable. */
-  appended(token: number, message: Message): void;
+  /** Durable. `repeated`: it had been taken in before, by its id, and was not again. */
+  appended(token: number, message: Message, repeated?: boolean): void;
   /** Not taken in. */
   refused(token: number, error: BrokerError): void;
 }
@@ -108,8 +118,8 @@ export interface ReadReceiver {
   failed(error: BrokerError): void;
 }
 
-/** Kinds of entries: clients' sessions and subscriptions, retained messages by topic, wills by client. */
-export type Bucket = 'sessions' | 'retained' | 'wills';
+/** Kinds of entries: clients' sessions and subscriptions, retained messages by topic, wills by client, settings of queues by name. */
+export type Bucket = 'sessions' | 'retained' | 'wills' | 'queues';
 
 export interface Entry {
   readonly value: Uint8Array;
@@ -146,9 +156,15 @@ export interface ClusterReceiver {
   yieldClient(clientId: string): Promise<void>;
   /** A node's lease has run out, or it said that it ends: its clients are gone. Every other node hears of it. */
   nodeLost(node: string): void;
+  /** Another node has a key that this one owned, because this one was taken for lost. */
+  disowned(key: string): void;
+  /** From another node, in the order in which it sent. */
+  received(node: string, bytes: Uint8Array): void;
+  /** What was sent, to this node or by it, may be lost: the way between the nodes was interrupted, and is there again. */
+  interrupted(): void;
 }
 
-/** Which node has which client. */
+/** Which node has which client, and what else one node has for all. Nodes talk to each other here. */
 export interface Cluster {
   /** Who hears of other nodes; given before `Backbone.start`. */
   join(receiver: ClusterReceiver): void;
@@ -160,4 +176,16 @@ export interface Cluster {
   claim(clientId: string): Promise<void>;
   /** This node's connection of the client is gone. */
   release(clientId: string): void;
+  /**
+   * The node that has this key: this one from now on, where none has it, or the one that had it is lost. Nobody yields.
+   * Rejects with a BrokerError when that cannot be found out.
+   */
+  own(key: string): Promise<string>;
+  /** This node no longer has it. Resolves when others can. */
+  disown(key: string): Promise<void>;
+  /**
+   * To another node that runs: there in the order of sending, or not at all, when either node ends (`nodeLost`) or the way is
+   * interrupted (`interrupted`). The bytes are copied, or written, before the call returns.
+   */
+  send(node: string, bytes: Uint8Array): void;
 }

@@ -1,9 +1,11 @@
 import type { Counters } from '../core/counters.ts';
 import type { Message, Qos } from '../core/message.ts';
+import type { Start } from '../core/start.ts';
 import type { Authorizer } from './authorizer.ts';
 import type { AppendReceiver } from './backbone.ts';
 import type { Clock } from './clock.ts';
 import type { Limits } from './limits.ts';
+import type { Groups, Queues } from './queues.ts';
 import type { Connection } from './transport.ts';
 
 /** What routing offers to the protocols. */
@@ -23,6 +25,8 @@ export interface Services {
   readonly groups: Groups;
   /** Of a connection's logged messages that are not durable yet (`limits.publishBacklog`). */
   backlog(connection: Connection): Backlog;
+  /** Where a subscription that wants to begin there begins: per shard of the log, for messages that match the filter. */
+  startOf(start: Start, filter: string): Promise<readonly number[]>;
   /** Reads single messages of the log again. */
   recall(positions: readonly Position[], receiver: RecallReceiver): void;
 }
@@ -143,10 +147,16 @@ export interface Subscription {
 export interface Router {
   /**
    * A message from a client. QoS 0 is routed during the call and `receiver` hears nothing; QoS 1 and 2 are logged, then
-   * `receiver.appended` or `refused` is called, never during the call. A topic `$queue/NAME` goes to that queue.
+   * `receiver.appended` or `refused` is called, never during the call. A topic `$queue/NAME` goes to that queue,
+   * and what matches the bindings of queues to those as well.
    * The topic is valid and the client may publish to it.
    */
   publish(message: Message, receiver: AppendReceiver, token: number): void;
+  /**
+   * A question: a live message (QoS 0) with a `responseTopic`, or one for a queue (`$queue/NAME`). `nobody` is called, later,
+   * when it is known that no one on any node listens to its topic (or consumes its queue, which then does not get it).
+   */
+  request(message: Message, nobody: () => void): void;
   subscribe(subscription: Subscription): void;
   unsubscribe(subscription: Subscription): void;
   /** Publishers of logged messages should not be read from until theirs are durable. */
@@ -191,51 +201,6 @@ export interface OutboxSink {
    * or may not have been for this client.
    */
   lost(count: number, shard: number, first: number): void;
-}
-
-/**
- * Shared subscriptions: the members of a group share one place in the log, and each message goes to one of them. What a
- * member gives back goes to another.
- */
-export interface Groups {
-  /** `keptFor`: seconds the group's place is kept after its last member. */
-  join(name: string, filter: string, member: GroupMember, keptFor: number): Membership;
-}
-
-export interface GroupMember {
-  /** Whether a logged message can be taken: the window is open and the connection has room. */
-  ready(): boolean;
-  /** A logged message, which is this member's until it is settled or given back under this number. */
-  take(message: Message, delivery: number, membership: Membership): void;
-  /** A live message; false when it cannot be written now, so that another member may have it. */
-  takeLive(message: Message, membership: Membership): boolean;
-}
-
-export interface Membership {
-  settle(delivery: number): void;
-  giveBack(delivery: number): void;
-  /** The member may be ready again. */
-  pump(): void;
-  /** What it holds has been settled or given back. `forget`: the group need not be kept for this member's sake. */
-  leave(forget: boolean): void;
-}
-
-/** Work queues: each message to one consumer. */
-export interface Queues {
-  /** Begins to offer messages of a queue (made on first use) to a consumer. */
-  consume(queue: string, consumer: QueueConsumer): void;
-  /** The consumer goes; what it has not settled goes to others, marked as redelivered. */
-  cancel(queue: string, consumer: QueueConsumer): void;
-  /** `delivery` as given to `take`: done with (`accept`), back to the queue, or thrown away. */
-  settle(queue: string, delivery: number, outcome: 'accept' | 'requeue' | 'reject'): void;
-  /** The consumer may be ready for more. */
-  pump(queue: string): void;
-}
-
-export interface QueueConsumer {
-  ready(): boolean;
-  /** `delivery` numbers it within the queue. `redelivered`: it was with another consumer, or with this one, before. */
-  take(message: Message, delivery: number, redelivered: boolean): void;
 }
 
 /** Structured log lines: an object of fields and a sentence. */

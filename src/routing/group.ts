@@ -1,7 +1,8 @@
 import type { Counters } from '../core/counters.ts';
 import type { Message } from '../core/message.ts';
 import type { GroupReceiver, GroupSource } from '../ports/backbone.ts';
-import type { GroupMember, Membership, Router, Subscriber, Subscription } from '../ports/routing.ts';
+import type { GroupMember, Membership, Outcome } from '../ports/queues.ts';
+import type { Router, Subscriber, Subscription } from '../ports/routing.ts';
 
 /** Of a member that has no bound of its own: messages asked for at once. */
 const ROOM = 256;
@@ -66,7 +67,7 @@ export class Group implements Subscriber, GroupReceiver {
     if (message.qos > 0) return;
     for (let tries = this.#members.length; tries > 0; tries--) {
       const member = this.#next();
-      if (member?.member.takeLive(message, member)) return;
+      if (member?.member.takeLive(message)) return;
     }
     this.#counters.droppedSlow++;
   }
@@ -79,7 +80,7 @@ export class Group implements Subscriber, GroupReceiver {
     for (let tries = this.#members.length; tries > 0; tries--) {
       const member = this.#next();
       if (member?.member.ready()) {
-        member.member.take(message, delivery, member);
+        member.member.take(message, { number: delivery, count: 1, redelivered: false });
         return;
       }
     }
@@ -103,12 +104,19 @@ class Member implements Membership {
     this.leave = leave;
   }
 
-  settle(delivery: number): void {
-    this.#source.settle(delivery);
+  readonly opened = Promise.resolve();
+
+  settle(delivery: number, outcome: Outcome): void {
+    if (outcome === 'requeue') this.#source.giveBack(delivery);
+    else this.#source.settle(delivery);
   }
 
-  giveBack(delivery: number): void {
-    this.#source.giveBack(delivery);
+  settled(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  cancel(): void {
+    this.leave(false);
   }
 
   pump(): void {

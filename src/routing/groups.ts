@@ -1,6 +1,8 @@
 import type { Counters } from '../core/counters.ts';
+import { BrokerError } from '../core/errors.ts';
 import type { GroupReceiver, GroupSource } from '../ports/backbone.ts';
-import type { GroupMember, Groups, Membership, Router } from '../ports/routing.ts';
+import type { GroupMember, GroupOptions, Groups, Membership } from '../ports/queues.ts';
+import type { Router } from '../ports/routing.ts';
 import { Group } from './group.ts';
 
 /** Opens a group's source of logged messages. `keptFor`: seconds its place is kept without members. */
@@ -19,7 +21,7 @@ export class GroupTable implements Groups {
     this.#open = open;
   }
 
-  join(name: string, filter: string, member: GroupMember, keptFor: number): Membership {
+  join(name: string, filter: string, member: GroupMember, { keptFor }: GroupOptions): Membership {
     // A group's name has no slash [MQTT-4.8.2-1].
     const key = `${name}/${filter}`;
     let entry = this.#groups.get(key);
@@ -32,5 +34,11 @@ export class GroupTable implements Groups {
     }
     entry.keptFor = Math.max(entry.keptFor, keptFor);
     return entry.group.join(member);
+  }
+
+  async status(): Promise<undefined> {}
+
+  async move(): Promise<void> {
+    throw new BrokerError('notFound');
   }
 }

@@ -2,7 +2,7 @@ import type { Counters } from '../core/counters.ts';
 import { BrokerError } from '../core/errors.ts';
 import type { Message } from '../core/message.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { QueueConsumer } from '../ports/routing.ts';
+import type { Consumer } from '../ports/queues.ts';
 import { Fifo } from './fifo.ts';
 
 interface Entry {
@@ -12,13 +12,13 @@ interface Entry {
 
 interface Delivery {
   readonly message: Message;
-  readonly consumer: QueueConsumer;
+  readonly consumer: Consumer;
 }
 
 /** One queue, in memory: what waits, who consumes, and what is with whom unsettled. */
 export class Queue {
   readonly #waiting = new Fifo<Entry>();
-  readonly #consumers: QueueConsumer[] = [];
+  readonly #consumers: Consumer[] = [];
   /** By delivery number, which ascends: in the order of delivery. */
   readonly #unsettled = new Map<number, Delivery>();
   readonly #maxMessages: number;
@@ -56,12 +56,12 @@ export class Queue {
     return undefined;
   }
 
-  add(consumer: QueueConsumer): void {
+  add(consumer: Consumer): void {
     this.#consumers.push(consumer);
     this.dispatch();
   }
 
-  remove(consumer: QueueConsumer): void {
+  remove(consumer: Consumer): void {
     const index = this.#consumers.indexOf(consumer);
     if (index !== -1) this.#consumers.splice(index, 1);
     const returned: Entry[] = [];
@@ -103,12 +103,16 @@ export class Queue {
       this.#waiting.shift();
       const delivery = ++this.#lastDelivery;
       this.#unsettled.set(delivery, { message: entry.message, consumer });
-      consumer.take(entry.message, delivery, entry.redelivered);
+      consumer.take(entry.message, {
+        number: delivery,
+        count: entry.redelivered ? 2 : 1,
+        redelivered: entry.redelivered,
+      });
     }
     this.#dispatching = false;
   }
 
-  #nextReady(): QueueConsumer | undefined {
+  #nextReady(): Consumer | undefined {
     for (let i = 0; i < this.#consumers.length; i++) {
       const index = (this.#turn + i) % this.#consumers.length;
       const consumer = this.#consumers[index];

@@ -5,7 +5,7 @@ import { QUEUE_PREFIX } from '../core/topic.ts';
 import type { AppendReceiver } from '../ports/backbone.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Limits } from '../ports/limits.ts';
-import type { QueueConsumer, Queues } from '../ports/routing.ts';
+import type { Consumer, Consumption, Outcome, Queues } from '../ports/queues.ts';
 import { Queue } from './queue.ts';
 
 /** All queues by name; made on first use, forgotten when empty and unused. */
@@ -41,27 +41,45 @@ export class QueueBroker implements Queues {
     });
   }
 
-  consume(name: string, consumer: QueueConsumer): void {
+  request(message: Message, _nobody: () => void): void {
+    this.push(message, { appended() {}, refused() {} }, 0);
+  }
+
+  consume(name: string, consumer: Consumer): Consumption {
     const queue = this.#open(name);
-    if (queue === undefined)
-      throw new BrokerError('quota', `there are ${this.#queues.size} queues already (limits.queues)`);
-    queue.add(consumer);
+    const error = new BrokerError('quota', `there are ${this.#queues.size} queues already (limits.queues)`);
+    queue?.add(consumer);
+    return {
+      opened: queue === undefined ? Promise.reject(error) : Promise.resolve(),
+      settle: (delivery: number, outcome: Outcome) => {
+        queue?.settle(delivery, outcome);
+      },
+      settled: () => Promise.resolve(),
+      pump: () => queue?.dispatch(),
+      cancel: () => queue?.remove(consumer),
+    };
   }
 
-  cancel(name: string, consumer: QueueConsumer): void {
-    const queue = this.#queues.get(name);
-    queue?.remove(consumer);
-    if (queue?.unused) this.#queues.delete(name);
+  async declare(): Promise<never> {
+    throw new BrokerError('unsupported');
   }
 
-  settle(name: string, delivery: number, outcome: 'accept' | 'requeue' | 'reject'): void {
-    const queue = this.#queues.get(name);
-    if (queue?.settle(delivery, outcome) && outcome === 'reject') this.#counters.droppedQueue++;
-    if (queue?.unused) this.#queues.delete(name);
+  async status(): Promise<undefined> {}
+
+  list(): readonly string[] {
+    return [...this.#queues.keys()];
   }
 
-  pump(name: string): void {
-    this.#queues.get(name)?.dispatch();
+  async browse(): Promise<never> {
+    throw new BrokerError('unsupported');
+  }
+
+  async purge(): Promise<never> {
+    throw new BrokerError('unsupported');
+  }
+
+  async delete(): Promise<never> {
+    throw new BrokerError('unsupported');
   }
 
   #open(name: string): Queue | undefined {

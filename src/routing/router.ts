@@ -2,9 +2,10 @@ import type { Counters } from '../core/counters.ts';
 import { BrokerError } from '../core/errors.ts';
 import { hasWildcard } from '../core/filter.ts';
 import type { Message } from '../core/message.ts';
-import { QUEUE_PREFIX } from '../core/topic.ts';
+import { QUEUE_PREFIX, REPLY_PREFIX } from '../core/topic.ts';
 import { TopicTree } from '../core/topic-tree.ts';
 import type { AppendReceiver, Backbone, BackboneReceiver } from '../ports/backbone.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Logger, Router, Subscriber, Subscription } from '../ports/routing.ts';
 import type { QueueBroker } from './queues.ts';
 import type { RetainedStore } from './retained.ts';
@@ -27,6 +28,10 @@ interface Route {
 }
 
 const NONE: readonly string[] = [];
+/** Where the response topics of applications on the backbone itself begin. */
+const NATS_REPLY = `${REPLY_PREFIX}nats/`;
+/** Milliseconds in which it is known whether other nodes listen to a request. */
+const ASKED = 5_000;
 
 /** Tells of a message once both of its stores have it, or one of them has not. */
 class Both {
@@ -69,9 +74,20 @@ export class TopicRouter implements Router, BackboneReceiver {
   readonly #retained: RetainedStore;
   readonly #queues: QueueBroker;
   readonly #counters: Counters;
+  readonly #clock: Clock;
   readonly #logger: Logger;
+  /** Requests of which it is not known yet whether anyone listens, by their response topics. */
+  readonly #asked = new Map<string, () => void>();
 
-  constructor(backbone: Backbone, retained: RetainedStore, queues: QueueBroker, counters: Counters, logger: Logger) {
+  constructor(
+    backbone: Backbone,
+    retained: RetainedStore,
+    queues: QueueBroker,
+    counters: Counters,
+    clock: Clock,
+    logger: Logger,
+  ) {
+    this.#clock = clock;
     this.#backbone = backbone;
     this.#retained = retained;
     this.#queues = queues;
@@ -81,15 +97,51 @@ export class TopicRouter implements Router, BackboneReceiver {
 
   publish(message: Message, receiver: AppendReceiver, token: number): void {
     this.#counters.received++;
-    if (message.topic.charCodeAt(0) === 0x24 && message.topic.startsWith(QUEUE_PREFIX)) {
+    const { topic } = message;
+    if (topic.charCodeAt(0) === 0x24 && topic.startsWith(QUEUE_PREFIX)) {
       this.#queues.push(message, receiver, token);
     } else if (message.retain) {
       this.#publishRetained(message, receiver, token);
     } else if (message.qos === 0) {
       this.#backbone.live.publish(message, this.#route(message, false));
     } else {
+      // A NATS request is answered by NATS itself, which does not read the log.
+      if (topic.charCodeAt(0) === 0x24 && topic.startsWith(NATS_REPLY)) this.#backbone.live.publish(message, NONE);
       this.#backbone.log.append(message, receiver, token);
     }
+  }
+
+  request(message: Message, nobody: () => void): void {
+    this.#counters.received++;
+    const { topic } = message;
+    const responseTopic = message.properties?.responseTopic ?? '';
+    if (topic.startsWith(QUEUE_PREFIX)) {
+      this.#queues.request(message, nobody);
+      return;
+    }
+    const heard = this.#count(topic) > 0;
+    const elsewhere = this.#backbone.live.publish(message, this.#route(message, false));
+    if (heard) return;
+    if (!elsewhere) this.#clock.defer(nobody);
+    else this.#ask(responseTopic, nobody);
+  }
+
+  /** Until it is known whether other nodes listen. */
+  #ask(responseTopic: string, nobody: () => void): void {
+    this.#asked.set(responseTopic, nobody);
+    this.#clock.schedule(ASKED, () => {
+      if (this.#asked.get(responseTopic) === nobody) this.#asked.delete(responseTopic);
+    });
+  }
+
+  unheard(responseTopic: string): void {
+    const nobody = this.#asked.get(responseTopic);
+    this.#asked.delete(responseTopic);
+    nobody?.();
+  }
+
+  #count(topic: string): number {
+    return (this.#cache.get(topic) ?? this.#resolve(topic)).targets.length;
   }
 
   congested(): boolean {

@@ -22,6 +22,7 @@ class Node implements BackboneReceiver {
   backbone: Backbone | undefined;
 
   live(): void {}
+  unheard(): void {}
   liveShared(): void {}
 
   tail(messages: readonly Message[]): void {

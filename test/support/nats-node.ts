@@ -27,6 +27,10 @@ export class NatsNode implements BackboneReceiver, ClusterReceiver {
   }
 
   liveShared(): void {}
+  unheard(): void {}
+  disowned(): void {}
+  received(): void {}
+  interrupted(): void {}
 
   live(message: Message): void {
     this.lived.push(message.keep());

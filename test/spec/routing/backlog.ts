@@ -12,6 +12,7 @@ function setUp(limit: number) {
   };
   const router = {
     ...{ publish: unexpected, subscribe: unexpected, unsubscribe: unexpected, positions: unexpected },
+    request: unexpected,
     congested: () => log.behind,
   };
   const connection = {

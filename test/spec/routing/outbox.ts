@@ -100,6 +100,7 @@ async function setUp(outboxMessages: number, logBytes = 64 * 1024 * 1024) {
   let count = 0;
   await backbone.start({
     live() {},
+    unheard() {},
     liveShared() {},
     tail(messages) {
       for (const message of messages) if (message.topic === 'mine') outbox?.deliver(message, [subscription]);

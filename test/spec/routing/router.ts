@@ -37,7 +37,7 @@ function setUp() {
   const backbone = new MemoryBackbone({ logBytes: 1024 * 1024, dedup: { seconds: 120, messages: 1000 } }, clock);
   backbone.live.interest = (filter, wanted) => interest.push(`${wanted ? '+' : '-'}${filter}`);
   const retained = new RetainedStore(backbone.state, limits, counters, clock, logger);
-  const router = new TopicRouter(backbone, retained, new QueueBroker(limits, counters, clock), counters, logger);
+  const router = new TopicRouter(backbone, retained, new QueueBroker(limits, counters, clock), counters, clock, logger);
   const publish = (topic: string, payload = 'x', clientId = 'p', retain = false, qos: Qos = 0): void => {
     const bytes = Buffer.from(payload);
     router.publish(

@@ -91,6 +91,7 @@ export class Opened {
     Opened.#all.add(opened);
     await opened.backbone.start({
       live() {},
+      unheard() {},
       liveShared() {},
       tail: (messages) => void opened.tailed.push(...messages),
     });

@@ -15,6 +15,7 @@ import { recall } from '../../../../src/routing/recall.ts';
 import { RetainedStore } from '../../../../src/routing/retained.ts';
 import { TopicRouter } from '../../../../src/routing/router.ts';
 import { SessionRegistry } from '../../../../src/routing/sessions.ts';
+import { startOf } from '../../../../src/routing/start.ts';
 import { WillKeeper } from '../../../../src/routing/wills.ts';
 
 /** STOMP over the real routing, with time and connections of the test's own: everything happens when the test says so. */
@@ -276,7 +277,7 @@ export class Harness {
     const { log } = this.backbone;
     const retained = new RetainedStore(this.backbone.state, all, counters, clock, logger);
     const queues = new QueueBroker(all, counters, clock);
-    const router = new TopicRouter(this.backbone, retained, queues, counters, logger);
+    const router = new TopicRouter(this.backbone, retained, queues, counters, clock, logger);
     const wills = new WillKeeper(this.backbone, router, clock, logger);
     const kept = { checkpointMilliseconds: 500, detachedSessions: all.detachedSessions };
     const sessions = new SessionRegistry(this.backbone, clock, counters, logger, kept, (key) => wills.release(key));
@@ -292,11 +293,8 @@ export class Harness {
       wills,
       outbox: (sink, from) => new LogOutbox(sink, log, clock, counters, logger, all, from),
       sessions,
-      groups: {
-        join: () => {
-          throw new Error('no groups here');
-        },
-      },
+      groups: { join: unexpected, status: unexpected, move: unexpected },
+      startOf: (start, filter) => startOf(log, start, filter),
       backlog: (connection) => new ConnectionBacklog(router, connection, all.publishBacklog),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),
     };
@@ -335,4 +333,8 @@ export class Harness {
   tick(client: TestClient): void {
     client.channel.tick(this.clock.now());
   }
+}
+
+function unexpected(): never {
+  throw new Error('no groups here');
 }

@@ -104,6 +104,10 @@ export class FakeRouter implements Router {
     else this.waiting.push({ message, receiver, token });
   }
 
+  request(): never {
+    throw new Error('not expected');
+  }
+
   subscribe(subscription: Subscription): void {
     this.subscriptions.push(subscription);
   }
@@ -277,7 +281,15 @@ export class World {
   constructor(limits: Partial<Limits> = {}) {
     this.services = {
       router: this.router,
-      queues: { consume: unexpected, cancel: unexpected, settle: unexpected, pump: unexpected },
+      queues: {
+        consume: unexpected,
+        declare: unexpected,
+        status: unexpected,
+        list: unexpected,
+        browse: unexpected,
+        purge: unexpected,
+        delete: unexpected,
+      },
       retained: {
         match: (filter, visit) => {
           for (const each of this.retained) if (matches(filter, each.topic)) visit(each);
@@ -295,7 +307,8 @@ export class World {
         return outbox;
       },
       sessions: { open: unexpected },
-      groups: { join: unexpected },
+      groups: { join: unexpected, status: unexpected, move: unexpected },
+      startOf: unexpected,
       backlog: (connection) => new ConnectionBacklog(this.router, connection, this.services.limits.publishBacklog),
       recall: unexpected,
     };
