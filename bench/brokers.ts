@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findTool } from '../test/support/tools.ts';
+import { rabbitmqAbsent, rabbitmqCommand, rabbitmqPid } from './rabbitmq.ts';
 
 /** The brokers under load, each a process of its own that ends with ours. */
 
 /** `trimaran` is as it comes, with the embedded store; `memory` and `jetstream` are its other backbones. */
-export type BrokerName = 'trimaran' | 'memory' | 'jetstream' | 'mosquitto' | 'nats' | 'relay';
+export type BrokerName = 'trimaran' | 'memory' | 'jetstream' | 'mosquitto' | 'nats' | 'rabbitmq' | 'relay';
 
 export interface RunningBroker {
   /** Of the broker's own process first, then of what it uses. */
@@ -20,13 +21,13 @@ export interface RunningBroker {
 
 const MOSQUITTO = '/usr/sbin/mosquitto';
 /** Milliseconds for a broker to listen, and to end. */
-const START = 15_000;
-const END = 5000;
+const START = 30_000;
+const END = 10_000;
 
 const children = new Set<ChildProcess>();
 const folders = new Set<string>();
 process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL');
+  for (const child of children) killGroup(child, 'SIGKILL');
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130));
@@ -36,12 +37,13 @@ export function whyAbsent(name: BrokerName): string | undefined {
   if (name === 'mosquitto' && !existsSync(MOSQUITTO)) return `${MOSQUITTO} is not installed`;
   if ((name === 'nats' || name === 'jetstream') && findTool('nats-server') === undefined)
     return 'nats-server is not installed (scripts/install-test-tools.sh)';
-  return undefined;
+  return name === 'rabbitmq' ? rabbitmqAbsent() : undefined;
 }
 
 export async function startBroker(name: BrokerName): Promise<RunningBroker> {
   const [mqtt, stomp, http, nats] = await freePorts();
   const ports = { mqtt, stomp, http, nats };
+  if (name === 'rabbitmq') return startProcess(name, ports, stomp);
   if (name !== 'jetstream') return startProcess(name, ports, mqtt);
   const store = await startProcess('nats', { ...ports, mqtt: 0 }, nats);
   try {
@@ -53,12 +55,27 @@ export async function startBroker(name: BrokerName): Promise<RunningBroker> {
   }
 }
 
+/** The process and all it has started. */
+function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch {
+    // It has ended.
+  }
+}
+
 /** `awaited`: the port on which it listens when it is ready. */
 async function startProcess(name: BrokerName, ports: Ports, awaited: number): Promise<RunningBroker> {
   const folder = mkdtempSync(join(tmpdir(), 'trimaran-bench-'));
   folders.add(folder);
-  const [command, args] = commandOf(name, ports, folder);
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: folder });
+  const { command, args, env = {} } = commandOf(name, ports, folder);
+  // A group of its own, for what it starts itself.
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: folder,
+    env: { ...process.env, ...env },
+    detached: true,
+  });
   children.add(child);
   let output = '';
   const keep = (chunk: Buffer): void => {
@@ -71,15 +88,16 @@ async function startProcess(name: BrokerName, ports: Ports, awaited: number): Pr
       keep(Buffer.from(error.message));
       resolve();
     });
-    child.once('close', () => resolve());
+    child.once('exit', () => resolve());
   }).then(() => {
+    killGroup(child, 'SIGKILL');
     children.delete(child);
     rmSync(folder, { recursive: true, force: true });
     folders.delete(folder);
   });
   const stop = async (): Promise<void> => {
-    child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), END);
+    killGroup(child, 'SIGTERM');
+    const timer = setTimeout(() => killGroup(child, 'SIGKILL'), END);
     await ended;
     clearTimeout(timer);
   };
@@ -94,22 +112,30 @@ async function startProcess(name: BrokerName, ports: Ports, awaited: number): Pr
     await sleep(50);
   }
   if (child.pid === undefined) throw new Error(`${name} has no process`);
-  return { pids: [child.pid], ports, stop };
+  return { pids: [name === 'rabbitmq' ? rabbitmqPid(folder) : child.pid], ports, stop };
 }
 
 type Ports = Readonly<Record<'mqtt' | 'stomp' | 'http' | 'nats', number>>;
 
-function commandOf(name: BrokerName, ports: Ports, folder: string): [string, string[]] {
+interface Command {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+function commandOf(name: BrokerName, ports: Ports, folder: string): Command {
   if (name === 'mosquitto') {
     const config = join(folder, 'mosquitto.conf');
     writeFileSync(config, mosquittoConfig(ports.mqtt));
-    return [MOSQUITTO, ['-c', config]];
+    return { command: MOSQUITTO, args: ['-c', config] };
   }
-  if (name === 'relay') return [process.execPath, [join(import.meta.dirname, 'relay.js'), String(ports.mqtt)]];
+  if (name === 'relay')
+    return { command: process.execPath, args: [join(import.meta.dirname, 'relay.js'), String(ports.mqtt)] };
+  if (name === 'rabbitmq') return rabbitmqCommand(folder, ports.stomp, ports.http, ports.nats);
   if (name === 'nats') {
     const config = join(folder, 'nats.conf');
     writeFileSync(config, natsConfig(ports, folder));
-    return [findTool('nats-server') ?? 'nats-server', ['-c', config]];
+    return { command: findTool('nats-server') ?? 'nats-server', args: ['-c', config] };
   }
   const set = [
     ...(['mqtt', 'stomp', 'http'] as const).map((listener) => `listeners.${listener}.port=${ports[listener]}`),
@@ -118,7 +144,7 @@ function commandOf(name: BrokerName, ports: Ports, folder: string): [string, str
     'log.level=warn',
   ];
   const main = join(import.meta.dirname, '../src/main.js');
-  return [process.execPath, [main, 'start', ...set.flatMap((pair) => ['--set', pair])]];
+  return { command: process.execPath, args: [main, 'start', ...set.flatMap((pair) => ['--set', pair])] };
 }
 
 const BACKBONES = {

@@ -7,6 +7,8 @@ const CONNECT = 0x10;
 const CONNACK = 2;
 const PUBLISH = 3;
 const PUBACK = 4;
+/** PUBACK with two bytes to follow. */
+const PUBACK_HEAD = 0x4002_0000;
 const SUBSCRIBE = 0x82;
 const SUBACK = 9;
 
@@ -49,7 +51,8 @@ function scan(data: DataView, from: number, to: number, peer: Peer): number {
     if (kind === PUBLISH) {
       let payload = body + 2 + data.getUint16(body);
       if ((first & 0x06) !== 0) {
-        peer.settle(data.getUint16(payload));
+        const { buffer, at: ack } = peer.reserve(4);
+        buffer.writeUInt32BE(PUBACK_HEAD | data.getUint16(payload), ack);
         payload += 2;
       }
       if (end - payload === PAYLOAD && data.getUint8(end - 1) === LAST_BYTE) {

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import type { BrokerName } from './brokers.ts';
 import { IDLE, SCENARIOS } from './scenarios.ts';
 
-const ALL = ['trimaran', 'memory', 'jetstream', 'mosquitto', 'nats'] as const;
+const ALL = ['trimaran', 'memory', 'jetstream', 'mosquitto', 'nats', 'rabbitmq'] as const;
 
 export const HELP = `The load generator of Trimaran: runs scenarios against brokers in turn, and compares.
 

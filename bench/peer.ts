@@ -33,8 +33,9 @@ export class Peer {
   readonly #dialect: Dialect;
   readonly #carried = Buffer.alloc(CARRY);
   #carry = 0;
-  /** PUBACKs to send when the read is done. */
-  #acks: number[] = [];
+  /** Acknowledgements to send when the read is done. */
+  #acks = Buffer.allocUnsafe(64 * 1024);
+  #ackBytes = 0;
   #answer: ((refusal: string | undefined) => void) | undefined;
   #closing = false;
 
@@ -98,9 +99,21 @@ export class Peer {
     }
   }
 
-  /** A message at QoS 1 was scanned. */
-  settle(packetId: number): void {
-    this.#acks.push(0x40, 0x02, packetId >> 8, packetId & 0xff);
+  /** A message was scanned that is to be acknowledged: room for so many bytes, from the offset that is returned on. */
+  reserve(bytes: number): { readonly buffer: Buffer; readonly at: number } {
+    if (this.#ackBytes + bytes > this.#acks.length) {
+      const grown = Buffer.allocUnsafe(this.#acks.length * 2 + bytes);
+      this.#acks.copy(grown, 0, 0, this.#ackBytes);
+      this.#acks = grown;
+    }
+    const at = this.#ackBytes;
+    this.#ackBytes += bytes;
+    return { buffer: this.#acks, at };
+  }
+
+  /** Whether CONNECT or SUBSCRIBE waits for its answer. */
+  get asking(): boolean {
+    return this.#answer !== undefined;
   }
 
   /** An answer was scanned; undefined is consent. */
@@ -117,9 +130,9 @@ export class Peer {
     this.#carry = to - rest;
     if (this.#carry > CARRY) this.#fail(`a packet of more than ${CARRY} bytes`);
     else shared.copy(this.#carried, 0, rest, to);
-    if (this.#acks.length > 0) {
-      this.#socket.write(Uint8Array.from(this.#acks));
-      this.#acks = [];
+    if (this.#ackBytes > 0) {
+      this.#socket.write(Uint8Array.prototype.slice.call(this.#acks, 0, this.#ackBytes));
+      this.#ackBytes = 0;
     }
     this.onRead();
     return true;

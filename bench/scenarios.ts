@@ -1,7 +1,7 @@
 import type { BrokerName } from './brokers.ts';
 import type { Dialect } from './dialect.ts';
 import { mqtt } from './mqtt.ts';
-import { stomp } from './stomp.ts';
+import { stomp, stompQueue } from './stomp.ts';
 
 /** Who publishes to whom, and how much may be under way. */
 export interface Scenario {
@@ -110,6 +110,21 @@ export const SCENARIOS: readonly Scenario[] = [
     window: 2000,
     brokers: ['trimaran'],
     ratios: [],
+  },
+  {
+    name: 'queue',
+    title: 'STOMP durable queue, receipts, acks, 4 to 4',
+    dialect: stompQueue,
+    qos: 1,
+    publishers: 4,
+    subscribers: 4,
+    window: 1000,
+    brokers: ['trimaran', 'memory', 'jetstream', 'rabbitmq'],
+    ratios: [
+      { ours: 'trimaran', theirs: 'rabbitmq', target: 4 },
+      { ours: 'memory', theirs: 'rabbitmq' },
+      { ours: 'jetstream', theirs: 'rabbitmq', target: 1.5 },
+    ],
   },
 ];
 

@@ -16,15 +16,49 @@ function frame(command: string, headers: Readonly<Record<string, string | number
   return Buffer.concat([Buffer.from(`${command}\n${lines.join('')}\n`), body, Buffer.of(NUL)]);
 }
 
-/** Behind the empty line that ends the headers, or -1. */
-function bodyAt(data: DataView, from: number, to: number): number {
+/** Of a frame: where its body begins, and between which offsets the value of its header `ack` is. */
+interface Head {
+  body: number;
+  ack: number;
+  ackEnd: number;
+}
+
+/** The one head at hand. */
+const head: Head = { body: -1, ack: -1, ackEnd: -1 };
+
+/** Reads up to the empty line that ends the headers; false when that is not there yet. */
+function readHead(data: DataView, from: number, to: number): boolean {
+  head.ack = -1;
   for (let at = from; at < to - 1; at++) {
     if (data.getUint8(at) !== LF) continue;
+    if (head.ack >= 0 && head.ackEnd < 0) head.ackEnd = data.getUint8(at - 1) === CR ? at - 1 : at;
     const next = data.getUint8(at + 1);
-    if (next === LF) return at + 2;
-    if (next === CR && at + 2 < to && data.getUint8(at + 2) === LF) return at + 3;
+    if (next === LF) head.body = at + 2;
+    else if (next === CR && at + 2 < to && data.getUint8(at + 2) === LF) head.body = at + 3;
+    else {
+      if (at + 5 < to && data.getUint32(at + 1) === ACK_HEADER) {
+        head.ack = at + 5;
+        head.ackEnd = -1;
+      }
+      continue;
+    }
+    return true;
   }
-  return -1;
+  return false;
+}
+
+/** `ack:` */
+const ACK_HEADER = 0x61636b3a;
+const ACK_START = Buffer.from('ACK\nid:');
+const ACK_END = Buffer.from('\n\n\0\n');
+
+/** An ACK frame for the message at hand. */
+function acknowledge(data: DataView, peer: Peer): void {
+  const length = head.ackEnd - head.ack;
+  const { buffer, at } = peer.reserve(ACK_START.length + length + ACK_END.length);
+  buffer.set(ACK_START, at);
+  buffer.set(new Uint8Array(data.buffer, data.byteOffset + head.ack, length), at + ACK_START.length);
+  buffer.set(ACK_END, at + ACK_START.length + length);
 }
 
 function scan(data: DataView, from: number, to: number, peer: Peer): number {
@@ -35,13 +69,14 @@ function scan(data: DataView, from: number, to: number, peer: Peer): number {
       at++;
       continue;
     }
-    const body = bodyAt(data, at, to);
-    if (body < 0) return at;
+    if (!readHead(data, at, to)) return at;
+    const { body } = head;
     if (first === MESSAGE) {
       const end = body + PAYLOAD;
       if (end >= to) return at;
       if (data.getUint8(end) === NUL && data.getUint8(end - 1) === LAST_BYTE) {
         peer.arrived(data.getUint32(body), data.getUint32(body + SEQUENCE_AT));
+        if (head.ack >= 0) acknowledge(data, peer);
       } else {
         // Where the next frame begins is not known any more.
         peer.corrupt++;
@@ -53,7 +88,8 @@ function scan(data: DataView, from: number, to: number, peer: Peer): number {
       let end = body;
       while (end < to && data.getUint8(end) !== NUL) end++;
       if (end === to) return at;
-      peer.control(first === CONNECTED || first === RECEIPT ? undefined : 'an ERROR frame');
+      if (first === RECEIPT && !peer.asking) peer.acknowledged++;
+      else peer.control(first === CONNECTED || first === RECEIPT ? undefined : 'an ERROR frame');
       at = end + 1;
     }
   }
@@ -65,8 +101,42 @@ export const stomp: Dialect = {
   tail: 1,
   topic: (scenario, index) => `/topic/bench.${scenario}.${index}`,
   everyTopic: (scenario) => `/topic/bench.${scenario}.*`,
-  hello: () => frame('CONNECT', { 'accept-version': '1.2', host: 'bench', 'heart-beat': '0,0' }),
+  // Who RabbitMQ lets in as it is installed, and to what.
+  hello: () =>
+    frame('CONNECT', {
+      'accept-version': '1.2',
+      host: '/',
+      login: 'guest',
+      passcode: 'guest',
+      'heart-beat': '0,0',
+    }),
   subscribe: (filter) => frame('SUBSCRIBE', { id: 0, destination: filter, ack: 'auto', receipt: 'subscribed' }),
   publication: (topic, payload) => frame('SEND', { destination: topic, 'content-length': payload.length }, payload),
   scan,
+};
+
+/** Each message with a receipt; each acknowledged by itself. A queue for each pair. */
+export const stompQueue: Dialect = {
+  ...stomp,
+  topic: (scenario, index) => `/queue/bench.${scenario}.${index}`,
+  everyTopic: (scenario) => `/queue/bench.${scenario}`,
+  subscribe: (destination) =>
+    frame('SUBSCRIBE', {
+      id: 0,
+      destination,
+      ack: 'client-individual',
+      'prefetch-count': 100,
+      receipt: 'subscribed',
+    }),
+  publication: (destination, payload, _qos, id) =>
+    frame(
+      'SEND',
+      {
+        destination,
+        persistent: 'true',
+        receipt: String(id).padStart(6, '0'),
+        'content-length': payload.length,
+      },
+      payload,
+    ),
 };
