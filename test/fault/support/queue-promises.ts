@@ -57,6 +57,7 @@ abstract class Client {
         if (frame === undefined) break;
         this.frame(connection, frame);
       }
+      connection.destroy();
       this.connection = undefined;
     }
   }
@@ -147,6 +148,8 @@ class Consumer extends Client {
 }
 
 export class QueuePromises {
+  /** Where no one listens. */
+  static readonly nowhere = { stomp: { host: '127.0.0.1', port: 9 } } as const;
   readonly settled = new Set<string>();
   readonly #seen = new Map<string, number>();
   readonly #producers: Producer[];
@@ -201,9 +204,13 @@ export class QueuePromises {
     }
     // What comes twice would come now.
     await sleep(500);
+    await this.stop();
+    return this.tally();
+  }
+
+  async stop(): Promise<void> {
     for (const each of [...this.#producers, ...this.#consumers]) each.stop();
     await Promise.all(this.#running);
-    return this.tally();
   }
 
   tally(): QueueTally {

@@ -79,7 +79,8 @@ test('ready is 200, or 503 with the reason', async () => {
 
 for (const [path, type, words] of [
   ['/', 'text/html; charset=utf-8', /href="chat"/],
-  ['/index.css', 'text/css; charset=utf-8', /:root/],
+  ['/base.css', 'text/css; charset=utf-8', /:root/],
+  ['/index.css', 'text/css; charset=utf-8', /main/],
   ['/icon.svg', 'image/svg+xml', /<svg/],
   ['/chat', 'text/html; charset=utf-8', /data-testid="messages"/],
   ['/chat?x=1', 'text/html; charset=utf-8', /src="chat\/chat.js"/],

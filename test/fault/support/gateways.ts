@@ -1,0 +1,65 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Test } from 'uvu';
+import { type BrokerProcess, startBrokerProcess } from '../../support/broker-process.ts';
+import { NatsServer } from '../../support/nats-server.ts';
+import { requireTool } from '../../support/tools.ts';
+
+/** Gateways of one kind, of which one after the other is killed and started again. */
+export class Gateways {
+  readonly #settings: readonly string[];
+  readonly #random: () => number;
+  readonly #gateways: BrokerProcess[] = [];
+
+  private constructor(settings: readonly string[], random: () => number) {
+    this.#settings = settings;
+    this.#random = random;
+  }
+
+  static async start(settings: readonly string[], count: number, random: () => number): Promise<Gateways> {
+    const all = new Gateways(settings, random);
+    for (let i = 0; i < count; i++) all.#gateways.push(await startBrokerProcess(...settings));
+    return all;
+  }
+
+  /** Any of them. */
+  any(): BrokerProcess | undefined {
+    return this.#gateways[this.#pick()];
+  }
+
+  /** `between`: when the one is gone and not there again. */
+  async killOne(between: () => void = () => {}): Promise<void> {
+    const victim = this.#pick();
+    await this.#gateways[victim]?.kill();
+    between();
+    this.#gateways[victim] = await startBrokerProcess(...this.#settings);
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#gateways.splice(0).map((each) => each.kill()));
+  }
+
+  #pick(): number {
+    return Math.floor(this.#random() * this.#gateways.length);
+  }
+}
+
+export type Scene = (title: string, settings: readonly string[], count: number) => Promise<void>;
+
+/** The same for one gateway with the embedded store, and for two on NATS. */
+export function onBothBackbones(test: Test, what: string, scene: Scene): void {
+  const directory = mkdtempSync(join(tmpdir(), 'trimaran-killed-'));
+  test.after(() => rmSync(directory, { recursive: true, force: true }));
+  test(`embedded: ${what}`, () =>
+    scene('embedded', ['backbone.type=embedded', `backbone.embedded.directory=${directory}`], 1));
+  requireTool(test, 'nats-server', `two on NATS: ${what}`, async (program) => {
+    const nats = await NatsServer.start(program);
+    const settings = ['backbone.type=nats', `backbone.nats.servers=${nats.url}`, 'backbone.nats.leaseSeconds=2'];
+    try {
+      await scene('two on NATS', settings, 2);
+    } finally {
+      await nats.remove();
+    }
+  });
+}
