@@ -59,6 +59,9 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   /** Some have a priority: those held ready would be in the way of higher ones. */
   #prioritised = false;
   #dispatching = false;
+  /** Without consumers, messages that are looked at to see whether they are to be dropped. */
+  #probing = 0;
+  #headExpiresAt = 0;
   /** Given back during the dispatch: for another turn, so that a consumer that gives back all does not hold up the rest. */
   #again: QueueEntry[] = [];
   #timer: Timer | undefined;
@@ -95,6 +98,11 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     return this.#window.size + this.#keys.size + this.#again.length;
   }
 
+  /** Without consumers: before this time (milliseconds since 1970) nothing expires, as far as is known. */
+  get headExpiresAt(): number {
+    return this.#headExpiresAt;
+  }
+
   /** Nothing is with it, and nobody. */
   get idle(): boolean {
     return this.consumers === 0 && this.waiting === 0 && this.#unsettled === 0;
@@ -112,8 +120,6 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     let seed = hashOf(options.clientId);
     if (this.#options.keys === 'sticky') while ([...all].some((each) => each.seed === seed)) seed++;
     const member = new Member(this, consumer, options, seed);
-    // What was left here goes back first: something of a higher priority may have come meanwhile.
-    if (all.size === 0 && this.#prioritised) this.#giveBackWaiting();
     this.#members.add(member);
     if (this.#options.keys === 'sticky') this.#keys.unparkAll();
     this.#dispatch();
@@ -127,6 +133,10 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
       this.#window.add(entry);
     }
     this.#dispatch();
+    if (this.#probing === 0 || this.#closed || this.consumers > 0) return;
+    // All were dropped: there may be more like them.
+    this.#probing = Math.min(this.#probing * 4, AHEAD);
+    if (this.#coming < this.#probing) this.#want(this.#probing - this.#coming);
   }
 
   /** A message of this priority is on its way to the source: those of lower ones are not to be in its way. */
@@ -148,11 +158,21 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     this.#dispatch();
   }
 
-  /** Takes messages from the source although no consumer wants them: to drop those that are `excess`, or expired. */
+  /**
+   * Takes messages from the source although no consumer wants them, to drop those that are expired, or `excess`: first so many,
+   * then more as long as all go. The others go back.
+   */
   probe(count: number): void {
-    const wanted = Math.min(count, MOST_WANTED) - this.#coming - this.#window.size;
-    if (wanted > 0 && !this.#closed) this.#want(wanted);
+    if (this.#closed) return;
+    if (this.consumers === 0) this.#probing = Math.min(count, AHEAD);
+    const wanted = Math.min(count, AHEAD) - this.#coming - this.#window.size;
+    if (wanted > 0) this.#want(wanted);
     this.#dispatch();
+  }
+
+  /** Another message may be the first now. */
+  forgetHead(): void {
+    this.#headExpiresAt = 0;
   }
 
   /** Removes all that is not with a consumer. Says how many those were. */
@@ -220,8 +240,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     }
     member.held.clear();
     this.#keys.unparkAll();
-    // To the source, which records how often they were delivered.
-    if (this.consumers === 0) this.#giveBackWaiting();
+    this.#headExpiresAt = 0;
     this.#dispatch();
   }
 
@@ -250,8 +269,20 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     const now = this.#clock.now();
     while (this.#next(now));
     this.#dispatching = false;
+    if (this.consumers === 0) this.#leave();
     if (this.#again.length > 0) this.#clock.defer(this.#resume);
     this.#ask();
+  }
+
+  /** Nothing is held without consumers: it goes to the source, which records how often it was delivered. */
+  #leave(): void {
+    const head = this.#window.first;
+    if (head === undefined && this.#keys.size === 0) return;
+    if (head !== undefined) {
+      this.#headExpiresAt = this.#expiryOf(head);
+      this.#probing = 0;
+    }
+    this.#giveBackWaiting();
   }
 
   readonly #resume = (): void => {
@@ -318,9 +349,14 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     }
   }
 
-  #expired({ message }: QueueEntry, now: number): boolean {
+  #expired(entry: QueueEntry, now: number): boolean {
+    return this.#expiryOf(entry) <= now;
+  }
+
+  #expiryOf({ message }: QueueEntry): number {
     const { messageMilliseconds } = this.#options;
-    return message.expired(now) || (messageMilliseconds > 0 && message.timestamp + messageMilliseconds <= now);
+    const own = message.properties?.expiresAt ?? Number.POSITIVE_INFINITY;
+    return messageMilliseconds > 0 ? Math.min(own, message.timestamp + messageMilliseconds) : own;
   }
 
   #drop(entry: QueueEntry, reason: DeadReason): void {
