@@ -125,6 +125,9 @@ export class GroupsNode {
   /** A new one, or one that follows another that has crashed. */
   static async start(before?: GroupsNode): Promise<GroupsNode> {
     const clock = before?.clock ?? new FakeClock();
+    // The other one does nothing any more.
+    clock.settle();
+    clock.timers.clear();
     const dedup = { seconds: 120, messages: 1000 };
     const backbone = before?.backbone ?? new MemoryBackbone({ logBytes: 64 * 1024 * 1024, dedup }, clock);
     const node = new GroupsNode(clock, backbone);
