@@ -58,6 +58,7 @@ export class Ownership {
 
   /** The node that has it: this one, where none has. Rejects with a BrokerError when that cannot be found out. */
   find(name: string): Promise<string> {
+    if (this.#stopped) return Promise.reject(new BrokerError('shutdown'));
     const known = this.#mine.has(name) ? this.node : this.#others.get(name);
     if (known !== undefined) return Promise.resolve(known);
     let finding = this.#finding.get(name);
@@ -73,7 +74,6 @@ export class Ownership {
     if (this.#asked >= ASKED) await new Promise<void>((turn) => this.#turns.push(turn));
     else this.#asked++;
     try {
-      if (this.#stopped) throw new BrokerError('unavailable', 'this node stops');
       const node = await this.#cluster.own(this.#prefix + name);
       this.#learn(name, node);
       return node;
@@ -119,9 +119,12 @@ export class Ownership {
     return leaving;
   }
 
-  /** Gives up all; nothing is found afterwards. */
-  async stop(): Promise<void> {
+  /** Nothing is found from now on. */
+  stop(): void {
     this.#stopped = true;
+  }
+
+  async releaseAll(): Promise<void> {
     await Promise.allSettled([...this.#mine].map((name) => this.release(name)));
   }
 }

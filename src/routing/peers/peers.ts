@@ -76,12 +76,14 @@ export class Peers implements Omit<ClusterReceiver, 'yieldClient'> {
 
   /** Clients are gone. Other nodes' consumers end here; afterwards the hosts close their stores. */
   close(): void {
+    this.#queueOwners.stop();
+    this.#groupOwners.stop();
     const pushes = this.#links.close().flatMap((link) => link.close());
     this.queues.stop(pushes, new BrokerError('unavailable', 'this node stops'));
   }
 
   /** Others may have what this node had: after the stores are closed. */
   async release(): Promise<void> {
-    await Promise.all([this.#queueOwners.stop(), this.#groupOwners.stop()]);
+    await Promise.all([this.#queueOwners.releaseAll(), this.#groupOwners.releaseAll()]);
   }
 }
