@@ -34,6 +34,8 @@ export interface StoredQueue {
 
 export class SharedStores {
   readonly queues = new Map<string, StoredQueue>();
+  /** Hears of each message that is stored. */
+  stored: (message: Message) => void = () => {};
 
   get(name: string): StoredQueue {
     let queue = this.queues.get(name);
@@ -99,6 +101,7 @@ export class SimulatedHost implements QueueHost {
       if (!repeated) {
         const id = ++store.last;
         store.messages.set(id, { id, message, deliveries: 0 });
+        this.stores.stored(message);
       }
       receiver.appended(token, message, repeated);
       this.#dispatch(name);
