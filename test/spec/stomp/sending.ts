@@ -1,19 +1,12 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { expectError } from './support/expect-error.ts';
 import { Harness, type TestClient } from './support/harness.ts';
 
 const sending = suite('STOMP sending, receipts and transactions');
 
 function receipts(client: TestClient): (string | undefined)[] {
   return client.frames().flatMap(({ command, headers }) => (command === 'RECEIPT' ? [headers['receipt-id']] : []));
-}
-
-function expectError(client: TestClient, text: string | RegExp, receipt?: string): void {
-  const last = client.frames().at(-1);
-  assert.is(last?.command, 'ERROR');
-  assert.match(String(last?.body), text);
-  assert.is(last?.headers['receipt-id'], receipt);
-  assert.ok(client.closed);
 }
 
 sending('1.2, SEND: destination is required and must be one', () => {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MemoryBackbone } from '../../../../adapters/memory/index.ts';
 import { createStomp } from '../../../../protocols/stomp/index.ts';
 import { Counters } from '../../../../src/core/counters.ts';
@@ -87,6 +88,14 @@ export class FakeClock implements Clock {
     while (this.#deferred.length > 0) for (const task of this.#deferred.splice(0)) task();
   }
 
+  /** The same, and what goes on by promises. */
+  async turn(): Promise<void> {
+    for (let i = 0; i < 10; i++) {
+      await nextTurn();
+      this.settle();
+    }
+  }
+
   advance(milliseconds: number): void {
     const until = this.#now + milliseconds;
     for (;;) {
@@ -129,6 +138,10 @@ export function parseFrames(bytes: Buffer): ServerFrame[] {
     at = end + 1;
   }
   return frames;
+}
+
+export function bodiesOf(frames: readonly ServerFrame[]): string[] {
+  return frames.flatMap((frame) => (frame.command === 'MESSAGE' ? [frame.body.toString()] : []));
 }
 
 /** Collects what is written, and checks that frames have the size they were begun with. */
@@ -239,7 +252,13 @@ export class TestClient {
 
   /** Bodies of the messages that came since the last call. */
   bodies(): string[] {
-    return this.frames().flatMap((frame) => (frame.command === 'MESSAGE' ? [frame.body.toString()] : []));
+    return bodiesOf(this.frames());
+  }
+
+  /** What came since the last call, once all that goes on by promises is done. */
+  async later(): Promise<ServerFrame[]> {
+    await this.#clock.turn();
+    return this.frames();
   }
 
   /** The connection is gone. */
@@ -268,7 +287,7 @@ export class Harness {
   readonly warnings: string[] = [];
   readonly #open: (connection: Connection) => Channel;
 
-  private constructor(changed: Partial<Limits>, authorizer: Partial<Authorizer>) {
+  private constructor(changed: Partial<Limits>, authorizer: Partial<Authorizer>, replaced: Partial<Services>) {
     const { clock, counters } = this;
     const all = { ...limits, ...changed };
     const note = (_: object, text: string) => void this.warnings.push(text);
@@ -297,13 +316,24 @@ export class Harness {
       startOf: (start, filter) => startOf(log, start, filter),
       backlog: (connection) => new ConnectionBacklog(router, connection, all.publishBacklog),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),
+      ...replaced,
     };
     void this.backbone.start(router);
     this.#open = createStomp(this.services).open;
   }
 
-  static open(changed: Partial<Limits> = {}, authorizer: Partial<Authorizer> = {}): Harness {
-    return new Harness(changed, authorizer);
+  /** `replaced`: parts of the routing that the test plays itself. */
+  static open(
+    changed: Partial<Limits> = {},
+    authorizer: Partial<Authorizer> = {},
+    replaced: Partial<Services> = {},
+  ): Harness {
+    return new Harness(changed, authorizer, replaced);
+  }
+
+  /** What goes on by promises is done. */
+  turn(): Promise<void> {
+    return this.clock.turn();
   }
 
   open(transport: 'tcp' | 'websocket' = 'tcp'): TestClient {
