@@ -2,7 +2,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { expectError } from './support/expect-error.ts';
 import { FakeQueues, messageOf } from './support/fake-queues.ts';
-import { bodiesOf, Harness, type TestClient } from './support/harness.ts';
+import { bodiesOf } from './support/frames.ts';
+import { Harness, type TestClient } from './support/harness.ts';
 
 const browser = suite('STOMP browsers of queues');
 
@@ -70,6 +71,21 @@ browser('a browser waits while the connection is full, and goes on when it is no
   client.channel.drained();
   await harness.turn();
   assert.equal(client.bodies(), ['1', '2', '3', '']);
+});
+
+browser('it stops where the connection becomes full: within a portion, between two, and before the end', async () => {
+  for (let room = 1; room <= 4; room++) {
+    const { queues, client } = browsing([['1', '2'], ['3']]);
+    const { connection } = client;
+    const begun = connection.texts.length;
+    connection.full = () => connection.texts.length - begun >= room;
+    const all = ['1', '2', '3', ''];
+    assert.equal(bodiesOf(await client.later()), all.slice(0, room));
+    assert.is(queues.browsed.length, room > 2 ? 2 : 1);
+    connection.full = () => false;
+    client.channel.drained();
+    assert.equal(bodiesOf(await client.later()), all.slice(room));
+  }
 });
 
 browser('a browser that is unsubscribed gets no more; one of no queue is refused', async () => {

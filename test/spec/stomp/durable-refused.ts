@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { header, RawStomp } from '../../support/stomp-client.ts';
+import { RawStomp } from '../../support/stomp-client.ts';
 import {
   ACTIVE,
   errorOf,

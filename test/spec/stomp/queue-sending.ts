@@ -130,6 +130,8 @@ sending(
     assert.equal(own(client.frame().lines), ['x:1', 'key:k', 'priority:4', 'delay:5']);
     harness.publish('a', 'x', { priority: 3, key: 'k', user: [['priority', 'high']] });
     assert.equal(own(client.frame().lines), ['priority:3', 'key:k', 'user.priority:high']);
+    harness.publish('a', 'x', { priority: 3, key: 'k', user: [['key', 'other']] });
+    assert.equal(own(client.frame().lines), ['priority:3', 'key:k', 'user.key:other']);
     harness.publish('a', 'x', { user: [['priority', 'high']] });
     assert.equal(own(client.frame().lines), ['priority:high']);
   },
@@ -144,6 +146,7 @@ sending('a repeated message id: RECEIPT with duplicate:true', () => {
   for (const [i, ids] of [
     ['m', 'm'],
     ['m', 'n'],
+    ['n', 'm'],
   ].entries()) {
     client.send('BEGIN', ['transaction:t']);
     for (const id of ids) client.send('SEND', ['destination:/queue/a', `message-id:${id}`, 'transaction:t'], 'x');
@@ -151,7 +154,7 @@ sending('a repeated message id: RECEIPT with duplicate:true', () => {
   }
   assert.equal(
     client.frames().map(({ headers }) => `${headers['receipt-id']} ${headers.duplicate}`),
-    ['1 true', '2 undefined', '3 true', '4 undefined'],
+    ['1 true', '2 undefined', '3 true', '4 undefined', '5 undefined'],
   );
 });
 

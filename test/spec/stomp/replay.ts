@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert';
 import { BrokerError } from '../../../src/core/errors.ts';
 import type { Start } from '../../../src/core/start.ts';
 import { expectError } from './support/expect-error.ts';
-import { bodiesOf, Harness, type TestClient } from './support/harness.ts';
+import { bodiesOf } from './support/frames.ts';
+import { Harness, type TestClient } from './support/harness.ts';
 
 /** SUBSCRIBE with a start, and messages that say where in the log they are. */
 
@@ -107,6 +108,8 @@ replay('a position that is still to come: nothing before it', async () => {
 
 replay('what is retained comes with start:new and without a start, not with another one', async () => {
   for (const [lines, expected] of [
+    [['durable:true'], ['kept']],
+    [['durable:true', 'start:last 0'], []],
     [[], ['kept']],
     [['start:new'], ['kept']],
     [['start:last 0'], []],
@@ -115,6 +118,7 @@ replay('what is retained comes with start:new and without a start, not with anot
     const { harness, client } = opened;
     harness.publish('a/b', 'kept', undefined, 0, true);
     client.send('SUBSCRIBE', ['id:1', 'destination:/topic/a.b', ...lines]);
+    await harness.turn();
     opened.answer([FIRST + 10]);
     assert.equal(bodiesOf(await client.later()), expected, lines.join());
   }

@@ -1,7 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { expectError } from './support/expect-error.ts';
-import { bodiesOf, Harness } from './support/harness.ts';
+import { bodiesOf } from './support/frames.ts';
+import { Harness } from './support/harness.ts';
 
 const windows = suite('STOMP prefetch and slow readers');
 

@@ -18,6 +18,7 @@ import { TopicRouter } from '../../../../src/routing/router.ts';
 import { SessionRegistry } from '../../../../src/routing/sessions.ts';
 import { startOf } from '../../../../src/routing/start.ts';
 import { WillKeeper } from '../../../../src/routing/wills.ts';
+import { bodiesOf, parseFrames, type ServerFrame } from './frames.ts';
 
 /** STOMP over the real routing, with time and connections of the test's own: everything happens when the test says so. */
 
@@ -108,40 +109,6 @@ export class FakeClock implements Clock {
     }
     this.#now = until;
   }
-}
-
-export interface ServerFrame {
-  readonly command: string;
-  /** The first of each name, as it stands in the frame. */
-  readonly headers: Record<string, string>;
-  readonly lines: readonly string[];
-  readonly body: Buffer;
-}
-
-/** Cuts what the server wrote into frames, by the book and without its codec. A heart-beat is a frame named `EOL`. */
-export function parseFrames(bytes: Buffer): ServerFrame[] {
-  const frames: ServerFrame[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    if (bytes[at] === 10) {
-      frames.push({ command: 'EOL', headers: {}, lines: [], body: Buffer.alloc(0) });
-      at++;
-      continue;
-    }
-    const headEnd = bytes.indexOf('\n\n', at);
-    const [command = '', ...lines] = bytes.toString('utf8', at, headEnd).split('\n');
-    const headers: Record<string, string> = {};
-    for (const line of lines) headers[line.slice(0, line.indexOf(':'))] ??= line.slice(line.indexOf(':') + 1);
-    const length = headers['content-length'];
-    const end = length === undefined ? bytes.indexOf(0, headEnd + 2) : headEnd + 2 + Number(length);
-    if (bytes[end] !== 0) throw new Error(`a frame without its null byte: ${bytes.toString('latin1', at, end + 1)}`);
-    frames.push({ command, headers, lines, body: Buffer.from(bytes.subarray(headEnd + 2, end)) });
-    at = end + 1;
-  }
-  return frames;
-}
-
-export function bodiesOf(frames: readonly ServerFrame[]): string[] {
-  return frames.flatMap((frame) => (frame.command === 'MESSAGE' ? [frame.body.toString()] : []));
 }
 
 /** Collects what is written, and checks that frames have the size they were begun with. */
