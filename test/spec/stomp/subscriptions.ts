@@ -205,8 +205,10 @@ subscriptions('limits: subscriptions of a connection, queues', async () => {
   expectError(client, 'limits.subscriptionsPerSession');
   const harness = Harness.open();
   const other = harness.connect();
-  for (let i = 0; i < 5; i++) other.send('SUBSCRIBE', [`id:${i}`, `destination:/queue/${i}`]);
-  await harness.turn();
+  for (let i = 0; i < 5; i++) {
+    other.send('SUBSCRIBE', [`id:${i}`, `destination:/queue/${i}`]);
+    await harness.turn();
+  }
   expectError(other, 'limits.queues');
   other.drop();
 });

@@ -3,6 +3,7 @@ import { MemoryBackbone } from '../../../../adapters/memory/index.ts';
 import { createStomp } from '../../../../protocols/stomp/index.ts';
 import { Counters } from '../../../../src/core/counters.ts';
 import { Message, type Properties, type Qos } from '../../../../src/core/message.ts';
+import { DEFAULT_SETTINGS } from '../../../../src/core/queue-settings.ts';
 import type { Authorizer } from '../../../../src/ports/authorizer.ts';
 import type { Clock, Timer } from '../../../../src/ports/clock.ts';
 import type { Limits } from '../../../../src/ports/limits.ts';
@@ -11,7 +12,8 @@ import type { Services } from '../../../../src/ports/routing.ts';
 import type { Connection, Peer } from '../../../../src/ports/transport.ts';
 import { ConnectionBacklog } from '../../../../src/routing/backlog.ts';
 import { LogOutbox } from '../../../../src/routing/outbox.ts';
-import { QueueBroker } from '../../../../src/routing/queues.ts';
+import { QueueCatalog } from '../../../../src/routing/queues/catalog.ts';
+import { LocalQueues } from '../../../../src/routing/queues/local-queues.ts';
 import { recall } from '../../../../src/routing/recall.ts';
 import { RetainedStore } from '../../../../src/routing/retained.ts';
 import { TopicRouter } from '../../../../src/routing/router.ts';
@@ -224,8 +226,12 @@ export class TestClient {
 
   /** What came since the last call, once all that goes on by promises is done. */
   async later(): Promise<ServerFrame[]> {
-    await this.#clock.turn();
+    await this.turn();
     return this.frames();
+  }
+
+  turn(): Promise<void> {
+    return this.#clock.turn();
   }
 
   /** The connection is gone. */
@@ -262,7 +268,10 @@ export class Harness {
     this.backbone = new MemoryBackbone({ logBytes: 10_000_000, dedup: { seconds: 120, messages: 1000 } }, clock);
     const { log } = this.backbone;
     const retained = new RetainedStore(this.backbone.state, all, counters, clock, logger);
-    const queues = new QueueBroker(all, counters, clock);
+    const { node } = this.backbone.cluster;
+    const { queues: stores } = this.backbone;
+    const catalog = new QueueCatalog(this.backbone.state, DEFAULT_SETTINGS, all, logger);
+    const queues = new LocalQueues({ stores, catalog, node, limits: all, counters, clock, logger });
     const router = new TopicRouter(this.backbone, retained, queues, counters, clock, logger);
     const wills = new WillKeeper(this.backbone, router, clock, logger);
     const kept = { checkpointMilliseconds: 500, detachedSessions: all.detachedSessions };
