@@ -102,10 +102,10 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
         client.send(frame, this.#now);
         return;
       case COMMAND.ack:
-        client.settle(frame, 'ACK');
+        client.ack(frame);
         return;
       case COMMAND.nack:
-        client.settle(frame, 'NACK');
+        client.nack(frame);
         return;
       case COMMAND.subscribe:
         client.subscribe(frame);

@@ -1,20 +1,18 @@
 import { BrokerError } from '../../src/core/errors.ts';
-import { QUEUE_PREFIX } from '../../src/core/topic.ts';
+import type { PartialSettings } from '../../src/core/queue-settings.ts';
+import type { Outcome } from '../../src/ports/queues.ts';
 import type { Services } from '../../src/ports/routing.ts';
-import { type Deletion, readDeletion } from './durable.ts';
-import { DurableSubscription, deleteStored } from './durable-subscription.ts';
+import { readNack } from './acknowledgement.ts';
+import { ClientSubscriptions } from './client-subscriptions.ts';
 import { writeReceipt } from './encoder.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
 import { type Completion, Publications, type PublicationsOwner } from './publications.ts';
-import { QueueSubscription } from './queue-subscription.ts';
-import { Refusal, shown } from './refusal.ts';
-import { readSend } from './send.ts';
-import { readSubscribe, type SubscribeRequest } from './subscribe.ts';
-import { type Effect, type Outcome, type StompSubscription, Subscriptions } from './subscription.ts';
-import { TopicSubscription } from './topic-subscription.ts';
-import { type HeldAck, Transactions } from './transactions.ts';
-import { VERSION } from './version.ts';
+import { queueOf, readSettings } from './queue-fields.ts';
+import { Refusal } from './refusal.ts';
+import { readSend, type TemporaryNames } from './send.ts';
+import type { Effect } from './subscription.ts';
+import { Transactions } from './transactions.ts';
 import { HEADER } from './words.ts';
 
 /** The connection of a client, as far as the client must reach it. */
@@ -25,19 +23,19 @@ export interface ClientOwner {
   settled(): void;
 }
 
-const NO_ACKS: readonly HeldAck[] = [];
-
 /** A client that has logged in: what its frames do. Throws a Refusal for those that are not taken. */
-export class StompClient implements PublicationsOwner {
+export class StompClient implements PublicationsOwner, TemporaryNames {
   readonly #services: Services;
   readonly #link: Link;
   readonly #owner: ClientOwner;
   readonly #publications: Publications;
   /** Made when needed: many clients only send. */
-  #subscriptions: Subscriptions | undefined;
+  #subscriptions: ClientSubscriptions | undefined;
   #transactions: Transactions | undefined;
   /** Frames whose effect is awaited. */
   #awaited = 0;
+  /** Of those, SENDs that wait until their queue is as they say; what is sent after them waits, too. */
+  #declaring = 0;
   #closed = false;
 
   constructor(link: Link, owner: ClientOwner) {
@@ -53,9 +51,9 @@ export class StompClient implements PublicationsOwner {
     return this.#publications.underWay > 0 || this.#awaited > 0;
   }
 
-  /** Whether the connection is not read from until messages are durable. */
+  /** Whether the connection is not read from until messages are durable, or a queue is made. */
   get paused(): boolean {
-    return this.#publications.paused;
+    return this.#publications.paused || this.#declaring > 0;
   }
 
   pump(): void {
@@ -80,148 +78,90 @@ export class StompClient implements PublicationsOwner {
   // --- SEND ---------------------------------------------------------------------------------------------------------
 
   send(frame: Frame, now: number): void {
-    const message = readSend(frame, this.#link, now);
+    const message = readSend(frame, this.#link, this, now);
+    const queue = queueOf(message.topic);
+    const settings = queue === undefined ? undefined : readSettings(frame);
+    const receipt = frame.raw(HEADER.receipt);
+    if (queue !== undefined && settings !== undefined) this.#declare(queue, settings, receipt);
     if (frame.has(HEADER.transaction)) {
       this.#hold(frame).messages.push(message.keep());
       this.receipt(frame);
-    } else if (frame.has(HEADER.receipt)) {
-      this.#publications.publishAll([message], { receipt: frame.raw(HEADER.receipt), acks: NO_ACKS });
-    } else {
+    } else if (receipt === undefined) {
       this.#publications.publish(message);
+    } else {
+      this.#publications.publishReceipted(message, receipt);
     }
+  }
+
+  /** What is sent from now on waits until the queue is made so, or is found to be so. */
+  #declare(queue: string, settings: PartialSettings, receipt: string | undefined): void {
+    const { connection } = this.#link;
+    this.#declaring++;
+    connection.pause();
+    this.#publications.hold();
+    const declared = this.#services.queues.declare(queue, settings).then(() => {
+      connection.resume();
+      if (--this.#declaring === 0 && !this.#closed) this.#publications.release();
+    });
+    this.#await(declared, receipt, false);
+  }
+
+  topicOf(destination: string): string {
+    return this.#subscribed().topicOf(destination);
+  }
+
+  answersTo(destination: string, raw: string): string {
+    return this.#subscribed().answersTo(destination, raw);
+  }
+
+  #subscribed(): ClientSubscriptions {
+    this.#subscriptions ??= new ClientSubscriptions(this.#link, (error) => this.#owner.failed(error, undefined));
+    return this.#subscriptions;
   }
 
   // --- subscriptions ------------------------------------------------------------------------------------------------
 
   subscribe(frame: Frame): void {
-    const { authorizer, limits } = this.#services;
-    const request = readSubscribe(frame, this.#link);
-    const { destination, filter, id, durable } = request;
-    this.#subscriptions ??= new Subscriptions();
-    const subscriptions = this.#subscriptions;
-    if (subscriptions.find(id, destination) !== undefined) {
-      const which = id === undefined ? `with the destination ${shown(destination)}` : `with the id ${shown(id)}`;
-      throw taken(which);
-    }
-    if (durable !== undefined && subscriptions.findDurable(durable.key) !== undefined) throw taken(durable.title);
-    if (subscriptions.size >= limits.subscriptionsPerSession) {
-      throw new Refusal(
-        'quota',
-        `SUBSCRIBE: ${subscriptions.size} subscriptions already (limits.subscriptionsPerSession)`,
-      );
-    }
-    if (!authorizer.maySubscribe(this.#link.principal, filter)) {
-      throw new Refusal('notAuthorized', `SUBSCRIBE: not allowed to subscribe to ${shown(destination)}`);
-    }
-    const subscription = this.#subscription(request, subscriptions.nextNumber);
-    subscriptions.add(subscription);
-    this.#confirm([subscription.start()], frame.raw(HEADER.receipt));
-  }
-
-  #subscription(request: SubscribeRequest, number: number): StompSubscription {
-    const { filter, durable } = request;
-    if (filter.startsWith(QUEUE_PREFIX)) {
-      return new QueueSubscription(this.#link, number, request, filter.slice(QUEUE_PREFIX.length));
-    }
-    if (durable === undefined) return new TopicSubscription(this.#link, number, request);
-    return new DurableSubscription(this.#link, number, request, durable, (error) => {
-      this.#owner.failed(error, undefined);
-    });
+    this.#await(this.#subscribed().subscribe(frame), frame.raw(HEADER.receipt));
   }
 
   unsubscribe(frame: Frame): void {
-    const deletion = readDeletion(frame, this.#link);
-    const receipt = frame.raw(HEADER.receipt);
-    const named = deletion?.durable;
-    const subscription = this.#toUnsubscribe(frame, deletion);
-    if (subscription === undefined && named === undefined) {
-      throw new Refusal(
-        'protocol',
-        'UNSUBSCRIBE: there is no such subscription',
-        deletion === undefined
-          ? 'The header id of a SUBSCRIBE on this connection is expected.'
-          : 'One that this connection does not have is known by id and destination: send both.',
-      );
-    }
-    if (subscription !== undefined) {
-      this.#subscriptions?.remove(subscription);
-      this.#confirm([subscription.unsubscribe(deletion !== undefined)], receipt);
-    } else if (named !== undefined) {
-      this.#confirm([deleteStored(this.#services, named.key, this.#link.principal.name)], receipt);
-    }
-  }
-
-  /** By what it is kept as, else by id; in 1.0 also by destination (STOMP 1.0, UNSUBSCRIBE). */
-  #toUnsubscribe(frame: Frame, deletion: Deletion | undefined): StompSubscription | undefined {
-    const id = frame.text(HEADER.id);
-    if (deletion?.durable !== undefined) {
-      const own = this.#subscriptions?.findDurable(deletion.durable.key);
-      const other = id === undefined ? undefined : this.#subscriptions?.find(id, '');
-      if (other === undefined || other === own) return own;
-      if (deletion.byId && other.durable === undefined) return other;
-      throw new Refusal(
-        'protocol',
-        `UNSUBSCRIBE: the subscription with the id ${shown(id ?? '')} is not the durable one that is to be deleted`,
-        'Leave the header id out where the durable subscription is known by another name.',
-      );
-    }
-    const destination = frame.text(HEADER.destination);
-    const version10 = this.#link.version === VERSION.v10;
-    if (id !== undefined) return this.#subscriptions?.find(id, '');
-    if (!version10 || destination === undefined) {
-      const headers = version10 ? 'id and destination' : 'id';
-      throw new Refusal(
-        'protocol',
-        `UNSUBSCRIBE without the header ${headers}`,
-        'It says which subscription is meant.',
-      );
-    }
-    return this.#subscriptions?.findByDestination(destination);
+    this.#await(this.#subscribed().unsubscribe(frame), frame.raw(HEADER.receipt));
   }
 
   /**
-   * ACK (`accept`) and NACK. A message that was settled before, also by the end of its subscription, stays so: the
-   * client could not know when it sent this. Only a transaction depends on it.
+   * A message that was settled before, also by the end of its subscription, stays so: the client could not know when it
+   * sent this. Only a transaction depends on it.
    */
-  settle(frame: Frame, command: 'ACK' | 'NACK'): void {
-    const outcome: Outcome = command === 'ACK' ? 'accept' : frame.find('requeue') === 'false' ? 'reject' : 'requeue';
-    const { subscription, number } = this.#delivered(frame, command);
+  ack(frame: Frame): void {
+    this.#settle(frame, 'ACK', 'accept', undefined);
+  }
+
+  nack(frame: Frame): void {
+    const { outcome, delay } = readNack(frame);
+    this.#settle(frame, 'NACK', outcome, delay);
+  }
+
+  #settle(frame: Frame, command: 'ACK' | 'NACK', outcome: Outcome, delay: number | undefined): void {
+    const subscriptions = this.#subscribed();
+    const subscription = subscriptions.delivered(frame, command);
+    const { number } = subscriptions;
+    if (delay !== undefined && subscription !== 'gone' && !subscription.competes) {
+      const detail = 'the header delay of NACK is for messages of queues and groups';
+      throw new Refusal('fieldInvalid', detail, 'There is no one else to give this one to; leave it out.');
+    }
     if (frame.has(HEADER.transaction)) {
       const { acks } = this.#hold(frame);
       if (subscription === 'gone' || !subscription.unsettled(number)) throw settledOtherwise(command);
-      acks.push({ subscription, number, outcome });
+      acks.push({ subscription, number, outcome, delay });
     } else if (subscription !== 'gone') {
-      subscription.settle(number, outcome);
+      subscription.settle(number, outcome, delay);
       // A receipt says that the message does not come again, whatever happens.
-      this.#confirm(frame.has(HEADER.receipt) ? [subscription.stored()] : [], frame.raw(HEADER.receipt));
+      const receipt = frame.raw(HEADER.receipt);
+      if (receipt !== undefined) this.#await(subscription.stored(), receipt);
       return;
     }
     this.receipt(frame);
-  }
-
-  /**
-   * What an ACK is for: `id` since 1.2, `message-id` before. Since ids are unique in the connection, the header
-   * `subscription` of 1.1 adds nothing; clients written for RabbitMQ leave it out or mix it up.
-   */
-  #delivered(frame: Frame, command: string): { subscription: StompSubscription | 'gone'; number: number } {
-    const header = this.#link.version === VERSION.v12 ? 'id' : 'message-id';
-    const text = frame.text(header === 'id' ? HEADER.id : HEADER.messageId);
-    if (text === undefined) {
-      const where = header === 'id' ? 'the header ack' : 'the header message-id';
-      throw new Refusal('protocol', `${command} without the header ${header}`, `It is ${where} of the MESSAGE meant.`);
-    }
-    const parts = /^([0-9a-f]+)-([0-9]{1,9})-([0-9]{1,15})$/.exec(text);
-    const own = parts !== null && parts[1] === this.#link.session;
-    const subscription = own ? this.#subscriptions?.numbered(Number(parts[2])) : undefined;
-    const number = own ? Number(parts[3]) : 0;
-    if (subscription === undefined || (subscription !== 'gone' && !subscription.issued(number))) {
-      throw new Refusal(
-        'protocol',
-        `${command}: no message with the ${header} ${shown(text)} was delivered on this connection`,
-        'What was delivered on an earlier connection has been given back.',
-      );
-    }
-    return { subscription, number };
   }
 
   // --- transactions -------------------------------------------------------------------------------------------------
@@ -266,19 +206,29 @@ export class StompClient implements PublicationsOwner {
     if (receipt !== undefined) writeReceipt(this.#link.connection, receipt);
   }
 
+  receipted(receipt: string, repeated: boolean): void {
+    if (!this.#closed) writeReceipt(this.#link.connection, receipt, repeated);
+  }
+
   /** Says so when all of it is durable. */
-  #confirm(effects: readonly Effect[], receipt: string | undefined): void {
+  #confirm(effects: readonly Effect[], receipt: string | undefined, duplicate = false): void {
     const awaited = effects.filter((each) => each !== undefined);
-    if (awaited.length === 0) {
-      if (receipt !== undefined) writeReceipt(this.#link.connection, receipt);
+    const all = awaited.length > 0 ? Promise.all(awaited).then(() => {}) : undefined;
+    this.#await(all, receipt, receipt !== undefined, duplicate);
+  }
+
+  /** Answers with the receipt once that has come about, or, without `told`, only says why it has not. */
+  #await(effect: Effect, receipt: string | undefined, told = receipt !== undefined, duplicate = false): void {
+    if (effect === undefined) {
+      if (told && receipt !== undefined) writeReceipt(this.#link.connection, receipt, duplicate);
       return;
     }
     this.#awaited++;
-    Promise.all(awaited).then(
+    effect.then(
       () => {
         this.#awaited--;
         if (this.#closed) return;
-        if (receipt !== undefined) writeReceipt(this.#link.connection, receipt);
+        if (told && receipt !== undefined) writeReceipt(this.#link.connection, receipt, duplicate);
         this.idle();
       },
       (error: unknown) => {
@@ -287,7 +237,7 @@ export class StompClient implements PublicationsOwner {
         else {
           this.#services.logger.error(
             { err: error, clientId: this.#link.clientId },
-            'a subscription could not be kept',
+            'what a frame asked for could not be done',
           );
           this.#owner.failed(new BrokerError('internal'), receipt);
         }
@@ -295,29 +245,25 @@ export class StompClient implements PublicationsOwner {
     );
   }
 
-  completed({ acks, receipt }: Completion): void {
+  completed({ acks, receipt }: Completion, repeated: boolean): void {
     // The connection may be gone: then what it had not acknowledged has been given back.
     if (this.#closed) return;
-    for (const { subscription, number, outcome } of acks) subscription.settle(number, outcome);
+    for (const { subscription, number, outcome, delay } of acks) subscription.settle(number, outcome, delay);
     const settled = receipt === undefined ? [] : [...new Set(acks.map((each) => each.subscription))];
     this.#confirm(
       settled.map((each) => each.stored()),
       receipt,
+      repeated,
     );
   }
 
-  failed(error: BrokerError, completion: Completion | undefined): void {
-    this.#owner.failed(error, completion?.receipt);
+  failed(error: BrokerError, receipt: string | undefined): void {
+    this.#owner.failed(error, receipt);
   }
 
   idle(): void {
     if (!this.busy) this.#owner.settled();
   }
-}
-
-function taken(which: string): Refusal {
-  const detail = `SUBSCRIBE: there is a subscription ${which} already`;
-  return new Refusal('protocol', detail, 'Choose another id, or UNSUBSCRIBE first.');
 }
 
 function named(frame: Frame, command: string): string {

@@ -1,10 +1,11 @@
+import type { Start } from '../../src/core/start.ts';
 import type { Place, Services, SessionOwner } from '../../src/ports/routing.ts';
 import type { DurableName } from './durable.ts';
 import type { Link } from './feed.ts';
 import { Progress } from './progress.ts';
 import { Refusal } from './refusal.ts';
-import type { SubscribeRequest } from './subscribe.ts';
-import type { Outcome, StompSubscription } from './subscription.ts';
+import type { TopicRequest } from './subscribe.ts';
+import type { StompSubscription } from './subscription.ts';
 import { TopicSubscription } from './topic-subscription.ts';
 
 /**
@@ -15,7 +16,11 @@ export class DurableSubscription implements StompSubscription, SessionOwner {
   readonly name: string | undefined;
   readonly destination: string;
   readonly durable: DurableName;
+  readonly competes = false;
   readonly #link: Link;
+  readonly #filter: string;
+  /** Where a new one begins. */
+  readonly #start: Start;
   readonly #progress: Progress;
   readonly #topic: TopicSubscription;
   readonly #takenOver: (error: Refusal) => void;
@@ -31,7 +36,7 @@ export class DurableSubscription implements StompSubscription, SessionOwner {
   constructor(
     link: Link,
     number: number,
-    request: SubscribeRequest,
+    request: TopicRequest,
     durable: DurableName,
     takenOver: (error: Refusal) => void,
   ) {
@@ -39,6 +44,8 @@ export class DurableSubscription implements StompSubscription, SessionOwner {
     this.destination = request.destination;
     this.durable = durable;
     this.#link = link;
+    this.#filter = request.filter;
+    this.#start = request.start ?? { from: 'new' };
     this.#takenOver = takenOver;
     // What is published from now on is for a new one, though it is not open before the store has answered.
     const from = link.services.router.positions();
@@ -58,14 +65,26 @@ export class DurableSubscription implements StompSubscription, SessionOwner {
     return this.#opened;
   }
 
-  #open(place: Place): Promise<void> {
-    this.#place = place;
+  async #open(place: Place): Promise<void> {
     const returns = this.#restore(place);
-    if (!this.#closed) this.#topic.begin(!returns);
+    const replays = !returns && this.#start.from !== 'new';
+    if (replays) await this.#goBack(place);
+    this.#place = place;
+    if (!this.#closed) this.#topic.begin(!returns && !replays, this.#progress.from());
     const saved = this.#save();
     // The connection has gone meanwhile, or its client unsubscribed: that it had subscribed is kept all the same.
     if (this.#closed) void saved.then(() => this.#leave());
     return saved;
+  }
+
+  async #goBack(place: Place): Promise<void> {
+    try {
+      this.#progress.begin(await this.#link.services.startOf(this.#start, this.#filter));
+    } catch (error) {
+      // It has not begun: the next SUBSCRIBE says anew where it does.
+      place.leave(0);
+      throw error;
+    }
   }
 
   /** Whether it is the same subscription as before. */
@@ -127,7 +146,7 @@ export class DurableSubscription implements StompSubscription, SessionOwner {
     return this.#topic.unsettled(number);
   }
 
-  settle(number: number, _outcome: Outcome): void {
+  settle(number: number): void {
     this.#topic.settle(number);
   }
 

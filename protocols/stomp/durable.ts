@@ -1,13 +1,14 @@
-import { QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
 import { filterOf } from './names.ts';
+import { queueOf } from './queue-fields.ts';
 import { Refusal, shown } from './refusal.ts';
-import { HEADER } from './words.ts';
+import { readFlag } from './values.ts';
+import { HEADER, NAMES } from './words.ts';
 
 /** Durable subscriptions, as RabbitMQ's clients and as ActiveMQ's ask for them, and the keys they are kept under. */
 
-const NAME = 'activemq.subscriptionName';
+const [NAME] = NAMES.subscriptionName;
 
 /** Bytes of the longest key that every store takes. */
 const KEY_BYTES = 2048;
@@ -22,8 +23,8 @@ export interface DurableName {
 /** Which durable subscription a SUBSCRIBE to `filter` asks for; undefined when it asks for none. */
 export function readDurable(frame: Frame, filter: string, link: Link): DurableName | undefined {
   const name = frame.find(NAME);
-  const durable = isTrue(frame, 'durable', 'SUBSCRIBE');
-  if (filter.startsWith(QUEUE_PREFIX)) {
+  const durable = readFlag(frame, NAMES.durable, 'SUBSCRIBE') ?? false;
+  if (queueOf(filter) !== undefined) {
     if (name !== undefined) {
       throw new Refusal(
         'unsupported',
@@ -35,7 +36,7 @@ export function readDurable(frame: Frame, filter: string, link: Link): DurableNa
     return undefined;
   }
   // What is deleted with its last consumer is what every other subscription is.
-  if (name === undefined && (!durable || isTrue(frame, 'auto-delete', 'SUBSCRIBE'))) return undefined;
+  if (name === undefined && (!durable || readFlag(frame, NAMES.autoDelete, 'SUBSCRIBE'))) return undefined;
   const { sessionExpirySeconds } = link.services.limits;
   if (sessionExpirySeconds === 0) {
     const header = name === undefined ? 'durable' : NAME;
@@ -58,7 +59,7 @@ export interface Deletion {
 export function readDeletion(frame: Frame, link: Link): Deletion | undefined {
   const name = frame.find(NAME);
   if (name !== undefined) return { durable: byName(name, 'UNSUBSCRIBE', link), byId: false };
-  if (!isTrue(frame, 'durable', 'UNSUBSCRIBE')) return undefined;
+  if (!readFlag(frame, NAMES.durable, 'UNSUBSCRIBE')) return undefined;
   const id = frame.text(HEADER.id);
   const destination = frame.text(HEADER.destination);
   if (id === undefined || destination === undefined) return { durable: undefined, byId: true };
@@ -96,14 +97,4 @@ function named(parts: readonly string[], title: string, command: string): Durabl
     throw new Refusal('tooLarge', detail, 'Choose a shorter id, name or destination.');
   }
   return { key, title };
-}
-
-function isTrue(frame: Frame, name: string, command: string): boolean {
-  const text = frame.find(name);
-  if (text === undefined || text === 'true' || text === 'false') return text === 'true';
-  throw new Refusal(
-    'protocol',
-    `the header ${name} ${shown(text)} of ${command} is not known`,
-    'true or false is expected.',
-  );
 }

@@ -23,9 +23,12 @@ export function writeConnected(connection: Connection, { version, session, heart
   );
 }
 
-/** `receipt` is the header as the client wrote it, a character per byte: escaped, if it was. */
-export function writeReceipt(connection: Connection, receipt: string): void {
-  const frame = `RECEIPT\nreceipt-id:${receipt}\n\n\0`;
+/**
+ * `receipt` is the header as the client wrote it, a character per byte: escaped, if it was. `duplicate`: what was sent had
+ * been stored before.
+ */
+export function writeReceipt(connection: Connection, receipt: string, duplicate = false): void {
+  const frame = `RECEIPT\nreceipt-id:${receipt}\n${duplicate ? 'duplicate:true\n' : ''}\n\0`;
   connection.begin(frame.length, true);
   const at = connection.reserve(frame.length);
   connection.buffer.write(frame, at, 'latin1');

@@ -3,8 +3,9 @@ import type { Message, Publisher } from '../../src/core/message.ts';
 import type { Principal } from '../../src/ports/authorizer.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Connection } from '../../src/ports/transport.ts';
-import { type Envelope, writeMessage } from './message-encoder.ts';
+import { type Envelope, Stamp, writeMessage } from './message-encoder.ts';
 import type { Names } from './names.ts';
+import type { SubscribeRequest } from './subscribe.ts';
 import { VERSION, type Version } from './version.ts';
 
 /** What a subscription says about acknowledgements (STOMP 1.2, SUBSCRIBE ack Header). */
@@ -38,16 +39,15 @@ export class Feed {
   readonly #mode: AckMode;
   readonly #window: number;
   readonly #envelope: Envelope;
-  #lastNumber = 0;
-  /** By number, in order: the queue's delivery number; 0 for messages of topics. */
+  readonly #stamp = new Stamp();
+  /** By number, in order: the number of the delivery; 0 where there is no one to tell that it is settled. */
   #unsettled: Map<number, number> | undefined;
 
-  /** `id`: as the client wrote it, a character per byte. */
-  constructor(link: Link, subscription: number, id: string | undefined, mode: AckMode, window: number) {
+  constructor(link: Link, subscription: number, { rawId, ack: mode, prefetch, positions }: SubscribeRequest) {
     this.#link = link;
     this.#mode = mode;
-    this.#window = window;
-    const named = id === undefined ? '' : `subscription:${id}\n`;
+    this.#window = prefetch;
+    const named = rawId === undefined ? '' : `subscription:${rawId}\n`;
     const prefix = `${link.session}-${subscription}-`;
     this.#envelope = {
       version: link.version,
@@ -55,6 +55,7 @@ export class Feed {
       // [STOMP 1.2, MESSAGE]: `ack` where an acknowledgement is expected; earlier versions use message-id.
       ack: mode !== 'auto' && link.version === VERSION.v12 ? Buffer.from(`\nack:${prefix}`) : undefined,
       webSocket: link.connection.peer.transport === 'websocket',
+      positions,
     };
   }
 
@@ -68,19 +69,46 @@ export class Feed {
     return this.#mode !== 'auto';
   }
 
+  /** Whether an acknowledgement is for all messages before it, too. */
+  get cumulative(): boolean {
+    return this.#mode === 'client';
+  }
+
+  /** A message of a topic; `retain`: it was retained before. */
   send(message: Message, delivery: number, redelivered: boolean, retain: boolean): void {
-    const number = ++this.#lastNumber;
+    this.#stamp.retain = retain;
+    this.deliver(message, delivery, 1, redelivered);
+    this.#stamp.retain = false;
+  }
+
+  /** A message, given to a consumer for the `count`th time. */
+  deliver(message: Message, delivery: number, count: number, redelivered: boolean): void {
+    const stamp = this.#stamp;
+    const number = ++stamp.number;
+    stamp.count = count;
+    stamp.redelivered = redelivered;
     if (this.#mode !== 'auto') {
       this.#unsettled ??= new Map();
       this.#unsettled.set(number, delivery);
     }
     const link = this.#link;
     link.counters.delivered++;
-    writeMessage(link.connection, message, this.#envelope, number, redelivered, retain, link);
+    writeMessage(link.connection, message, this.#envelope, stamp, link);
+  }
+
+  /** Says that there are no more messages; `message` has the destination, and no body. */
+  end(message: Message): void {
+    const stamp = this.#stamp;
+    stamp.number++;
+    stamp.count = 1;
+    stamp.redelivered = false;
+    stamp.end = true;
+    writeMessage(this.#link.connection, message, this.#envelope, stamp, this.#link);
+    stamp.end = false;
   }
 
   issued(number: number): boolean {
-    return number >= 1 && number <= this.#lastNumber;
+    return number >= 1 && number <= this.#stamp.number;
   }
 
   unsettled(number: number): boolean {
@@ -93,12 +121,8 @@ export class Feed {
    */
   settle(number: number): number[] {
     const unsettled = this.#unsettled;
-    const delivery = unsettled?.get(number);
-    if (unsettled === undefined || delivery === undefined) return [];
-    if (this.#mode === 'client-individual') {
-      unsettled.delete(number);
-      return [delivery];
-    }
+    if (unsettled === undefined || !unsettled.has(number)) return [];
+    if (this.#mode === 'client-individual') return [this.settleOne(number) ?? 0];
     const deliveries: number[] = [];
     for (const [each, eachDelivery] of unsettled) {
       if (each > number) break;
@@ -106,6 +130,13 @@ export class Feed {
       deliveries.push(eachDelivery);
     }
     return deliveries;
+  }
+
+  /** The same, of that message alone: its delivery, or undefined. */
+  settleOne(number: number): number | undefined {
+    const delivery = this.#unsettled?.get(number);
+    this.#unsettled?.delete(number);
+    return delivery;
   }
 
   /** The subscription ends: what it has not settled, it will not. */

@@ -4,10 +4,11 @@ import type { Message, Properties, UserProperty } from '../../src/core/message.t
 import { reservedFault, type TopicLimits } from '../../src/core/topic.ts';
 import { headerLine } from './escape.ts';
 import type { Frame } from './frame.ts';
-import { destinationOf, topicOf } from './names.ts';
+import { destinationOf, isTemporary, topicOf } from './names.ts';
+import { isSetting, readQueueFields } from './queue-fields.ts';
 import { Refusal, shown } from './refusal.ts';
 import type { Version } from './version.ts';
-import { HEADER } from './words.ts';
+import { HEADER, HEADER_NAMES, MESSAGE_NAMES } from './words.ts';
 
 /**
  * Headers of SEND to properties of a message, and back to headers of MESSAGE; the table is in the README. Whatever is
@@ -42,48 +43,55 @@ const CARRIED = bit(
   HEADER.amqpMessageId,
 );
 
+/** Headers of SEND that queues go by; on topics they are user properties, too. */
+const QUEUED = bit(HEADER.priority, HEADER.delay, HEADER.deliverAt, HEADER.key);
+
 /** Prefix of a user property whose plain name would mean something else. */
 const USER = 'user.';
 
-/** Names that mean something on SEND or MESSAGE. */
+/** Names that mean something on SEND or MESSAGE. A MESSAGE has no `id`; what queues go by is seen to apart. */
 const RESERVED: ReadonlySet<string> = new Set([
-  'destination',
-  'content-length',
-  'content-type',
-  'receipt',
-  'transaction',
-  'persistent',
-  'retain',
-  'expires',
-  'expiration',
-  'reply-to',
-  'correlation-id',
-  'message-id',
-  'amqp-message-id',
-  'subscription',
-  'ack',
-  'redelivered',
+  ...HEADER_NAMES.filter((_, id) => id !== HEADER.id && (QUEUED & (1 << id)) === 0),
+  ...MESSAGE_NAMES,
 ]);
 
-/** The properties that a SEND gives its message; undefined when it gives none, the usual case. */
-export function readProperties(frame: Frame, now: number, limits: MappingLimits): Properties | undefined {
+/** Whence the answers to a SEND come back, where its header reply-to has a name of the connection's own. */
+export interface AnswerNames {
+  /** `raw`: the destination as the client wrote it, a character per byte. */
+  answersTo(destination: string, raw: string): string;
+}
+
+/**
+ * The properties that a SEND gives its message; undefined when it gives none, the usual case. `queue`: it goes to a queue,
+ * not to a topic.
+ */
+export function readProperties(
+  frame: Frame,
+  now: number,
+  queue: boolean,
+  limits: MappingLimits,
+  names: AnswerNames,
+): Properties | undefined {
   if (!frame.others && (frame.present & ~HANDLING) === 0) return undefined;
   const properties: { -readonly [K in keyof Properties]: Properties[K] } = {};
   const { contentType, replyTo, correlationId } = HEADER;
   if (frame.has(contentType)) properties.contentType = frame.text(contentType) ?? '';
-  if (frame.has(replyTo)) properties.responseTopic = readReplyTo(frame.text(replyTo) ?? '', limits);
+  if (frame.has(replyTo)) properties.responseTopic = readReplyTo(frame, limits, names);
   if (frame.has(correlationId)) properties.correlation = readCorrelation(frame.text(correlationId) ?? '');
   const expiresAt = readExpiry(frame, now);
   if (expiresAt !== undefined) properties.expiresAt = expiresAt;
   // An application that sends on what it got has both: then `message-id` is that of the frame it got.
   const messageId = frame.text(HEADER.amqpMessageId) ?? frame.text(HEADER.messageId);
   if (messageId !== undefined) properties.messageId = messageId;
-  const user = readUser(frame, limits);
+  if ((frame.present & QUEUED) !== 0) readQueueFields(frame, now, queue, properties);
+  const user = readUser(frame, queue, limits);
   if (user.length > 0) properties.user = user;
   return Object.keys(properties).length > 0 ? properties : undefined;
 }
 
-function readReplyTo(destination: string, limits: TopicLimits): string {
+function readReplyTo(frame: Frame, limits: TopicLimits, names: AnswerNames): string {
+  const destination = frame.text(HEADER.replyTo) ?? '';
+  if (isTemporary(destination)) return names.answersTo(destination, frame.raw(HEADER.replyTo) ?? '');
   const topic = topicOf(destination, 'reply-to', limits);
   const fault = reservedFault(topic);
   if (fault !== undefined) throw new Refusal('notAuthorized', `the header reply-to names a topic that ${fault}`);
@@ -123,13 +131,15 @@ function readMilliseconds(text: string | undefined, header: string): number | un
   return Number(text);
 }
 
-function readUser(frame: Frame, limits: MappingLimits): UserProperty[] {
+function readUser(frame: Frame, queue: boolean, limits: MappingLimits): UserProperty[] {
   const user: UserProperty[] = [];
+  const standard = HANDLING | CARRIED | (queue ? QUEUED : 0);
   let bytes = 0;
   for (let i = 0; i < frame.count; i++) {
     const known = frame.knownAt(i);
     // A repetition of a standard header has no meaning and is left out.
-    if (known >= 0 && ((HANDLING | CARRIED) & (1 << known)) !== 0) continue;
+    if (known >= 0 && (standard & (1 << known)) !== 0) continue;
+    if (queue && isSetting(frame, i)) continue;
     const name = frame.name(i);
     const value = frame.value(i);
     user.push([name.startsWith(USER) ? name.slice(USER.length) : name, value]);
@@ -165,14 +175,26 @@ export function propertyLines(message: Message, version: Version, counters: Coun
   if (correlation !== undefined) add('correlation-id', correlationText(correlation));
   if (expiresAt !== undefined) add('expires', String(expiresAt));
   if (messageId !== undefined) add('amqp-message-id', messageId);
+  const priority = properties.priority?.toString();
+  const { key } = properties;
+  const tellsPriority = priority !== undefined && !says(user, 'priority', priority);
+  const tellsKey = key !== undefined && !says(user, 'key', key);
+  if (tellsPriority) add('priority', priority);
+  if (tellsKey) add('key', key);
   if (user !== undefined) {
     for (const [name, value] of user) {
       // From MQTT the id comes as a user property, too; it has been said.
       if (name === 'message-id' && value === messageId) continue;
-      add(needsPrefix(name) ? USER + name : name, value);
+      const told = (tellsPriority && name === 'priority') || (tellsKey && name === 'key');
+      add(told || needsPrefix(name) ? USER + name : name, value);
     }
   }
   return lines;
+}
+
+/** Whether the user properties have it already, as those of topics do: there it keeps its place among them. */
+function says(user: readonly UserProperty[] | undefined, name: string, value: string): boolean {
+  return user?.find(([each]) => each === name)?.[1] === value;
 }
 
 function needsPrefix(name: string): boolean {

@@ -8,8 +8,8 @@ import type { Names } from './names.ts';
 import type { Version } from './version.ts';
 
 /**
- * A MESSAGE frame is a part of its subscription's (ids, `redelivered`, `retain`) and a part that all subscribers of one
- * version share, from `destination` to the null byte. Fanned out, the shared part is encoded once.
+ * A MESSAGE frame is a part of its subscription's (ids, and what is said of the delivery) and a part that all subscribers
+ * of one version share, from `destination` to the null byte. Fanned out, the shared part is encoded once.
  */
 
 /** Bodies from here on go out by reference; below, copying is cheaper. Bytes. */
@@ -21,8 +21,12 @@ const FIRST_SLOT = 4;
 
 const CONTENT_LENGTH = Buffer.from('content-length:');
 const REDELIVERED = Buffer.from('redelivered:true\n');
+const DELIVERY_COUNT = Buffer.from('delivery-count:');
+const POSITION = Buffer.from('position:');
 const RETAIN = Buffer.from('retain:true\n');
+const BROWSER_END = Buffer.from('browser:end\n');
 const LF = 10;
+const DASH = 0x2d;
 
 let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
 let slabUsed = 0;
@@ -36,6 +40,21 @@ export interface Envelope {
   readonly ack: Buffer | undefined;
   /** Whether frames are WebSocket messages: those with a text body go out as text. */
   readonly webSocket: boolean;
+  /** Whether messages say where in the log they are. */
+  readonly positions: boolean;
+}
+
+/** What is said of one delivery. A subscription has one of them, and fills it in for each message. */
+export class Stamp {
+  /** In which the frame's ids end. */
+  number = 0;
+  /** How often it was given to a consumer, this time included. */
+  count = 1;
+  redelivered = false;
+  /** It was retained. */
+  retain = false;
+  /** No message, but the end of them. */
+  end = false;
 }
 
 export interface Encoding {
@@ -43,19 +62,17 @@ export interface Encoding {
   readonly counters: Counters;
 }
 
-/** Writes a MESSAGE whose ids end in `number`. */
+/** Writes a MESSAGE. */
 export function writeMessage(
   connection: Connection,
   message: Message,
   envelope: Envelope,
-  number: number,
-  redelivered: boolean,
-  retain: boolean,
+  stamp: Stamp,
   encoding: Encoding,
 ): void {
-  const own = ownBytes(envelope, number, redelivered, retain);
+  const own = ownBytes(message, envelope, stamp);
   if (message.size >= BY_REFERENCE) {
-    writeLarge(connection, message, envelope, own, number, redelivered, retain, encoding);
+    writeLarge(connection, message, envelope, own, stamp, encoding);
     return;
   }
   if (message.fanout > 1) {
@@ -64,7 +81,7 @@ export function writeMessage(
     connection.begin(own + bytes, wire.patch === TEXT);
     const at = connection.reserve(own + bytes);
     const buffer = connection.buffer;
-    copyBytes(buffer, writeOwn(buffer, at, envelope, number, redelivered, retain), wire.bytes, wire.start, wire.end);
+    copyBytes(buffer, writeOwn(buffer, at, message, envelope, stamp), wire.bytes, wire.start, wire.end);
     return;
   }
   const line = encoding.names.line(message.topic, envelope.version);
@@ -74,7 +91,7 @@ export function writeMessage(
   connection.begin(total, envelope.webSocket && isText(message));
   const at = connection.reserve(total);
   const buffer = connection.buffer;
-  let next = writeOwn(buffer, at, envelope, number, redelivered, retain);
+  let next = writeOwn(buffer, at, message, envelope, stamp);
   next = writeHead(buffer, next, message, line, lines, lineBytes);
   next = copyBytes(buffer, next, message.data, message.start, message.end);
   buffer[next] = 0;
@@ -115,9 +132,7 @@ function writeLarge(
   message: Message,
   envelope: Envelope,
   own: number,
-  number: number,
-  redelivered: boolean,
-  retain: boolean,
+  stamp: Stamp,
   encoding: Encoding,
 ): void {
   const line = encoding.names.line(message.topic, envelope.version);
@@ -126,7 +141,7 @@ function writeLarge(
   const head = own + headBytes(message, line, lineBytes);
   connection.begin(head + message.size + 1, envelope.webSocket && isText(message));
   const at = connection.reserve(head);
-  const next = writeOwn(connection.buffer, at, envelope, number, redelivered, retain);
+  const next = writeOwn(connection.buffer, at, message, envelope, stamp);
   writeHead(connection.buffer, next, message, line, lines, lineBytes);
   // The body must outlive the chunk it came in; once kept, all receivers share it.
   connection.attach(message.keep().payload());
@@ -144,33 +159,48 @@ function isText(message: Message): boolean {
   return message.size === 0 || isUtf8(message.payload());
 }
 
-function ownBytes({ start, ack }: Envelope, number: number, redelivered: boolean, retain: boolean): number {
-  const digits = digitsOf(number);
+/** Live messages and those of queues are at no position. */
+function hasPosition({ sequence }: Message, { positions }: Envelope, { retain }: Stamp): boolean {
+  return positions && sequence > 0 && !retain;
+}
+
+function ownBytes(message: Message, envelope: Envelope, stamp: Stamp): number {
+  const { start, ack } = envelope;
+  const digits = digitsOf(stamp.number);
   let bytes = start.length + digits + 1;
   if (ack !== undefined) bytes += ack.length + digits;
-  if (redelivered) bytes += REDELIVERED.length;
-  if (retain) bytes += RETAIN.length;
+  if (stamp.redelivered) bytes += REDELIVERED.length;
+  if (stamp.count > 1) bytes += DELIVERY_COUNT.length + digitsOf(stamp.count) + 1;
+  if (hasPosition(message, envelope, stamp))
+    bytes += POSITION.length + digitsOf(message.shard) + digitsOf(message.sequence) + 2;
+  if (stamp.retain) bytes += RETAIN.length;
+  if (stamp.end) bytes += BROWSER_END.length;
   return bytes;
 }
 
-function writeOwn(
-  buffer: Buffer,
-  start: number,
-  envelope: Envelope,
-  number: number,
-  redelivered: boolean,
-  retain: boolean,
-): number {
-  let at = copyBytes(buffer, start, envelope.start, 0, envelope.start.length);
-  at = writeNumber(buffer, at, number);
-  if (envelope.ack !== undefined) {
-    at = copyBytes(buffer, at, envelope.ack, 0, envelope.ack.length);
-    at = writeNumber(buffer, at, number);
-  }
+function writeOwn(buffer: Buffer, start: number, message: Message, envelope: Envelope, stamp: Stamp): number {
+  const { number } = stamp;
+  let at = writeNumber(buffer, copyAll(buffer, start, envelope.start), number);
+  if (envelope.ack !== undefined) at = writeNumber(buffer, copyAll(buffer, at, envelope.ack), number);
   buffer[at++] = LF;
-  if (redelivered) at = copyBytes(buffer, at, REDELIVERED, 0, REDELIVERED.length);
-  if (retain) at = copyBytes(buffer, at, RETAIN, 0, RETAIN.length);
+  if (stamp.redelivered) at = copyAll(buffer, at, REDELIVERED);
+  if (stamp.count > 1) {
+    at = writeNumber(buffer, copyAll(buffer, at, DELIVERY_COUNT), stamp.count);
+    buffer[at++] = LF;
+  }
+  if (hasPosition(message, envelope, stamp)) {
+    at = writeNumber(buffer, copyAll(buffer, at, POSITION), message.shard);
+    buffer[at++] = DASH;
+    at = writeNumber(buffer, at, message.sequence);
+    buffer[at++] = LF;
+  }
+  if (stamp.retain) at = copyAll(buffer, at, RETAIN);
+  if (stamp.end) at = copyAll(buffer, at, BROWSER_END);
   return at;
+}
+
+function copyAll(buffer: Buffer, at: number, bytes: Buffer): number {
+  return copyBytes(buffer, at, bytes, 0, bytes.length);
 }
 
 /** Bytes of the shared part up to the body. content-length is always there: bodies may have null bytes. */

@@ -1,5 +1,5 @@
 import { filterFault } from '../../src/core/filter.ts';
-import { NameCache, QUEUE_PREFIX, type TopicLimits, topicFault } from '../../src/core/topic.ts';
+import { NameCache, QUEUE_PREFIX, REPLY_PREFIX, type TopicLimits, topicFault } from '../../src/core/topic.ts';
 import { escapeHeader } from './escape.ts';
 import { Refusal, shown } from './refusal.ts';
 import { VERSION, type Version } from './version.ts';
@@ -11,24 +11,39 @@ import { VERSION, type Version } from './version.ts';
  *     a//b          /topic/a..b
  *     1.5/x y       /topic/1%2E5.x%20y
  *     $queue/a.b    /queue/a.b
+ *     $reply/x      /reply-queue/x
  *
  * In a level, what means something to STOMP or is likely to be trimmed is percent-encoded by the bytes of its UTF-8:
- * `.` `%` `*` `>` `,`, white space and control characters. A queue's name is one word, so `.` and `/` stay in it.
+ * `.` `%` `*` `>` `,`, white space and control characters. The name of a queue, or of a
+ * topic for answers, is one word, so `.` and `/` stay in it.
  * Also understood, but never written: `/` and `%2F` between levels, and percent-encoding of what need not be.
  */
 
 const TOPIC = '/topic/';
 const QUEUE = '/queue/';
+const REPLY = '/reply-queue/';
+/** `/temp-queue/NAME` and `/temp-topic/NAME`, which mean something on their connection alone. */
+const TEMPORARY = /^\/temp-(?:queue|topic)\/./su;
 
 const UNSAFE_IN_LEVEL = /[.%*>,\s\p{Cc}]/gu;
-const UNSAFE_IN_QUEUE = /[%*>,\s\p{Cc}]/gu;
+const UNSAFE_IN_WORD = /[%*>,\s\p{Cc}]/gu;
 
 /** The destination of a topic. */
 export function destinationOf(topic: string): string {
-  if (topic.startsWith(QUEUE_PREFIX) && topic.length > QUEUE_PREFIX.length) {
-    return QUEUE + topic.slice(QUEUE_PREFIX.length).replace(UNSAFE_IN_QUEUE, encode);
+  if (topic.charCodeAt(0) === 0x24) {
+    if (isBelow(topic, QUEUE_PREFIX)) return QUEUE + topic.slice(QUEUE_PREFIX.length).replace(UNSAFE_IN_WORD, encode);
+    if (isBelow(topic, REPLY_PREFIX)) return REPLY + topic.slice(REPLY_PREFIX.length).replace(UNSAFE_IN_WORD, encode);
   }
   return TOPIC + topic.replace(UNSAFE_IN_LEVEL, encode).replaceAll('/', '.');
+}
+
+function isBelow(name: string, prefix: string): boolean {
+  return name.startsWith(prefix) && name.length > prefix.length;
+}
+
+/** Whether a destination is a name for this connection alone, which has no topic of its own. */
+export function isTemporary(destination: string): boolean {
+  return TEMPORARY.test(destination);
 }
 
 function encode(character: string): string {
@@ -55,6 +70,10 @@ export function filterOf(destination: string, limits: TopicLimits): string {
   if (queue && !destination.startsWith(QUEUE)) {
     throw invalid(header, destination, 'names a queue as if it were a topic; write /queue/NAME', 'filterInvalid');
   }
+  if (destination.startsWith(REPLY)) {
+    const what = 'is for answers to someone else; subscribe to /temp-queue/NAME, and send that as reply-to';
+    throw invalid(header, destination, what, 'filterInvalid');
+  }
   if (filter.startsWith('$') && !queue && filter.split('/', 1)[0] !== '$SYS') {
     throw invalid(header, destination, "begins with $, which is the server's own; $SYS may be read", 'filterInvalid');
   }
@@ -62,8 +81,11 @@ export function filterOf(destination: string, limits: TopicLimits): string {
 }
 
 function decode(destination: string, header: string, wildcards: boolean): string {
-  if (destination.startsWith(QUEUE) && destination.length > QUEUE.length) {
+  if (isBelow(destination, QUEUE)) {
     return QUEUE_PREFIX + decodeWord(destination.slice(QUEUE.length), destination, header);
+  }
+  if (isBelow(destination, REPLY)) {
+    return REPLY_PREFIX + decodeWord(destination.slice(REPLY.length), destination, header);
   }
   if (!destination.startsWith(TOPIC) || destination.length === TOPIC.length) {
     throw invalid(header, destination, 'is not a destination; /topic/NAME or /queue/NAME is expected', 'topicInvalid');

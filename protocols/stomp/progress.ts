@@ -32,6 +32,12 @@ export class Progress {
     this.#changed = changed;
   }
 
+  /** A new one begins there, not with what comes from now on. */
+  begin(from: readonly number[]): void {
+    this.#next = [...from];
+    this.#begun = from;
+  }
+
   /** Goes on where the earlier connection was; false when what is kept is of another filter. Throws RangeError. */
   restore(kept: Uint8Array): boolean {
     const from = new Unpacker(kept);

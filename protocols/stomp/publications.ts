@@ -13,14 +13,18 @@ export interface Completion {
 }
 
 export interface PublicationsOwner {
-  completed(completion: Completion): void;
-  failed(error: BrokerError, completion: Completion | undefined): void;
+  /** The message of a SEND is durable. `repeated`: it had been before. */
+  receipted(receipt: string, repeated: boolean): void;
+  completed(completion: Completion, repeated: boolean): void;
+  failed(error: BrokerError, receipt: string | undefined): void;
   /** Nothing is on its way any more. */
   idle(): void;
 }
 
 interface Pending {
   left: number;
+  /** All messages so far had been taken in before. */
+  repeated: boolean;
   readonly completion: Completion;
 }
 
@@ -29,8 +33,10 @@ export class Publications implements AppendReceiver {
   readonly #router: Router;
   readonly #backlog: Backlog;
   readonly #owner: PublicationsOwner;
-  /** By token; messages without a completion have token 0. */
-  #pending: Map<number, Pending> | undefined;
+  /** By token: the receipt of a SEND, or what belongs to several. Messages of which nothing is to be told have token 0. */
+  #pending: Map<number, string | Pending> | undefined;
+  /** What was sent while something is waited for that comes before it; undefined: nothing is. */
+  #held: (() => void)[] | undefined;
   #lastToken = 0;
 
   constructor(router: Router, backlog: Backlog, owner: PublicationsOwner) {
@@ -40,7 +46,7 @@ export class Publications implements AppendReceiver {
   }
 
   get underWay(): number {
-    return this.#backlog.size;
+    return this.#backlog.size + (this.#held?.length ?? 0);
   }
 
   /** Whether the connection is not read from because of them. */
@@ -48,21 +54,55 @@ export class Publications implements AppendReceiver {
     return this.#backlog.paused;
   }
 
+  /** What is published from now on waits for `release`. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const publish of held) publish();
+  }
+
   publish(message: Message): void {
-    this.#publish(message, 0);
+    if (this.#held === undefined) this.#publish(message, 0);
+    else this.#later(message, () => this.#publish(message, 0));
+  }
+
+  /** A logged message, and its receipt when it is durable. */
+  publishReceipted(message: Message, receipt: string): void {
+    if (this.#held !== undefined) {
+      this.#later(message, () => this.publishReceipted(message, receipt));
+      return;
+    }
+    const token = ++this.#lastToken;
+    this.#pending ??= new Map();
+    this.#pending.set(token, receipt);
+    this.#publish(message, token);
   }
 
   /** Publishes them in order; `completion` follows when all that are logged are durable, at once when none is. */
   publishAll(messages: readonly Message[], completion: Completion): void {
+    if (this.#held !== undefined) {
+      // Those of transactions are kept already.
+      this.#held.push(() => this.publishAll(messages, completion));
+      return;
+    }
     let logged = 0;
     for (const message of messages) if (message.qos > 0) logged++;
     const token = logged > 0 ? ++this.#lastToken : 0;
     if (logged > 0) {
       this.#pending ??= new Map();
-      this.#pending.set(token, { left: logged, completion });
+      this.#pending.set(token, { left: logged, repeated: true, completion });
     }
     for (const message of messages) this.#publish(message, token);
-    if (logged === 0) this.#owner.completed(completion);
+    if (logged === 0) this.#owner.completed(completion, false);
+  }
+
+  #later(message: Message, publish: () => void): void {
+    message.keep();
+    this.#held?.push(publish);
   }
 
   #publish(message: Message, token: number): void {
@@ -70,11 +110,17 @@ export class Publications implements AppendReceiver {
     this.#router.publish(message, this, token);
   }
 
-  appended(token: number): void {
-    const pending = this.#pending?.get(token);
-    if (pending !== undefined && --pending.left === 0) {
+  appended(token: number, _message: Message, repeated = false): void {
+    const pending = token === 0 ? undefined : this.#pending?.get(token);
+    if (typeof pending === 'string') {
       this.#pending?.delete(token);
-      this.#owner.completed(pending.completion);
+      this.#owner.receipted(pending, repeated);
+    } else if (pending !== undefined) {
+      pending.repeated &&= repeated;
+      if (--pending.left === 0) {
+        this.#pending?.delete(token);
+        this.#owner.completed(pending.completion, pending.repeated);
+      }
     }
     this.#arrived();
   }
@@ -82,7 +128,7 @@ export class Publications implements AppendReceiver {
   refused(token: number, error: BrokerError): void {
     const pending = this.#pending?.get(token);
     this.#pending?.delete(token);
-    this.#owner.failed(error, pending?.completion);
+    this.#owner.failed(error, typeof pending === 'string' ? pending : pending?.completion.receipt);
     this.#arrived();
   }
 

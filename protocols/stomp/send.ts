@@ -1,19 +1,28 @@
 import { Message } from '../../src/core/message.ts';
-import { QUEUE_PREFIX, reservedFault } from '../../src/core/topic.ts';
+import { REPLY_PREFIX, reservedFault } from '../../src/core/topic.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
-import { readProperties } from './mapping.ts';
-import { topicOf } from './names.ts';
+import { type AnswerNames, readProperties } from './mapping.ts';
+import { isTemporary, topicOf } from './names.ts';
+import { queueOf } from './queue-fields.ts';
 import { Refusal, shown } from './refusal.ts';
-import { HEADER } from './words.ts';
+import { equal, HEADER } from './words.ts';
+
+/** Names of a connection's own: on which the client sends, and to which answers come. */
+export interface TemporaryNames extends AnswerNames {
+  topicOf(destination: string): string;
+}
+
+/** How the destinations begin that have no topic of their own. */
+const TEMPORARY = Buffer.from('/temp-');
 
 /**
  * The message of a SEND, which the client may publish. Durable with `persistent:true`, and where a receipt is asked for:
  * that is only given for a durable message. Throws a Refusal.
  */
-export function readSend(frame: Frame, link: Link, now: number): Message {
+export function readSend(frame: Frame, link: Link, names: TemporaryNames, now: number): Message {
   const { authorizer, limits } = link.services;
-  const topic = readTopic(frame, link);
+  const topic = readTopic(frame, link, names);
   if (topic.charCodeAt(0) === 0x24) requireOpen(topic);
   if (!authorizer.mayPublish(link.principal, topic)) {
     link.counters.droppedRefused++;
@@ -22,17 +31,18 @@ export function readSend(frame: Frame, link: Link, now: number): Message {
   }
   const durable = frame.has(HEADER.receipt) || frame.isTrue(HEADER.persistent);
   const retain = frame.isTrue(HEADER.retain);
-  if (retain && topic.startsWith(QUEUE_PREFIX)) {
+  const queue = queueOf(topic) !== undefined;
+  if (retain && queue) {
     const detail = 'SEND: the header retain is for topics; a queue keeps its messages anyway';
     throw new Refusal('unsupported', detail, 'Leave it out.');
   }
-  const properties = readProperties(frame, now, limits);
+  const properties = readProperties(frame, now, queue, limits, names);
   if (properties?.responseTopic !== undefined) requireReplyTo(properties.responseTopic, link);
   const { buffer, bodyStart, bodyEnd } = frame;
   return new Message(topic, buffer, bodyStart, bodyEnd, durable ? 1 : 0, retain, properties, link.publisher, now);
 }
 
-function readTopic(frame: Frame, { names, services }: Link): string {
+function readTopic(frame: Frame, { names, services }: Link, temporary: TemporaryNames): string {
   const { destination } = HEADER;
   if (!frame.has(destination)) {
     const advice = 'It names a topic or a queue: /topic/NAME or /queue/NAME.';
@@ -41,7 +51,12 @@ function readTopic(frame: Frame, { names, services }: Link): string {
   if (frame.valueEscaped(destination)) {
     return topicOf(frame.text(destination) ?? '', 'destination', services.limits);
   }
-  return names.topic(frame.buffer, frame.valueStart(destination), frame.valueEnd(destination));
+  const start = frame.valueStart(destination);
+  if (equal(TEMPORARY, frame.buffer, start)) {
+    const text = frame.text(destination) ?? '';
+    if (isTemporary(text)) return temporary.topicOf(text);
+  }
+  return names.topic(frame.buffer, start, frame.valueEnd(destination));
 }
 
 function requireOpen(topic: string): void {
@@ -54,6 +69,8 @@ function requireOpen(topic: string): void {
 /** Who answers does so with rights of their own: a topic out of the asker's reach must not be reached through them. */
 function requireReplyTo(topic: string, { services, principal }: Link): void {
   const { authorizer } = services;
+  // Whoever knows its name may answer there.
+  if (topic.startsWith(REPLY_PREFIX)) return;
   if (authorizer.maySubscribe(principal, topic) || authorizer.mayPublish(principal, topic)) return;
   throw new Refusal(
     'notAuthorized',

@@ -1,13 +1,19 @@
+import type { PartialSettings } from '../../src/core/queue-settings.ts';
+import { parseStart, START_FORMS, type Start } from '../../src/core/start.ts';
+import { nameFault } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
 import { type DurableName, readDurable } from './durable.ts';
 import type { AckMode, Link } from './feed.ts';
 import type { Frame } from './frame.ts';
-import { filterOf } from './names.ts';
+import { filterOf, isTemporary } from './names.ts';
+import { queueOf, readSettings } from './queue-fields.ts';
 import { Refusal, shown } from './refusal.ts';
+import type { Temporaries } from './temporaries.ts';
+import { findFirst, readFlag, readWhole, refuseAll, wrong } from './values.ts';
 import { VERSION } from './version.ts';
-import { HEADER } from './words.ts';
+import { HEADER, NAMES } from './words.ts';
 
-/** A SUBSCRIBE, understood. */
+/** What every SUBSCRIBE says. */
 export interface SubscribeRequest {
   readonly id: string | undefined;
   /** The same as it stands in the frame, a character per byte. */
@@ -18,15 +24,48 @@ export interface SubscribeRequest {
   readonly ack: AckMode;
   /** Messages it may have unacknowledged. */
   readonly prefetch: number;
+  /** Messages are to say where in the log they are. */
+  readonly positions: boolean;
+}
+
+export interface QueueRequest extends SubscribeRequest {
+  readonly kind: 'queue';
+  readonly queue: string;
+  readonly priority: number;
+  readonly exclusive: boolean;
+  readonly settings: PartialSettings | undefined;
+}
+
+export interface BrowserRequest extends SubscribeRequest {
+  readonly kind: 'browser';
+  readonly queue: string;
+}
+
+export interface TopicRequest extends SubscribeRequest {
+  readonly kind: 'topic';
   readonly noLocal: boolean;
   /** What it is kept as after the connection; undefined when it is not. */
   readonly durable: DurableName | undefined;
+  /** Where in the log it begins; undefined when it does not say. */
+  readonly start: Start | undefined;
 }
 
-/** Headers that would promise what is not done; `false` in them asks for nothing. */
-const NOT_OFFERED = ['selector', 'browser'] as const;
+export interface GroupRequest extends SubscribeRequest {
+  readonly kind: 'group';
+  readonly group: string;
+  readonly ordered: boolean;
+  readonly durable: DurableName | undefined;
+  readonly start: Start | undefined;
+}
 
-export function readSubscribe(frame: Frame, link: Link): SubscribeRequest {
+const COMMAND = 'SUBSCRIBE';
+
+/** A SUBSCRIBE, understood. Throws a BrokerError. */
+export function readSubscribe(
+  frame: Frame,
+  link: Link,
+  temporaries: Temporaries,
+): QueueRequest | BrowserRequest | TopicRequest | GroupRequest {
   const { limits } = link.services;
   const destination = frame.text(HEADER.destination);
   if (destination === undefined) {
@@ -44,19 +83,87 @@ export function readSubscribe(frame: Frame, link: Link): SubscribeRequest {
       'Since STOMP 1.1 each subscription has an id of its own.',
     );
   }
-  const filter = filterOf(destination, limits);
-  refuseUnoffered(frame);
-  const noLocal = frame.find('no-local') ?? frame.find('activemq.noLocal');
-  return {
+  const filter = isTemporary(destination) ? temporaries.topicOf(destination) : filterOf(destination, limits);
+  refuseSelector(frame);
+  const start = readStart(frame);
+  const request = {
     id,
     rawId: frame.raw(HEADER.id),
     destination,
     filter,
     ack: readAck(frame.text(HEADER.ack)),
     prefetch: readPrefetch(frame, limits),
-    noLocal: noLocal === 'true',
-    durable: readDurable(frame, filter, link),
+    positions: readFlag(frame, NAMES.positions, COMMAND) ?? start !== undefined,
   };
+  const queue = queueOf(filter);
+  if (queue !== undefined) return readQueue(frame, request, queue, link);
+  refuseAll(frame, COMMAND, [NAMES.browser, NAMES.consumerPriority, NAMES.exclusive], 'queues: /queue/NAME');
+  const [setting] = Object.keys(readSettings(frame) ?? {});
+  if (setting !== undefined) {
+    throw new Refusal('fieldInvalid', `SUBSCRIBE sets ${setting} of a queue, but its destination is a topic`);
+  }
+  return readTopic(frame, request, start, link);
+}
+
+function readQueue(frame: Frame, request: SubscribeRequest, queue: string, link: Link): QueueRequest | BrowserRequest {
+  refuseAll(frame, COMMAND, [NAMES.group, NAMES.groupOrder, NAMES.start, NAMES.positions, NAMES.noLocal], 'topics');
+  readDurable(frame, request.filter, link);
+  const settings = readSettings(frame);
+  const priority = readWhole(frame, NAMES.consumerPriority, COMMAND, { min: -100, max: 100, unit: '' });
+  const exclusive = readFlag(frame, NAMES.exclusive, COMMAND) ?? false;
+  if (readFlag(frame, NAMES.browser, COMMAND) !== true)
+    return { ...request, kind: 'queue', queue, priority: priority ?? 0, exclusive, settings };
+  if (exclusive || priority !== undefined || settings !== undefined) {
+    const detail = 'SUBSCRIBE with browser:true and with headers for consumers of the queue, or settings of it';
+    throw new Refusal('fieldInvalid', detail, 'A browser takes no messages and makes no queue; leave them out.');
+  }
+  return { ...request, kind: 'browser', queue };
+}
+
+function readTopic(
+  frame: Frame,
+  request: SubscribeRequest,
+  start: Start | undefined,
+  link: Link,
+): TopicRequest | GroupRequest {
+  const { destination, filter } = request;
+  const temporary = isTemporary(destination);
+  if (temporary) {
+    const headers = [NAMES.group, NAMES.durable, NAMES.subscriptionName];
+    refuseAll(frame, COMMAND, headers, 'what outlives the connection, or has others');
+  }
+  const durable = readDurable(frame, filter, link);
+  const group = frame.find(NAMES.group[0]);
+  const noLocal = readFlag(frame, NAMES.noLocal, COMMAND) ?? false;
+  if (group === undefined) {
+    refuseAll(frame, COMMAND, [NAMES.groupOrder], 'groups: with the header group');
+    return { ...request, kind: 'topic', noLocal, durable, start };
+  }
+  if (noLocal) refuseAll(frame, COMMAND, [NAMES.noLocal], 'subscriptions that are not of a group');
+  const fault = groupFault(group, filter, link.services.limits);
+  if (fault !== undefined) throw new Refusal('fieldInvalid', `the header group ${shown(group)} of SUBSCRIBE ${fault}`);
+  return { ...request, kind: 'group', group, ordered: readOrder(frame), durable, start };
+}
+
+/** The names are those of MQTT, where group and filter are one: `$share/NAME/FILTER`. */
+function groupFault(group: string, filter: string, limits: Limits): string | undefined {
+  if (group === '') return 'is empty; the name of a group is expected';
+  if (/[/+#]/.test(group)) return 'has one of / + # in it, which are in no name of a group';
+  return nameFault(`$share/${group}/${filter}`, limits)?.replace(/^/, 'with the destination ');
+}
+
+function readOrder(frame: Frame): boolean {
+  const found = findFirst(frame, NAMES.groupOrder);
+  if (found !== undefined && found.text !== 'key') throw wrong(found, COMMAND, 'key');
+  return found !== undefined;
+}
+
+function readStart(frame: Frame): Start | undefined {
+  const found = findFirst(frame, NAMES.start);
+  if (found === undefined) return undefined;
+  const start = parseStart(found.text);
+  if (start === undefined) throw wrong(found, COMMAND, START_FORMS);
+  return start;
 }
 
 function readAck(text: string | undefined): AckMode {
@@ -69,30 +176,22 @@ function readAck(text: string | undefined): AckMode {
   );
 }
 
-/** By RabbitMQ's or ActiveMQ's header; 0 asks for as many as can be had. */
+/** 0 asks for as many as can be had. */
 function readPrefetch(frame: Frame, limits: Limits): number {
-  for (const name of ['prefetch-count', 'activemq.prefetchSize']) {
-    const text = frame.find(name);
-    if (text === undefined) continue;
-    if (!/^[0-9]{1,9}$/.test(text)) {
-      throw new Refusal(
-        'protocol',
-        `the header ${name} ${shown(text)} is not a number`,
-        'A number of messages is expected.',
-      );
-    }
-    const asked = Number(text);
-    const most = Math.max(limits.stompPrefetch, limits.outboxMessages);
-    return asked === 0 ? most : Math.min(asked, most);
-  }
-  return limits.stompPrefetch;
+  const range = { min: 0, max: 999_999_999, unit: 'messages; 0: as many as the server allows' };
+  const asked = readWhole(frame, NAMES.prefetch, COMMAND, range);
+  if (asked === undefined) return limits.stompPrefetch;
+  const most = Math.max(limits.stompPrefetch, limits.outboxMessages);
+  return asked === 0 ? most : Math.min(asked, most);
 }
 
-function refuseUnoffered(frame: Frame): void {
-  for (const name of NOT_OFFERED) {
-    const text = frame.find(name);
-    if (text === undefined || text === 'false') continue;
-    const detail = `the header ${name} of SUBSCRIBE asks for what is not offered yet`;
-    throw new Refusal('unsupported', detail, 'Leave it out.');
-  }
+/** `false` asks for nothing. */
+function refuseSelector(frame: Frame): void {
+  const text = frame.find(NAMES.selector[0]);
+  if (text === undefined || text === 'false') return;
+  throw new Refusal(
+    'unsupported',
+    'the header selector of SUBSCRIBE asks for what is not offered yet',
+    'Leave it out.',
+  );
 }

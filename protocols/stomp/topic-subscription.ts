@@ -1,10 +1,11 @@
 import { matches } from '../../src/core/filter.ts';
 import type { Message } from '../../src/core/message.ts';
+import type { Start } from '../../src/core/start.ts';
 import type { Outbox, OutboxSink, Subscriber, Subscription } from '../../src/ports/routing.ts';
 import { Feed, type Link } from './feed.ts';
 import type { Progress } from './progress.ts';
-import type { SubscribeRequest } from './subscribe.ts';
-import type { StompSubscription } from './subscription.ts';
+import type { TopicRequest } from './subscribe.ts';
+import type { Effect, StompSubscription } from './subscription.ts';
 
 const NO_SUBSCRIPTIONS: readonly Subscription[] = [];
 
@@ -25,22 +26,27 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
   readonly id: string;
   readonly since: readonly number[];
   readonly durable = undefined;
+  readonly competes = false;
   readonly subscriber = this;
   readonly #link: Link;
   readonly #feed: Feed;
   /** Where a durable one is in the log. */
   readonly #progress: Progress | undefined;
-  /** Of a durable one only made when it is known where it goes on. */
+  readonly #start: Start | undefined;
+  /** Per shard, the first position in the log that is for it. */
+  #from: readonly number[];
+  /** Only made when it is known where it begins, or a durable one goes on. */
   #outbox: Outbox | undefined;
+  #closed = false;
   #closedAt: readonly number[] = [];
   readonly #self: readonly Subscription[] = [this];
   /** Live messages that wait for the window, and the bytes of their bodies. */
   #held: Message[] | undefined;
   #heldBytes = 0;
 
-  constructor(link: Link, number: number, request: SubscribeRequest, progress?: Progress) {
+  constructor(link: Link, number: number, request: TopicRequest, progress?: Progress) {
     this.#link = link;
-    this.#feed = new Feed(link, number, request.rawId, request.ack, request.prefetch);
+    this.#feed = new Feed(link, number, request);
     this.name = request.id;
     this.id = request.id ?? '';
     this.destination = request.destination;
@@ -48,20 +54,34 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
     this.noLocal = request.noLocal;
     this.clientId = link.clientId;
     this.since = link.services.router.positions();
+    this.#start = request.start;
+    this.#from = this.since;
     this.#progress = progress;
   }
 
-  start(): undefined {
-    this.#link.services.router.subscribe(this);
-    if (this.#progress === undefined) this.begin(true);
+  start(): Effect {
+    const { router, startOf } = this.#link.services;
+    router.subscribe(this);
+    if (this.#progress !== undefined) return undefined;
+    if (this.#start === undefined || this.#start.from === 'new') {
+      this.begin(true);
+      return undefined;
+    }
+    return startOf(this.#start, this.filter).then((from) => {
+      if (!this.#closed) this.begin(false, from);
+    });
   }
 
-  /** Messages may be sent from now on, to a new subscription also what is retained. */
-  begin(fresh: boolean): void {
+  /**
+   * Messages may be sent from now on: with `retained`, also what is retained; with `from`, from these positions in the log
+   * on.
+   */
+  begin(retained: boolean, from?: readonly number[]): void {
     const { services } = this.#link;
-    const outbox = services.outbox(this, this.#progress?.from());
+    if (from !== undefined) this.#from = from;
+    const outbox = services.outbox(this, from);
     this.#outbox = outbox;
-    if (fresh) {
+    if (retained) {
       services.retained.match(this.filter, (message) => {
         if (!this.noLocal || message.publisher.clientId !== this.clientId) outbox.replay(message, this);
       });
@@ -78,13 +98,18 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
 
   deliver(message: Message): void {
     const link = this.#link;
-    if (message.qos > 0) this.#outbox?.deliver(message, this.#self);
+    if (message.qos > 0) this.#deliverLogged(message);
     else if (message.properties !== undefined && message.expired(link.services.clock.now()))
       link.counters.droppedExpired++;
     else if (link.over || link.connection.full()) link.counters.droppedSlow++;
     else if (this.#outbox !== undefined && this.#feed.open && this.#held === undefined)
       this.#feed.send(message, 0, false, false);
     else this.#hold(message);
+  }
+
+  #deliverLogged(message: Message): void {
+    // It may be told to begin at a position that is still to come.
+    if (message.sequence >= (this.#from[message.shard] ?? 0)) this.#outbox?.deliver(message, this.#self);
   }
 
   ready(): boolean {
@@ -105,7 +130,7 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
   }
 
   select(message: Message): readonly Subscription[] {
-    const passed = message.sequence < (this.since[message.shard] ?? 0);
+    const passed = message.sequence < (this.#from[message.shard] ?? 0);
     if (this.#progress === undefined ? passed : !this.#progress.wants(message)) return NO_SUBSCRIPTIONS;
     if (this.noLocal && message.publisher.clientId === this.clientId) return NO_SUBSCRIPTIONS;
     return matches(this.filter, message.topic) ? this.#self : NO_SUBSCRIPTIONS;
@@ -169,6 +194,7 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
   }
 
   close(): void {
+    this.#closed = true;
     this.#feed.close();
     this.#link.services.router.unsubscribe(this);
     this.#closedAt = this.positions();

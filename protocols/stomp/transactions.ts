@@ -1,13 +1,15 @@
 import type { Message } from '../../src/core/message.ts';
 import type { Limits } from '../../src/ports/limits.ts';
+import type { Outcome } from '../../src/ports/queues.ts';
 import { Refusal, shown } from './refusal.ts';
-import type { Outcome, StompSubscription } from './subscription.ts';
+import type { StompSubscription } from './subscription.ts';
 
 /** An ACK or NACK that waits for its COMMIT. */
 export interface HeldAck {
   readonly subscription: StompSubscription;
   readonly number: number;
   readonly outcome: Outcome;
+  readonly delay: number | undefined;
 }
 
 /** What was sent within a transaction, in order. */

@@ -71,6 +71,10 @@ export const HEADER = {
   id: 13,
   subscription: 14,
   ack: 15,
+  priority: 16,
+  delay: 17,
+  deliverAt: 18,
+  key: 19,
 } as const;
 
 export type HeaderId = (typeof HEADER)[keyof typeof HEADER];
@@ -92,7 +96,38 @@ export const HEADER_NAMES: readonly string[] = [
   'id',
   'subscription',
   'ack',
+  'priority',
+  'delay',
+  'deliver-at',
+  'key',
 ];
+
+/** Headers that MESSAGE alone has, beside those. */
+export const MESSAGE_NAMES: readonly string[] = ['redelivered', 'delivery-count', 'position', 'browser'];
+
+/**
+ * Headers of the frames that come seldom. Of several names, those of other brokers among them, the first that is there
+ * counts.
+ */
+export const NAMES = {
+  // SUBSCRIBE, and UNSUBSCRIBE of what is durable
+  selector: ['selector'],
+  browser: ['browser'],
+  prefetch: ['prefetch', 'prefetch-count', 'activemq.prefetchSize'],
+  consumerPriority: ['consumer-priority', 'activemq.priority'],
+  exclusive: ['exclusive', 'activemq.exclusive'],
+  noLocal: ['no-local', 'activemq.noLocal'],
+  durable: ['durable'],
+  autoDelete: ['auto-delete'],
+  subscriptionName: ['activemq.subscriptionName'],
+  start: ['start'],
+  positions: ['positions'],
+  group: ['group'],
+  groupOrder: ['group-order'],
+  // NACK
+  requeue: ['requeue'],
+  delay: ['delay'],
+} as const;
 
 interface Known {
   readonly id: number;

@@ -1,108 +1,23 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { ConfigInput } from '../../../src/config/load.ts';
-import { startBroker, type TestBroker } from '../../support/broker.ts';
-import { header, RawStomp, type StompFrame } from '../../support/stomp-client.ts';
-
-/** Durable subscriptions over real sockets, the log in memory. */
-
-type Headers = Record<string, string>;
-
-const NONE: StompFrame = { command: '', headers: [], body: Buffer.alloc(0) };
-
-const RABBIT: Headers = { id: 'd', destination: '/topic/news.#', durable: 'true', 'auto-delete': 'false' };
-const ACTIVE: Headers = { id: 'a', destination: '/topic/news.#', 'activemq.subscriptionName': 'reader' };
-
-async function withBroker(
-  test: (broker: TestBroker) => Promise<void>,
-  limits: ConfigInput['limits'] = {},
-): Promise<void> {
-  const broker = await startBroker({ limits });
-  try {
-    await test(broker);
-  } finally {
-    await broker.broker.stop();
-  }
-}
-
-/** Sends with a receipt; the messages that came before it. */
-async function receipted(client: RawStomp, command: string, headers: Headers, body = ''): Promise<StompFrame[]> {
-  const receipt = `r-${command}-${body}`;
-  client.send(command, { ...headers, receipt }, body);
-  const frames: StompFrame[] = [];
-  for (let frame = await client.next(); frame.command !== 'RECEIPT'; frame = await client.next()) {
-    if (frame.command !== 'MESSAGE') throw new Error(`${frame.command}: ${frame.body}`);
-    frames.push(frame);
-  }
-  return frames;
-}
-
-/** A connection that has the durable subscription, which is new or has nothing waiting. */
-async function subscribed({ stomp }: TestBroker, headers: Headers, login: Headers = {}): Promise<RawStomp> {
-  const client = await RawStomp.connect(stomp, login);
-  assert.equal(await receipted(client, 'SUBSCRIBE', headers), []);
-  return client;
-}
-
-/** One that does not ask for a receipt, behind which messages might come. */
-async function returned({ stomp }: TestBroker, headers: Headers, login: Headers = {}): Promise<RawStomp> {
-  const client = await RawStomp.connect(stomp, login);
-  client.send('SUBSCRIBE', headers);
-  return client;
-}
-
-async function publish({ stomp }: TestBroker, bodies: readonly string[], destination = '/topic/news.a'): Promise<void> {
-  const client = await RawStomp.connect(stomp, { 'client-id': 'publisher' });
-  for (const body of bodies) await receipted(client, 'SEND', { destination }, body);
-  await goodbye(client);
-}
-
-async function goodbye(client: RawStomp): Promise<void> {
-  client.send('DISCONNECT', { receipt: 'bye' });
-  assert.is(header(await client.expect('RECEIPT'), 'receipt-id'), 'bye');
-  await client.end();
-}
-
-async function messages(client: RawStomp, count: number): Promise<StompFrame[]> {
-  const frames: StompFrame[] = [];
-  while (frames.length < count) frames.push(await client.expect('MESSAGE'));
-  return frames;
-}
-
-/** Bodies, with a `*` behind those that are said to come again. */
-function shown(frames: readonly StompFrame[]): string[] {
-  return frames.map((frame) => `${frame.body}${header(frame, 'redelivered') === 'true' ? '*' : ''}`);
-}
-
-function ack(client: RawStomp, frame: StompFrame | undefined): Promise<StompFrame[]> {
-  if (frame === undefined) throw new Error('no message to acknowledge');
-  return receipted(client, 'ACK', { id: header(frame, 'ack') ?? '' });
-}
-
-/** What a client gets that subscribes now, until something published afterwards comes. */
-async function rest(broker: TestBroker, headers: Headers, login: Headers = {}): Promise<string[]> {
-  const client = await returned(broker, headers, login);
-  const probe = await RawStomp.connect(broker.stomp);
-  probe.send('SEND', { destination: '/topic/news.end', persistent: 'true' }, 'end');
-  const frames: StompFrame[] = [];
-  for (;;) {
-    const frame = await client.next();
-    if (frame.command !== 'MESSAGE') continue;
-    if (`${frame.body}` === 'end') break;
-    frames.push(frame);
-  }
-  client.send('DISCONNECT', { receipt: 'bye' });
-  await client.end();
-  await goodbye(probe);
-  return shown(frames);
-}
-
-async function errorOf(client: RawStomp): Promise<string> {
-  const frames = await client.end();
-  const last = frames.at(-1);
-  assert.is(last?.command, 'ERROR');
-  return `${last?.body}`;
-}
+import { header, RawStomp } from '../../support/stomp-client.ts';
+import {
+  ACTIVE,
+  ack,
+  errorOf,
+  goodbye,
+  type Headers,
+  messages,
+  NONE,
+  publish,
+  RABBIT,
+  receipted,
+  rest,
+  returned,
+  shown,
+  subscribed,
+  withBroker,
+} from './support/durable.ts';
 
 const durable = suite('STOMP durable subscriptions');
 
@@ -344,69 +259,6 @@ durable('what follows SUBSCRIBE at once finds it: SEND, UNSUBSCRIBE, and a secon
     same.send('SUBSCRIBE', { ...ACTIVE, id: 'b' });
     assert.match(await errorOf(same), /there is a subscription with the name "reader" already/);
   }),
-);
-
-durable('asked for wrongly, it is refused with what is wrong', () =>
-  withBroker(async (broker) => {
-    const cases: readonly (readonly [command: string, headers: Headers, login: Headers, text: RegExp])[] = [
-      ['SUBSCRIBE', ACTIVE, {}, /after a CONNECT without the header client-id/],
-      [
-        'SUBSCRIBE',
-        { ...ACTIVE, 'activemq.subscriptionName': '' },
-        { 'client-id': 'me' },
-        /subscriptionName .* is empty/,
-      ],
-      ['SUBSCRIBE', { ...ACTIVE, destination: '/queue/q' }, { 'client-id': 'me' }, /with a queue/],
-      ['SUBSCRIBE', { ...RABBIT, durable: 'yes' }, {}, /durable "yes" of SUBSCRIBE is not known/],
-      ['SUBSCRIBE', { ...RABBIT, 'auto-delete': '' }, {}, /auto-delete "" of SUBSCRIBE is not known/],
-      ['SUBSCRIBE', { id: 'd', durable: 'true' }, {}, /without the header destination/],
-      ['SUBSCRIBE', { ...RABBIT, id: 'x'.repeat(3000) }, {}, /needs \d+ bytes .* 2048 are taken/],
-      ['SUBSCRIBE', { destination: '/topic/a', durable: 'true' }, { 'accept-version': '1.0' }, /without the header id/],
-      ['UNSUBSCRIBE', { id: 'd', durable: 'true' }, {}, /send both/],
-      ['UNSUBSCRIBE', { 'activemq.subscriptionName': 'reader' }, {}, /without the header client-id/],
-      ['UNSUBSCRIBE', { id: 'd', destination: '/topic/a+b', durable: 'true' }, {}, /has # or \+/],
-      ['UNSUBSCRIBE', { id: 'd', durable: '1' }, {}, /durable "1" of UNSUBSCRIBE is not known/],
-    ];
-    for (const [command, headers, login, text] of cases) {
-      const client = await RawStomp.connect(broker.stomp, login);
-      client.send(command, headers);
-      assert.match(await errorOf(client), text);
-    }
-    const mixed = await subscribed(broker, { id: 'a', destination: '/topic/x' }, { 'client-id': 'me' });
-    mixed.send('UNSUBSCRIBE', { id: 'a', 'activemq.subscriptionName': 'reader' });
-    assert.match(await errorOf(mixed), /is not the durable one/);
-    const wrong = await subscribed(broker, RABBIT);
-    wrong.send('UNSUBSCRIBE', { id: 'd', destination: '/topic/news.other', durable: 'true' });
-    assert.match(await errorOf(wrong), /is not the durable one/);
-  }),
-);
-
-durable('auto-delete:true is what every other subscription is', () =>
-  withBroker(async (broker) => {
-    const headers = { ...RABBIT, 'auto-delete': 'true' };
-    const client = await subscribed(broker, headers);
-    await receipted(client, 'UNSUBSCRIBE', { id: 'd', destination: '/topic/news.#', durable: 'true' });
-    await receipted(client, 'SUBSCRIBE', headers);
-    await goodbye(client);
-    await publish(broker, ['1']);
-    assert.equal(await rest(broker, headers), []);
-  }),
-);
-
-durable('limits.sessionExpirySeconds 0: not offered', () =>
-  withBroker(
-    async (broker) => {
-      for (const [headers, name] of [
-        [RABBIT, /header durable .*limits\.sessionExpirySeconds/],
-        [ACTIVE, /header activemq\.subscriptionName .*limits\.sessionExpirySeconds/],
-      ] as const) {
-        const client = await RawStomp.connect(broker.stomp, { 'client-id': 'me' });
-        client.send('SUBSCRIBE', headers);
-        assert.match(await errorOf(client), name);
-      }
-    },
-    { sessionExpirySeconds: 0 },
-  ),
 );
 
 durable.run();

@@ -3,7 +3,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Message, Properties, UserProperty } from '../../../src/core/message.ts';
 import type { Subscription } from '../../../src/ports/routing.ts';
-import { Harness, type ServerFrame, type TestClient } from './support/harness.ts';
+import type { ServerFrame } from './support/frames.ts';
+import { Harness, type TestClient } from './support/harness.ts';
 
 const messages = suite('STOMP messages and their headers');
 

@@ -1,7 +1,9 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MemoryBackbone } from '../../../../adapters/memory/index.ts';
 import { createStomp } from '../../../../protocols/stomp/index.ts';
 import { Counters } from '../../../../src/core/counters.ts';
 import { Message, type Properties, type Qos } from '../../../../src/core/message.ts';
+import { DEFAULT_SETTINGS } from '../../../../src/core/queue-settings.ts';
 import type { Authorizer } from '../../../../src/ports/authorizer.ts';
 import type { Clock, Timer } from '../../../../src/ports/clock.ts';
 import type { Limits } from '../../../../src/ports/limits.ts';
@@ -10,13 +12,15 @@ import type { Services } from '../../../../src/ports/routing.ts';
 import type { Connection, Peer } from '../../../../src/ports/transport.ts';
 import { ConnectionBacklog } from '../../../../src/routing/backlog.ts';
 import { LogOutbox } from '../../../../src/routing/outbox.ts';
+import { QueueCatalog } from '../../../../src/routing/queues/catalog.ts';
+import { LocalQueues } from '../../../../src/routing/queues/local-queues.ts';
 import { recall } from '../../../../src/routing/recall.ts';
 import { RetainedStore } from '../../../../src/routing/retained.ts';
 import { TopicRouter } from '../../../../src/routing/router.ts';
 import { SessionRegistry } from '../../../../src/routing/sessions.ts';
 import { startOf } from '../../../../src/routing/start.ts';
 import { WillKeeper } from '../../../../src/routing/wills.ts';
-import { QueueBroker } from '../../../support/queue-broker.ts';
+import { bodiesOf, parseFrames, type ServerFrame } from './frames.ts';
 
 /** STOMP over the real routing, with time and connections of the test's own: everything happens when the test says so. */
 
@@ -87,6 +91,14 @@ export class FakeClock implements Clock {
     while (this.#deferred.length > 0) for (const task of this.#deferred.splice(0)) task();
   }
 
+  /** The same, and what goes on by promises. */
+  async turn(): Promise<void> {
+    for (let i = 0; i < 10; i++) {
+      await nextTurn();
+      this.settle();
+    }
+  }
+
   advance(milliseconds: number): void {
     const until = this.#now + milliseconds;
     for (;;) {
@@ -99,36 +111,6 @@ export class FakeClock implements Clock {
     }
     this.#now = until;
   }
-}
-
-export interface ServerFrame {
-  readonly command: string;
-  /** The first of each name, as it stands in the frame. */
-  readonly headers: Record<string, string>;
-  readonly lines: readonly string[];
-  readonly body: Buffer;
-}
-
-/** Cuts what the server wrote into frames, by the book and without its codec. A heart-beat is a frame named `EOL`. */
-export function parseFrames(bytes: Buffer): ServerFrame[] {
-  const frames: ServerFrame[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    if (bytes[at] === 10) {
-      frames.push({ command: 'EOL', headers: {}, lines: [], body: Buffer.alloc(0) });
-      at++;
-      continue;
-    }
-    const headEnd = bytes.indexOf('\n\n', at);
-    const [command = '', ...lines] = bytes.toString('utf8', at, headEnd).split('\n');
-    const headers: Record<string, string> = {};
-    for (const line of lines) headers[line.slice(0, line.indexOf(':'))] ??= line.slice(line.indexOf(':') + 1);
-    const length = headers['content-length'];
-    const end = length === undefined ? bytes.indexOf(0, headEnd + 2) : headEnd + 2 + Number(length);
-    if (bytes[end] !== 0) throw new Error(`a frame without its null byte: ${bytes.toString('latin1', at, end + 1)}`);
-    frames.push({ command, headers, lines, body: Buffer.from(bytes.subarray(headEnd + 2, end)) });
-    at = end + 1;
-  }
-  return frames;
 }
 
 /** Collects what is written, and checks that frames have the size they were begun with. */
@@ -239,7 +221,17 @@ export class TestClient {
 
   /** Bodies of the messages that came since the last call. */
   bodies(): string[] {
-    return this.frames().flatMap((frame) => (frame.command === 'MESSAGE' ? [frame.body.toString()] : []));
+    return bodiesOf(this.frames());
+  }
+
+  /** What came since the last call, once all that goes on by promises is done. */
+  async later(): Promise<ServerFrame[]> {
+    await this.turn();
+    return this.frames();
+  }
+
+  turn(): Promise<void> {
+    return this.#clock.turn();
   }
 
   /** The connection is gone. */
@@ -268,7 +260,7 @@ export class Harness {
   readonly warnings: string[] = [];
   readonly #open: (connection: Connection) => Channel;
 
-  private constructor(changed: Partial<Limits>, authorizer: Partial<Authorizer>) {
+  private constructor(changed: Partial<Limits>, authorizer: Partial<Authorizer>, replaced: Partial<Services>) {
     const { clock, counters } = this;
     const all = { ...limits, ...changed };
     const note = (_: object, text: string) => void this.warnings.push(text);
@@ -276,7 +268,10 @@ export class Harness {
     this.backbone = new MemoryBackbone({ logBytes: 10_000_000, dedup: { seconds: 120, messages: 1000 } }, clock);
     const { log } = this.backbone;
     const retained = new RetainedStore(this.backbone.state, all, counters, clock, logger);
-    const queues = new QueueBroker(all, counters, clock);
+    const { node } = this.backbone.cluster;
+    const { queues: stores } = this.backbone;
+    const catalog = new QueueCatalog(this.backbone.state, DEFAULT_SETTINGS, all, logger);
+    const queues = new LocalQueues({ stores, catalog, node, limits: all, counters, clock, logger });
     const router = new TopicRouter(this.backbone, retained, queues, counters, clock, logger);
     const wills = new WillKeeper(this.backbone, router, clock, logger);
     const kept = { checkpointMilliseconds: 500, detachedSessions: all.detachedSessions };
@@ -297,13 +292,24 @@ export class Harness {
       startOf: (start, filter) => startOf(log, start, filter),
       backlog: (connection) => new ConnectionBacklog(router, connection, all.publishBacklog),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),
+      ...replaced,
     };
     void this.backbone.start(router);
     this.#open = createStomp(this.services).open;
   }
 
-  static open(changed: Partial<Limits> = {}, authorizer: Partial<Authorizer> = {}): Harness {
-    return new Harness(changed, authorizer);
+  /** `replaced`: parts of the routing that the test plays itself. */
+  static open(
+    changed: Partial<Limits> = {},
+    authorizer: Partial<Authorizer> = {},
+    replaced: Partial<Services> = {},
+  ): Harness {
+    return new Harness(changed, authorizer, replaced);
+  }
+
+  /** What goes on by promises is done. */
+  turn(): Promise<void> {
+    return this.clock.turn();
   }
 
   open(transport: 'tcp' | 'websocket' = 'tcp'): TestClient {

@@ -1,0 +1,208 @@
+import type { BrokerError } from '../../src/core/errors.ts';
+import { MessageId } from './acknowledgement.ts';
+import { type Deletion, readDeletion } from './durable.ts';
+import { DurableSubscription, deleteStored } from './durable-subscription.ts';
+import type { Link } from './feed.ts';
+import type { Frame } from './frame.ts';
+import { GroupSubscription } from './group-subscription.ts';
+import { isTemporary } from './names.ts';
+import { QueueBrowser } from './queue-browser.ts';
+import { QueueSubscription } from './queue-subscription.ts';
+import { Refusal, shown } from './refusal.ts';
+import type { TemporaryNames } from './send.ts';
+import { readSubscribe } from './subscribe.ts';
+import type { Effect, StompSubscription } from './subscription.ts';
+import { Subscriptions } from './subscription-table.ts';
+import { Temporaries } from './temporaries.ts';
+import { TopicSubscription } from './topic-subscription.ts';
+import { VERSION } from './version.ts';
+import { HEADER } from './words.ts';
+
+/** What a client has subscribed to, and the destinations of its own. Throws a Refusal for frames that are not taken. */
+export class ClientSubscriptions implements TemporaryNames {
+  readonly #link: Link;
+  readonly #failed: (error: BrokerError) => void;
+  readonly #table = new Subscriptions();
+  readonly #temporaries: Temporaries;
+  /** Of the ACK or NACK at hand. */
+  readonly #meant = new MessageId();
+
+  /** `failed`: a subscription has ended by itself. */
+  constructor(link: Link, failed: (error: BrokerError) => void) {
+    const { clock, limits } = link.services;
+    this.#link = link;
+    this.#failed = failed;
+    this.#temporaries = new Temporaries(clock, limits.subscriptionsPerSession);
+  }
+
+  // --- SUBSCRIBE ----------------------------------------------------------------------------------------------------
+
+  subscribe(frame: Frame): Effect {
+    const request = readSubscribe(frame, this.#link, this.#temporaries);
+    const { destination, filter, id } = request;
+    const table = this.#table;
+    if (table.find(id, destination) !== undefined) {
+      throw taken(id === undefined ? `with the destination ${shown(destination)}` : `with the id ${shown(id)}`);
+    }
+    if ('durable' in request && request.durable !== undefined && table.findDurable(request.durable.key) !== undefined)
+      throw taken(request.durable.title);
+    if (isTemporary(destination)) this.#giveWay(destination);
+    else if (!this.#link.services.authorizer.maySubscribe(this.#link.principal, filter)) {
+      throw new Refusal('notAuthorized', `SUBSCRIBE: not allowed to subscribe to ${shown(destination)}`);
+    }
+    return this.#start(this.#subscription(request));
+  }
+
+  #subscription(request: ReturnType<typeof readSubscribe>): StompSubscription {
+    const link = this.#link;
+    const number = this.#table.nextNumber;
+    switch (request.kind) {
+      case 'queue':
+        return new QueueSubscription(link, number, request, this.#failed);
+      case 'browser':
+        return new QueueBrowser(link, number, request, this.#failed);
+      case 'group':
+        return new GroupSubscription(link, number, request, this.#failed);
+      case 'topic':
+        return request.durable === undefined
+          ? new TopicSubscription(link, number, request)
+          : new DurableSubscription(link, number, request, request.durable, this.#failed);
+    }
+  }
+
+  #start(subscription: StompSubscription): Effect {
+    const { subscriptionsPerSession } = this.#link.services.limits;
+    if (this.#table.size >= subscriptionsPerSession) {
+      const detail = `${this.#table.size} subscriptions already (limits.subscriptionsPerSession)`;
+      throw new Refusal('quota', detail);
+    }
+    this.#table.add(subscription);
+    return subscription.start();
+  }
+
+  // --- destinations of its own --------------------------------------------------------------------------------------
+
+  topicOf(destination: string): string {
+    return this.#temporaries.topicOf(destination);
+  }
+
+  /** Answers come without a SUBSCRIBE, as if there were one with the destination for its id, as in RabbitMQ. */
+  answersTo(destination: string, raw: string): string {
+    const filter = this.#temporaries.topicOf(destination);
+    if (this.#table.findByDestination(destination) !== undefined) return filter;
+    const prefetch = this.#link.services.limits.stompPrefetch;
+    const own = { kind: 'topic', id: destination, rawId: raw, destination, filter, ack: 'auto', prefetch } as const;
+    const none = { positions: false, noLocal: false, durable: undefined, start: undefined };
+    this.#start(new TopicSubscription(this.#link, this.#table.nextNumber, { ...own, ...none }));
+    return filter;
+  }
+
+  /** A SUBSCRIBE to a destination of its own takes the place of the subscription that there was without one. */
+  #giveWay(destination: string): void {
+    const own = this.#table.findByDestination(destination);
+    if (own === undefined) return;
+    if (own.name !== destination) throw taken(`with the destination ${shown(destination)}`);
+    own.close();
+    this.#table.remove(own);
+  }
+
+  // --- UNSUBSCRIBE --------------------------------------------------------------------------------------------------
+
+  unsubscribe(frame: Frame): Effect {
+    const deletion = readDeletion(frame, this.#link);
+    const named = deletion?.durable;
+    const subscription = this.#toUnsubscribe(frame, deletion);
+    if (subscription !== undefined) {
+      this.#table.remove(subscription);
+      return subscription.unsubscribe(deletion !== undefined);
+    }
+    if (named !== undefined) return deleteStored(this.#link.services, named.key, this.#link.principal.name);
+    throw new Refusal(
+      'protocol',
+      'UNSUBSCRIBE: there is no such subscription',
+      deletion === undefined
+        ? 'The header id of a SUBSCRIBE on this connection is expected.'
+        : 'One that this connection does not have is known by id and destination: send both.',
+    );
+  }
+
+  /** By what it is kept as, else by id; in 1.0 also by destination (STOMP 1.0, UNSUBSCRIBE). */
+  #toUnsubscribe(frame: Frame, deletion: Deletion | undefined): StompSubscription | undefined {
+    const id = frame.text(HEADER.id);
+    if (deletion?.durable !== undefined) {
+      const own = this.#table.findDurable(deletion.durable.key);
+      const other = id === undefined ? undefined : this.#table.find(id, '');
+      if (other === undefined || other === own) return own;
+      if (deletion.byId && other.durable === undefined) return other;
+      throw new Refusal(
+        'protocol',
+        `UNSUBSCRIBE: the subscription with the id ${shown(id ?? '')} is not the durable one that is to be deleted`,
+        'Leave the header id out where the durable subscription is known by another name.',
+      );
+    }
+    const destination = frame.text(HEADER.destination);
+    const version10 = this.#link.version === VERSION.v10;
+    if (id !== undefined) return this.#table.find(id, '');
+    if (!version10 || destination === undefined) {
+      const headers = version10 ? 'id and destination' : 'id';
+      throw new Refusal(
+        'protocol',
+        `UNSUBSCRIBE without the header ${headers}`,
+        'It says which subscription is meant.',
+      );
+    }
+    return this.#table.findByDestination(destination);
+  }
+
+  // --- ACK and NACK -------------------------------------------------------------------------------------------------
+
+  /** The number of the message that `delivered` was asked for, within its subscription. */
+  get number(): number {
+    return this.#meant.number;
+  }
+
+  /**
+   * The subscription whose message an ACK or NACK is for: by `id` since 1.2, by `message-id` before. Since ids are unique in
+   * the connection, the header `subscription` of 1.1 adds nothing; clients written for RabbitMQ leave it out or mix it up.
+   */
+  delivered(frame: Frame, command: string): StompSubscription | 'gone' {
+    const header = this.#link.version === VERSION.v12 ? HEADER.id : HEADER.messageId;
+    if (!frame.has(header)) throw unnamed(command, header === HEADER.id);
+    const meant = this.#meant;
+    if (meant.read(frame.buffer, frame.valueStart(header), frame.valueEnd(header), this.#link.session)) {
+      const subscription = this.#table.numbered(meant.subscription);
+      if (subscription === 'gone' || subscription?.issued(meant.number)) return subscription;
+    }
+    const name = header === HEADER.id ? 'id' : 'message-id';
+    throw new Refusal(
+      'protocol',
+      `${command}: no message with the ${name} ${shown(frame.text(header) ?? '')} was delivered on this connection`,
+      'What was delivered on an earlier connection has been given back.',
+    );
+  }
+
+  // --- the connection -----------------------------------------------------------------------------------------------
+
+  /** What has been settled in any of them is kept. */
+  stored(): Effect[] {
+    return this.#table.stored();
+  }
+
+  pump(): void {
+    this.#table.pump();
+  }
+
+  close(): void {
+    this.#table.close();
+  }
+}
+
+function taken(which: string): Refusal {
+  const detail = `SUBSCRIBE: there is a subscription ${which} already`;
+  return new Refusal('protocol', detail, 'Choose another id, or UNSUBSCRIBE first.');
+}
+
+function unnamed(command: string, byId: boolean): Refusal {
+  const [header, where] = byId ? ['id', 'header ack'] : ['message-id', 'header message-id'];
+  return new Refusal('protocol', `${command} without the header ${header}`, `It is the ${where} of the MESSAGE meant.`);
+}

@@ -1,0 +1,67 @@
+import type { Effect, StompSubscription } from './subscription.ts';
+
+/** The subscriptions of a connection. */
+export class Subscriptions {
+  readonly #byKey = new Map<string, StompSubscription>();
+  readonly #byNumber = new Map<number, StompSubscription>();
+  #lastNumber = 0;
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  /** The number of the next subscription, by which messages name it. */
+  get nextNumber(): number {
+    return this.#lastNumber + 1;
+  }
+
+  find(name: string | undefined, destination: string): StompSubscription | undefined {
+    return this.#byKey.get(key(name, destination));
+  }
+
+  /** By destination, whatever its id: 1.0 clients may unsubscribe so. */
+  findByDestination(destination: string): StompSubscription | undefined {
+    for (const each of this.#byKey.values()) if (each.destination === destination) return each;
+    return undefined;
+  }
+
+  /** The durable one that is kept under this key. */
+  findDurable(key: string): StompSubscription | undefined {
+    for (const each of this.#byKey.values()) if (each.durable?.key === key) return each;
+    return undefined;
+  }
+
+  /** What has been settled in any of them is kept. */
+  stored(): Effect[] {
+    return [...this.#byKey.values()].map((each) => each.stored());
+  }
+
+  add(subscription: StompSubscription): void {
+    this.#byKey.set(key(subscription.name, subscription.destination), subscription);
+    this.#byNumber.set(++this.#lastNumber, subscription);
+  }
+
+  remove(subscription: StompSubscription): void {
+    this.#byKey.delete(key(subscription.name, subscription.destination));
+    for (const [number, each] of this.#byNumber) if (each === subscription) this.#byNumber.delete(number);
+  }
+
+  /** The subscription with this number; `gone` when there was one. */
+  numbered(number: number): StompSubscription | 'gone' | undefined {
+    return this.#byNumber.get(number) ?? (number >= 1 && number <= this.#lastNumber ? 'gone' : undefined);
+  }
+
+  pump(): void {
+    for (const each of this.#byKey.values()) each.pump();
+  }
+
+  close(): void {
+    for (const each of this.#byKey.values()) each.close();
+    this.#byKey.clear();
+    this.#byNumber.clear();
+  }
+}
+
+function key(name: string | undefined, destination: string): string {
+  return name === undefined ? `destination ${destination}` : `id ${name}`;
+}
