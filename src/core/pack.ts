@@ -41,6 +41,29 @@ export class Packer {
     return copyOf(this.#buffer, 0, this.#used);
   }
 
+  /** Bytes packed so far. */
+  get size(): number {
+    return this.#used;
+  }
+
+  /** Leaves room for so many bytes, and gives the memory they are to be written to, which is good until the next call. */
+  skip(bytes: number): Buffer {
+    this.#room(bytes);
+    this.#used += bytes;
+    return this.#buffer.subarray(this.#used - bytes, this.#used);
+  }
+
+  /** What was packed, as a view that is good until the next call. */
+  view(): Uint8Array {
+    return this.#buffer.subarray(0, this.#used);
+  }
+
+  /** Begins anew, in the same memory unless that is more than `most` bytes. */
+  clear(most: number): void {
+    this.#used = 0;
+    if (this.#buffer.length > most) this.#buffer = Buffer.allocUnsafe(256);
+  }
+
   #room(bytes: number): void {
     if (this.#used + bytes <= this.#buffer.length) return;
     const grown = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#used + bytes));
@@ -85,6 +108,16 @@ export class Unpacker {
   /** A view of the bytes it was made of. */
   bytes(): Uint8Array {
     return this.#take();
+  }
+
+  /** Bytes not read yet. */
+  get left(): number {
+    return this.#buffer.length - this.#at;
+  }
+
+  /** All that was not read yet, as a view. */
+  rest(): Uint8Array {
+    return this.#buffer.subarray(this.#at);
   }
 
   integers(): number[] {

@@ -1,0 +1,244 @@
+import { BrokerError } from '../../core/errors.ts';
+import type { Message } from '../../core/message.ts';
+import type { PartialSettings } from '../../core/queue-settings.ts';
+import type { AppendReceiver } from '../../ports/backbone.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type {
+  BrowsedPortion,
+  Consumer,
+  ConsumerOptions,
+  Consumption,
+  QueueStatus,
+  Queues,
+} from '../../ports/queues.ts';
+import type { QueueHost, QueueInlet } from '../hosts.ts';
+import { askOwner } from './ask-owner.ts';
+import { Attachment } from './attachment.ts';
+import { type Answer, performQueueCall, type QueueCall } from './calls.ts';
+import { Lanes } from './lanes.ts';
+import type { Links } from './links.ts';
+import type { OwnerLink, Push, PushResults } from './owner-link.ts';
+import { Moved, type Ownership } from './ownership.ts';
+
+/** What every node knows of all queues of the cluster. */
+export interface QueueNames {
+  /** In order. */
+  names(): readonly string[];
+  has(queue: string): boolean;
+  /** Queues with a binding that matches the topic. */
+  bound(topic: string): readonly string[];
+}
+
+/** Payload bytes of messages on their way to other nodes, or to owners not known yet; beyond, more are refused. */
+const MOST_BYTES = 256 * 1024 * 1024;
+
+const NOBODY: AppendReceiver = { appended() {}, refused() {} };
+
+/** The queues of the whole cluster, each at the node that owns it: here by its host, elsewhere over a link. */
+export class ClusterQueues implements Queues, QueueInlet, PushResults {
+  readonly ownership: Ownership;
+  readonly #host: QueueHost;
+  readonly #names: QueueNames;
+  readonly #links: Links;
+  readonly #clock: Clock;
+  readonly #lanes: Lanes;
+  #bytes = 0;
+
+  constructor(ownership: Ownership, host: QueueHost, names: QueueNames, links: Links, clock: Clock) {
+    this.ownership = ownership;
+    this.#host = host;
+    this.#names = names;
+    this.#links = links;
+    this.#clock = clock;
+    this.#lanes = new Lanes(
+      ownership,
+      clock,
+      (push, node) => this.#go(push, node),
+      (push, error) => this.#refused(push, error),
+    );
+  }
+
+  push(queue: string, message: Message, receiver: AppendReceiver, token: number): void {
+    if (this.ownership.mine(queue) && !this.#lanes.has(queue)) this.#host.push(queue, message, receiver, token);
+    else this.#pushElsewhere(queue, message, receiver, token, false);
+  }
+
+  /** One that came from another node. When the queue is not here, that is what it is told (`Moved`). */
+  pushFor(queue: string, message: Message, receiver: AppendReceiver, token: number): void {
+    if (this.ownership.mine(queue) && !this.#lanes.has(queue)) this.#host.push(queue, message, receiver, token);
+    else this.#pushElsewhere(queue, message, receiver, token, true);
+  }
+
+  #pushElsewhere(queue: string, message: Message, receiver: AppendReceiver, token: number, foreign: boolean): void {
+    if (this.#bytes + message.size > MOST_BYTES) {
+      const error = new BrokerError('unavailable', `${this.#bytes} bytes wait for other nodes of the cluster already`);
+      this.#clock.defer(() => receiver.refused(token, error));
+      return;
+    }
+    this.#bytes += message.size;
+    const push = { queue, message: message.keep(), receiver, token, foreign, bounces: 0 };
+    const owner = foreign || this.#lanes.has(queue) ? undefined : this.ownership.other(queue);
+    if (owner === undefined) this.#lanes.wait(push);
+    else this.#links.to(owner).push(push);
+  }
+
+  /** The owner is known now. */
+  #go(push: Push, node: string): void {
+    if (node === this.ownership.node) {
+      this.#bytes -= push.message.size;
+      this.#host.push(push.queue, push.message, push.receiver, push.token);
+    } else if (push.foreign) {
+      this.#refused(push, new Moved());
+    } else {
+      this.#links.to(node).push(push);
+    }
+  }
+
+  pushed(push: Push, repeated: boolean, link: OwnerLink): void {
+    this.#lanes.answered(push, link);
+    this.#bytes -= push.message.size;
+    push.receiver.appended(push.token, push.message, repeated);
+  }
+
+  refused(push: Push, error: BrokerError, link: OwnerLink): void {
+    if (error instanceof Moved) {
+      this.#lanes.bounce(push, link);
+      return;
+    }
+    this.#lanes.answered(push, link);
+    this.#refused(push, error);
+  }
+
+  #refused(push: Push, error: BrokerError): void {
+    this.#bytes -= push.message.size;
+    push.receiver.refused(push.token, error);
+  }
+
+  request(queue: string, message: Message, nobody: () => void): void {
+    if (!this.#names.has(queue)) {
+      this.#clock.defer(nobody);
+      return;
+    }
+    message.keep();
+    this.status(queue).then(
+      (status) => {
+        if (status === undefined || status.consumers === 0) nobody();
+        else this.push(queue, message, NOBODY, 0);
+      },
+      // Where it cannot be asked for, it cannot be put either.
+      () => nobody(),
+    );
+  }
+
+  bound(topic: string): readonly string[] {
+    return this.#names.bound(topic);
+  }
+
+  list(): readonly string[] {
+    return this.#names.names();
+  }
+
+  consume(queue: string, consumer: Consumer, options: ConsumerOptions, settings?: PartialSettings): Consumption {
+    const subject = {
+      find: () => this.ownership.find(queue),
+      attach: (node: string, at: Consumer) =>
+        node === this.ownership.node
+          ? this.#host.consume(queue, at, options, settings)
+          : this.#links.to(node).consume({ kind: 'queue', queue, options, settings }, at),
+      moved: (node: string) => this.#moved(queue, node),
+    };
+    return new Attachment(consumer, subject, this.#clock);
+  }
+
+  /** A consumer of another node; rejects with `Moved` when the queue is not here. */
+  async consumeFor(
+    queue: string,
+    consumer: Consumer,
+    options: ConsumerOptions,
+    settings: PartialSettings | undefined,
+  ): Promise<Consumption> {
+    if ((await this.ownership.find(queue)) !== this.ownership.node) throw new Moved();
+    return this.#host.consume(queue, consumer, options, settings);
+  }
+
+  async declare(queue: string, settings: PartialSettings): Promise<QueueStatus> {
+    const answer = await this.#call({ call: 'declare', queue, settings });
+    if (answer.answer !== 'queue') throw unexpected(answer);
+    return answer.status;
+  }
+
+  async status(queue: string): Promise<QueueStatus | undefined> {
+    if (!this.#known(queue)) return undefined;
+    const answer = await this.#call({ call: 'status', queue });
+    return answer.answer === 'queue' ? answer.status : undefined;
+  }
+
+  async browse(queue: string, after: number, count: number): Promise<BrowsedPortion> {
+    this.#check(queue);
+    const answer = await this.#call({ call: 'browse', queue, after, count });
+    if (answer.answer !== 'portion') throw unexpected(answer);
+    return answer.portion;
+  }
+
+  async purge(queue: string): Promise<number> {
+    this.#check(queue);
+    const answer = await this.#call({ call: 'purge', queue });
+    if (answer.answer !== 'count') throw unexpected(answer);
+    return answer.count;
+  }
+
+  async delete(queue: string, only?: { readonly ifEmpty?: boolean; readonly ifUnused?: boolean }): Promise<number> {
+    this.#check(queue);
+    const { ifEmpty = false, ifUnused = false } = only ?? {};
+    const answer = await this.#call({ call: 'delete', queue, ifEmpty, ifUnused });
+    if (answer.answer !== 'count') throw unexpected(answer);
+    return answer.count;
+  }
+
+  /** Nobody becomes the owner of a queue that there is not, by asking for it. */
+  #known(queue: string): boolean {
+    return this.ownership.mine(queue) || this.#names.has(queue) || this.ownership.other(queue) !== undefined;
+  }
+
+  #check(queue: string): void {
+    if (!this.#known(queue)) throw new BrokerError('notFound', `there is no queue ${queue}`);
+  }
+
+  #call(asked: QueueCall): Promise<Answer> {
+    return askOwner(this.ownership, asked.queue, this.#clock, (node) =>
+      node === this.ownership.node ? performQueueCall(this.#host, asked) : this.#links.to(node).call(asked),
+    );
+  }
+
+  /** A call of another node. */
+  async callFor(asked: QueueCall): Promise<Answer> {
+    if ((await this.ownership.find(asked.queue)) !== this.ownership.node) throw new Moved();
+    return performQueueCall(this.#host, asked);
+  }
+
+  #moved(queue: string, node: string): void {
+    const link = this.#links.find(node);
+    if (link === undefined) this.ownership.forget(queue, node);
+    else this.#lanes.moved(queue, link);
+  }
+
+  /** Another node has it. */
+  disowned(queue: string): void {
+    if (this.ownership.disowned(queue)) this.#host.drop(queue);
+  }
+
+  /** What was on its way to a node that is gone goes to the new owners. */
+  returned(pushes: readonly Push[], link: OwnerLink): void {
+    this.#lanes.returned(pushes, link);
+  }
+
+  /** Refuses what is on its way to other nodes. */
+  stop(pushes: readonly Push[], error: BrokerError): void {
+    for (const push of pushes) this.#refused(push, error);
+    this.#lanes.stop(error);
+  }
+}
+
+function unexpected({ answer }: Answer): BrokerError {
+  return new BrokerError('internal', `the owner of a queue answered with a ${answer}`);
+}
