@@ -1,7 +1,7 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import type { NameCache } from '../../src/core/topic.ts';
 import { parseConnect } from './connect.ts';
-import { type PacketHandler, type PublishPacket, TYPE, type Version } from './packets.ts';
+import { type PacketHandler, type PacketProperties, type PublishPacket, TYPE, type Version } from './packets.ts';
 import { parseDisconnect, parseSubscribe, parseUnsubscribe, requireFlags } from './parse.ts';
 import { type PropertyLimits, readProperties } from './properties.ts';
 import { Reader } from './reader.ts';
@@ -249,14 +249,15 @@ export class Decoder {
     const packetId = reader.uint16();
     if (packetId === 0) throw new BrokerError('malformed', 'packet identifier 0 [MQTT-2.2.1-3]');
     let reason = 0;
+    let properties: PacketProperties | undefined;
     if (this.version === 5) {
       if (reader.left > 0) reason = reader.uint8();
-      if (reader.left > 0) readProperties(reader, type, this.#limits);
+      if (reader.left > 0) properties = readProperties(reader, type, this.#limits);
     }
     if (reader.left > 0) throw new BrokerError('malformed', 'an acknowledgement with more content than it has');
     const handler = this.#handler;
-    if (type === TYPE.puback) handler.puback(packetId);
-    else if (type === TYPE.pubrec) handler.pubrec(packetId, reason);
+    if (type === TYPE.puback) handler.puback(packetId, reason, properties?.user);
+    else if (type === TYPE.pubrec) handler.pubrec(packetId, reason, properties?.user);
     else if (type === TYPE.pubrel) handler.pubrel(packetId);
     else handler.pubcomp(packetId);
   }

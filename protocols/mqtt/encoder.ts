@@ -1,6 +1,7 @@
+import type { UserProperty } from '../../src/core/message.ts';
 import type { Connection } from '../../src/ports/transport.ts';
 import { TYPE, type Version } from './packets.ts';
-import { variableBytes, writeVariable } from './variable.ts';
+import { variableBytes, writeString, writeVariable } from './variable.ts';
 
 /** The packets a server sends, except PUBLISH (`publish-encoder.ts`). Properties are given only for MQTT 5. */
 
@@ -9,7 +10,8 @@ export type Property =
   | readonly [id: 0x11 | 0x27, seconds: number]
   | readonly [id: 0x13 | 0x21 | 0x22, value: number]
   | readonly [id: 0x24 | 0x25 | 0x28 | 0x29 | 0x2a, flag: number]
-  | readonly [id: 0x12 | 0x1f, text: string];
+  | readonly [id: 0x12 | 0x1a | 0x1f, text: string]
+  | readonly [id: 0x26, property: UserProperty];
 
 const NONE: readonly Property[] = [];
 
@@ -28,7 +30,7 @@ export function writeConnack(
   if (version === 5) writeSection(buffer, at, properties);
 }
 
-/** PUBACK, PUBREC, PUBREL, PUBCOMP. Reason 0 is left out, as the specification allows (3.4.2.1). */
+/** PUBACK, PUBREC, PUBREL, PUBCOMP. Reason 0 with nothing behind it is left out, as the specification allows (3.4.2.1). */
 export function writeAcknowledgement(
   connection: Connection,
   type: 4 | 5 | 6 | 7,
@@ -37,7 +39,7 @@ export function writeAcknowledgement(
   reason: number,
   properties: readonly Property[] = NONE,
 ): void {
-  const withReason = version === 5 && reason !== 0;
+  const withReason = version === 5 && (reason !== 0 || properties.length > 0);
   const extra = withReason ? 1 + sectionBytes(properties) : 0;
   let at = open(connection, (type << 4) | (type === TYPE.pubrel ? 2 : 0), 2 + extra);
   const buffer = connection.buffer;
@@ -56,13 +58,14 @@ export function writeCodes(
   version: Version,
   packetId: number,
   codes: readonly number[],
+  properties: readonly Property[] = NONE,
 ): void {
   const listed = type === TYPE.suback || version === 5 ? codes : [];
-  let at = open(connection, type << 4, 2 + (version === 5 ? 1 : 0) + listed.length);
+  let at = open(connection, type << 4, 2 + (version === 5 ? sectionBytes(properties) : 0) + listed.length);
   const buffer = connection.buffer;
   buffer[at++] = packetId >> 8;
   buffer[at++] = packetId & 0xff;
-  if (version === 5) buffer[at++] = 0;
+  if (version === 5) at = writeSection(buffer, at, properties);
   for (const code of listed) buffer[at++] = code;
 }
 
@@ -100,7 +103,8 @@ function contentBytes(properties: readonly Property[]): number {
   let bytes = 0;
   for (const [id, value] of properties) {
     if (typeof value === 'string') bytes += 3 + Buffer.byteLength(value);
-    else bytes += 1 + integerBytes(id);
+    else if (typeof value === 'number') bytes += 1 + integerBytes(id);
+    else bytes += 5 + Buffer.byteLength(value[0]) + Buffer.byteLength(value[1]);
   }
   return bytes;
 }
@@ -110,18 +114,20 @@ function integerBytes(id: number): 1 | 2 | 4 {
   return id === 0x13 || id === 0x21 || id === 0x22 ? 2 : 1;
 }
 
-function writeSection(buffer: Buffer, start: number, properties: readonly Property[]): void {
+/** Returns the offset behind it. */
+function writeSection(buffer: Buffer, start: number, properties: readonly Property[]): number {
   let at = writeVariable(buffer, start, contentBytes(properties));
   for (const [id, value] of properties) {
     buffer[at++] = id;
     if (typeof value === 'string') {
-      const bytes = buffer.write(value, at + 2, 'utf8');
-      buffer.writeUInt16BE(bytes, at);
-      at += 2 + bytes;
-    } else {
+      at = writeString(buffer, at, value);
+    } else if (typeof value === 'number') {
       const bytes = integerBytes(id);
       buffer.writeUIntBE(value, at, bytes);
       at += bytes;
+    } else {
+      at = writeString(buffer, writeString(buffer, at, value[0]), value[1]);
     }
   }
+  return at;
 }

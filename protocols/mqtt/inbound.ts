@@ -6,8 +6,10 @@ export type InboundState = 'storing' | 'stored' | 'unsure';
 
 interface Received {
   state: InboundState;
-  /** Names the message among all of the session's, so that the log takes it in once. */
+  /** Names the message among all of the session's, so that it is taken in once. */
   readonly number: number;
+  /** It goes to a queue, which is not written together with the session, whatever the store. */
+  readonly apart: boolean;
 }
 
 /** Packet identifiers of QoS 2 messages from the client that it has not released. */
@@ -41,9 +43,9 @@ export class Inbound {
     return this.#received.get(packetId)?.number ?? 0;
   }
 
-  add(packetId: number, state: InboundState): void {
+  add(packetId: number, state: InboundState, apart = false): void {
     if (state === 'storing') this.#storing++;
-    this.#received.set(packetId, { state, number: ++this.#lastNumber });
+    this.#received.set(packetId, { state, number: ++this.#lastNumber, apart });
   }
 
   set(packetId: number, state: InboundState): void {
@@ -60,6 +62,6 @@ export class Inbound {
 
   restore(lastNumber: number, received: Iterable<readonly [number, InboundState, number]>): void {
     this.#lastNumber = lastNumber;
-    for (const [packetId, state, number] of received) this.#received.set(packetId, { state, number });
+    for (const [packetId, state, number] of received) this.#received.set(packetId, { state, number, apart: true });
   }
 }

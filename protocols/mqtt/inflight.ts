@@ -1,17 +1,20 @@
 import type { Message, Qos } from '../../src/core/message.ts';
 import type { Position } from '../../src/ports/routing.ts';
-import type { Share } from './shared.ts';
+import type { Holding } from './holding.ts';
 
 /** A message sent at QoS 1 or 2 and not settled. */
 export interface Sent extends Position {
   readonly qos: Qos;
-  /** A retained message, which is not where its position says: kept to be sent again. Then `sequence` is 0. */
+  /** A retained message, or one of a queue, which the log does not have: kept to be sent again. Then `sequence` is 0. */
   readonly message: Message | undefined;
   readonly retain: boolean;
   /** QoS 2: PUBREC has come; the message is no longer needed, PUBREL is (MQTT 5.0, 4.3.3). */
   readonly released: boolean;
-  /** Of a shared subscription: the group is told what becomes of it. */
-  readonly share: Share | undefined;
+  /** The filter of the subscription it came by, where that has a way of its own: a replay, a group, a queue; else empty. */
+  readonly source: string;
+  /** Of a group or queue, which is to be told what becomes of it, by this number. */
+  readonly holding: Holding | undefined;
+  readonly delivery: number;
 }
 
 /** What a client has not acknowledged, by packet identifier, in the order sent, over all of its connections. */
@@ -64,7 +67,15 @@ export class Inflight {
 
   release(packetId: number): void {
     const sent = this.#sent.get(packetId);
-    if (sent !== undefined) this.#sent.set(packetId, { ...sent, message: undefined, released: true });
+    if (sent !== undefined) {
+      this.#sent.set(packetId, { ...sent, message: undefined, released: true, holding: undefined });
+    }
+  }
+
+  /** The session answers for it now, not the group or queue it came from. */
+  own(packetId: number): void {
+    const sent = this.#sent.get(packetId);
+    if (sent !== undefined) this.#sent.set(packetId, { ...sent, holding: undefined });
   }
 
   /** What was never sent on this connection. */

@@ -1,8 +1,9 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import type { Message } from '../../src/core/message.ts';
+import { QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import type { Backlog, Services } from '../../src/ports/routing.ts';
-import type { Connection } from '../../src/ports/transport.ts';
+import type { Exchange } from './exchange.ts';
 import type { Version } from './packets.ts';
 import type { MqttSession } from './session.ts';
 
@@ -11,7 +12,8 @@ const EXACTLY_ONCE = 0x10000;
 
 /** How a message's fate is told to the client: PUBACK (`qos` 1) or PUBREC. */
 export interface Answers {
-  taken(qos: 1 | 2, packetId: number): void;
+  /** `duplicate`: it was there before, by the id that its publisher gave it. */
+  taken(qos: 1 | 2, packetId: number, duplicate: boolean): void;
   refused(qos: 1 | 2, packetId: number, error: BrokerError): void;
 }
 
@@ -19,7 +21,7 @@ export interface Answers {
 interface Batch {
   readonly messages: { readonly message: Message; readonly token: number }[];
   /** Packet identifiers whose PUBREC waits for that write. */
-  waiting: number[];
+  waiting: { readonly packetId: number; readonly duplicate: boolean }[];
   written: boolean;
 }
 
@@ -37,7 +39,7 @@ export class Intake implements AppendReceiver {
   /** By packet identifier, until written: only where a state and a message are not written as one. */
   #unwritten: Map<number, Batch> | undefined;
 
-  constructor(services: Services, session: MqttSession, connection: Connection, version: Version, answers: Answers) {
+  constructor({ services, session, connection, version }: Exchange, answers: Answers) {
     this.#services = services;
     this.#session = session;
     this.#backlog = services.backlog(connection);
@@ -57,21 +59,21 @@ export class Intake implements AppendReceiver {
     }
   }
 
-  publish(message: Message, packetId: number): void {
+  publish(message: Message, packetId: number, forQueue: boolean): void {
     this.#backlog.add();
     if (message.qos === 1) {
       // It must not overtake what waits for the end of the chunk.
       if (this.#batch !== undefined) this.#batch.messages.push({ message: message.keep(), token: packetId });
       else this.#services.router.publish(message, this, packetId);
     } else {
-      this.#publishOnce(message, packetId);
+      this.#publishOnce(message, packetId, forQueue);
     }
   }
 
-  #publishOnce(message: Message, packetId: number): void {
+  #publishOnce(message: Message, packetId: number, forQueue: boolean): void {
     const session = this.#session;
     const token = packetId | EXACTLY_ONCE;
-    if (session.inbound.state(packetId) === undefined) session.inbound.add(packetId, 'storing');
+    if (session.inbound.state(packetId) === undefined) session.inbound.add(packetId, 'storing', forQueue);
     else session.inbound.set(packetId, 'storing');
     if (!session.durable) {
       this.#services.router.publish(message, this, token);
@@ -107,18 +109,19 @@ export class Intake implements AppendReceiver {
     for (const { token } of batch.messages) {
       if (this.#unwritten?.get(token & 0xffff) === batch) this.#unwritten.delete(token & 0xffff);
     }
-    for (const packetId of batch.waiting) this.#answers.taken(2, packetId);
+    for (const { packetId, duplicate } of batch.waiting) this.#answers.taken(2, packetId, duplicate);
   }
 
-  appended(token: number): void {
+  appended(token: number, message: Message, repeated?: boolean): void {
     const packetId = token & 0xffff;
+    const duplicate = repeated === true && isIdentified(message);
     if ((token & EXACTLY_ONCE) === 0) {
-      this.#answers.taken(1, packetId);
+      this.#answers.taken(1, packetId, duplicate);
     } else {
       this.#session.inbound.set(packetId, 'stored');
       const batch = this.#unwritten?.get(packetId);
-      if (batch === undefined) this.#answers.taken(2, packetId);
-      else batch.waiting.push(packetId);
+      if (batch === undefined) this.#answers.taken(2, packetId, duplicate);
+      else batch.waiting.push({ packetId, duplicate });
       this.#session.stored();
     }
     this.#backlog.remove();
@@ -135,4 +138,9 @@ export class Intake implements AppendReceiver {
     }
     this.#backlog.remove();
   }
+}
+
+/** Its publisher wants to be told of its repetition. */
+function isIdentified({ topic, properties }: Message): boolean {
+  return properties?.messageId !== undefined && topic.startsWith(QUEUE_PREFIX);
 }

@@ -1,12 +1,12 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import { Message } from '../../src/core/message.ts';
-import { reservedFault, topicFault } from '../../src/core/topic.ts';
+import { QUEUE_PREFIX, reservedFault, topicFault } from '../../src/core/topic.ts';
 import type { Principal } from '../../src/ports/authorizer.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Peer } from '../../src/ports/transport.ts';
 import type { Property } from './encoder.ts';
 import { NO_MAXIMUM } from './link.ts';
-import { toProperties } from './mapping.ts';
+import { queueFault, toProperties } from './mapping.ts';
 import type { ConnectPacket, WillPacket } from './packets.ts';
 
 /** What a CONNECT was accepted with. */
@@ -21,6 +21,8 @@ export interface Login {
   readonly window: number;
   readonly maximumPacketSize: number;
   readonly problemInformation: boolean;
+  /** It wants a topic for answers (3.1.2.11.6). */
+  readonly responseInformation: boolean;
   readonly will: Message | undefined;
   /** Milliseconds. */
   readonly willDelay: number;
@@ -68,6 +70,7 @@ export function login(packet: ConnectPacket, peer: Peer, { services }: { readonl
     window: Math.min(asked?.receiveMaximum ?? limits.inflightOut, limits.inflightOut),
     maximumPacketSize: asked?.maximumPacketSize ?? NO_MAXIMUM,
     problemInformation: asked?.requestProblemInformation !== 0,
+    responseInformation: asked?.requestResponseInformation === 1,
     will,
     willDelay: Math.min(packet.will?.properties?.willDelay ?? 0, sessionExpiry) * 1000,
     properties,
@@ -90,8 +93,16 @@ export function login(packet: ConnectPacket, peer: Peer, { services }: { readonl
     }
     const { topic, payload, qos, retain } = packetWill;
     const now = clock.now();
-    const carried = toProperties(packetWill.properties, now, limits);
+    const forQueue = topic.startsWith(QUEUE_PREFIX);
+    const wrong = forQueue ? willFault(packetWill) : undefined;
+    if (wrong !== undefined) throw wrong;
+    const carried = toProperties(packetWill.properties, now, limits, forQueue);
     const publisher = { clientId: id, protocol: 'mqtt' } as const;
     return new Message(topic, payload, 0, payload.length, qos, retain, carried, publisher, now, true);
   }
+}
+
+/** Of a will for a queue. */
+function willFault({ properties }: WillPacket): BrokerError | undefined {
+  return properties?.user && queueFault(properties.user);
 }

@@ -111,8 +111,8 @@ export interface UnsubscribePacket {
 export interface PacketHandler {
   connect(packet: ConnectPacket): void;
   publish(packet: PublishPacket): void;
-  puback(packetId: number): void;
-  pubrec(packetId: number, reason: number): void;
+  puback(packetId: number, reason: number, user: readonly UserProperty[] | undefined): void;
+  pubrec(packetId: number, reason: number, user: readonly UserProperty[] | undefined): void;
   pubrel(packetId: number): void;
   pubcomp(packetId: number): void;
   subscribe(packet: SubscribePacket): void;

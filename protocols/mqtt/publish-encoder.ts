@@ -1,9 +1,9 @@
 import { copyBytes, textBytes, writeText } from '../../src/core/bytes.ts';
-import type { Message, Qos, Wire } from '../../src/core/message.ts';
+import type { Message, Qos, UserProperty, Wire } from '../../src/core/message.ts';
 import type { Connection } from '../../src/ports/transport.ts';
 import { secondsLeft, userProperties } from './mapping.ts';
 import type { Version } from './packets.ts';
-import { variableBytes, writeVariable } from './variable.ts';
+import { variableBytes, writeString, writeVariable } from './variable.ts';
 
 /** Payloads from here on go out by reference; below, copying is cheaper. Bytes. */
 const BY_REFERENCE = 16 * 1024;
@@ -16,9 +16,18 @@ export interface Delivery {
   readonly dup: boolean;
   /** 0 at QoS 0. */
   readonly packetId: number;
-  /** Subscription Identifiers (MQTT 5). */
-  readonly identifiers: readonly number[];
+  /** undefined for most. */
+  readonly extras: Extras | undefined;
 }
+
+/** What only this delivery of a message has (MQTT 5). */
+export interface Extras {
+  /** Subscription Identifiers. */
+  readonly identifiers: readonly number[];
+  readonly user: readonly UserProperty[];
+}
+
+const NO_IDENTIFIERS: readonly number[] = [];
 
 /** Where a PUBLISH has its parts; computed once, written once. */
 interface Layout {
@@ -51,7 +60,7 @@ export function writePublish(
     writeLarge(connection, message, version, delivery, now);
     return;
   }
-  if (message.fanout > 1 && delivery.identifiers.length === 0) {
+  if (message.fanout > 1 && delivery.extras === undefined) {
     const slot = (version === 5 ? 2 : 0) + (delivery.qos > 0 ? 1 : 0);
     message.wires ??= [];
     let wire = message.wires[slot];
@@ -117,7 +126,7 @@ function layout(message: Message, version: Version, delivery: Delivery): Layout 
   let propertyBytes = -1;
   if (version === 5) {
     propertyBytes =
-      message.properties === undefined && delivery.identifiers.length === 0 ? 0 : countProperties(message, delivery);
+      message.properties === undefined && delivery.extras === undefined ? 0 : countProperties(message, delivery);
     remaining += variableBytes(propertyBytes) + propertyBytes;
   }
   return { topicBytes, propertyBytes, remaining, total: 1 + variableBytes(remaining) + remaining };
@@ -156,10 +165,18 @@ function countProperties(message: Message, delivery: Delivery): number {
     if (contentType !== undefined) bytes += 3 + Buffer.byteLength(contentType);
     if (responseTopic !== undefined) bytes += 3 + Buffer.byteLength(responseTopic);
     if (correlation !== undefined) bytes += 3 + correlation.length;
-    for (const [name, value] of userProperties(message))
-      bytes += 5 + Buffer.byteLength(name) + Buffer.byteLength(value);
+    bytes += countUser(userProperties(message));
   }
-  for (const identifier of delivery.identifiers) bytes += 1 + variableBytes(identifier);
+  if (delivery.extras !== undefined) {
+    bytes += countUser(delivery.extras.user);
+    for (const identifier of delivery.extras.identifiers) bytes += 1 + variableBytes(identifier);
+  }
+  return bytes;
+}
+
+function countUser(user: readonly UserProperty[]): number {
+  let bytes = 0;
+  for (const [name, value] of user) bytes += 5 + Buffer.byteLength(name) + Buffer.byteLength(value);
   return bytes;
 }
 
@@ -173,6 +190,8 @@ function writeProperties(
 ): number {
   let at = writeVariable(buffer, start, bytes);
   const properties = message.properties;
+  // Before the message's own: the first of a name counts.
+  if (delivery.extras !== undefined) at = writeUser(buffer, at, delivery.extras.user);
   if (properties !== undefined) {
     const { contentType, textPayload, responseTopic, correlation, expiresAt } = properties;
     if (textPayload === true) {
@@ -183,33 +202,33 @@ function writeProperties(
       buffer[at] = 0x02;
       at = buffer.writeUInt32BE(secondsLeft(expiresAt, now), at + 1);
     }
-    if (contentType !== undefined) at = writeString(buffer, at, 0x03, contentType);
-    if (responseTopic !== undefined) at = writeString(buffer, at, 0x08, responseTopic);
+    if (contentType !== undefined) at = writeProperty(buffer, at, 0x03, contentType);
+    if (responseTopic !== undefined) at = writeProperty(buffer, at, 0x08, responseTopic);
     if (correlation !== undefined) {
       buffer[at] = 0x09;
       at = buffer.writeUInt16BE(correlation.length, at + 1);
       buffer.set(correlation, at);
       at += correlation.length;
     }
-    for (const [name, value] of userProperties(message)) {
-      at = writeString(buffer, at, 0x26, name);
-      at = writeBareString(buffer, at, value);
-    }
+    at = writeUser(buffer, at, userProperties(message));
   }
-  for (const identifier of delivery.identifiers) {
+  for (const identifier of delivery.extras?.identifiers ?? NO_IDENTIFIERS) {
     buffer[at] = 0x0b;
     at = writeVariable(buffer, at + 1, identifier);
   }
   return at;
 }
 
-function writeString(buffer: Buffer, at: number, id: number, text: string): number {
-  buffer[at] = id;
-  return writeBareString(buffer, at + 1, text);
+function writeUser(buffer: Buffer, start: number, user: readonly UserProperty[]): number {
+  let at = start;
+  for (const [name, value] of user) {
+    at = writeProperty(buffer, at, 0x26, name);
+    at = writeString(buffer, at, value);
+  }
+  return at;
 }
 
-function writeBareString(buffer: Buffer, at: number, text: string): number {
-  const bytes = buffer.write(text, at + 2, 'utf8');
-  buffer.writeUInt16BE(bytes, at);
-  return at + 2 + bytes;
+function writeProperty(buffer: Buffer, at: number, id: number, text: string): number {
+  buffer[at] = id;
+  return writeString(buffer, at + 1, text);
 }

@@ -2,10 +2,11 @@ import type { Message } from '../../src/core/message.ts';
 import type { Position, Services } from '../../src/ports/routing.ts';
 import type { Inflight, Sent } from './inflight.ts';
 import type { Link } from './link.ts';
+import type { Extras } from './publish-encoder.ts';
 
 export interface ResenderOwner {
-  /** Subscription Identifiers of a message read again. */
-  identifiers(message: Message): readonly number[];
+  /** What else a message goes with. */
+  extrasOf(sent: Sent, message: Message): Extras | undefined;
   /** The log no longer has it. */
   lost(count: number): void;
   /** All has been sent again. */
@@ -37,27 +38,35 @@ export class Resender {
   }
 
   start(services: Services): void {
-    const packetIds = new Map<string, number>();
+    // Several subscriptions with ways of their own may have brought the same message.
+    const packetIds = new Map<string, number[]>();
     const positions: Position[] = [];
     for (const [packetId, sent] of this.#inflight.entries()) {
       if (sent.released) this.#link.pubrel(packetId);
       else if (sent.message !== undefined) this.#waiting.push({ packetId, sent, message: sent.message });
       else {
-        packetIds.set(keyOf(sent), packetId);
-        positions.push(sent);
+        const key = keyOf(sent);
+        const others = packetIds.get(key);
+        if (others !== undefined) others.push(packetId);
+        else {
+          packetIds.set(key, [packetId]);
+          positions.push(sent);
+        }
       }
     }
     this.pump();
     services.recall(positions, {
       message: (message) => {
-        const packetId = packetIds.get(keyOf(message)) ?? 0;
-        const sent = this.#inflight.get(packetId);
-        if (sent !== undefined) this.#waiting.push({ packetId, sent, message });
+        for (const packetId of packetIds.get(keyOf(message)) ?? []) {
+          const sent = this.#inflight.get(packetId);
+          if (sent !== undefined) this.#waiting.push({ packetId, sent, message });
+        }
         this.pump();
       },
       missing: (position) => {
-        this.#owner.lost(1);
-        this.#inflight.forget(packetIds.get(keyOf(position)) ?? 0);
+        const gone = packetIds.get(keyOf(position)) ?? [];
+        this.#owner.lost(gone.length);
+        for (const packetId of gone) this.#inflight.forget(packetId);
       },
       done: () => {
         this.#reading = false;
@@ -85,8 +94,7 @@ export class Resender {
     // Meanwhile the client may have settled it.
     if (this.#inflight.get(packetId) !== sent) return;
     const { qos, retain } = sent;
-    const identifiers = sent.message === undefined ? this.#owner.identifiers(message) : [];
-    const delivery = { qos, retain, dup: true, packetId, identifiers };
+    const delivery = { qos, retain, dup: true, packetId, extras: this.#owner.extrasOf(sent, message) };
     if (!this.#link.fits(message, delivery)) {
       this.#inflight.forget(packetId);
       return;

@@ -5,15 +5,20 @@ import type { SubscriptionOptions } from './session-state.ts';
 
 const NONE: readonly Subscription[] = [];
 
-/** A session's own subscriptions, by filter, each known to the router. */
+export type TopicOptions = Omit<SubscriptionOptions, 'wishes' | 'cursor'>;
+
+/** Subscriptions by filter, each known to the router. */
 export class Subscriptions {
   readonly #router: Router;
   readonly #subscriber: Subscriber;
   readonly #byFilter = new Map<string, Subscription>();
+  /** Those of QoS 0 get logged messages from the log, too; else they have had them live. */
+  readonly #anyQos: boolean;
 
-  constructor(router: Router, subscriber: Subscriber) {
+  constructor(router: Router, subscriber: Subscriber, anyQos: boolean) {
     this.#router = router;
     this.#subscriber = subscriber;
+    this.#anyQos = anyQos;
   }
 
   get size(): number {
@@ -33,10 +38,12 @@ export class Subscriptions {
   }
 
   /** Adds a subscription, or replaces one without a gap [MQTT-3.8.4-3]. */
-  set(options: SubscriptionOptions): void {
-    const previous = this.#byFilter.get(options.filter);
-    const subscription: Subscription = { ...options, subscriber: this.#subscriber, id: '' };
-    this.#byFilter.set(options.filter, subscription);
+  set(options: TopicOptions): void {
+    const { filter, qos, noLocal, retainAsPublished, identifier, since } = options;
+    const previous = this.#byFilter.get(filter);
+    const terms = { filter, qos, noLocal, retainAsPublished, identifier, since };
+    const subscription: Subscription = { ...terms, subscriber: this.#subscriber, id: '' };
+    this.#byFilter.set(filter, subscription);
     this.#router.subscribe(subscription);
     if (previous !== undefined) this.#router.unsubscribe(previous);
   }
@@ -56,7 +63,8 @@ export class Subscriptions {
   select(message: Message): readonly Subscription[] {
     let selected: Subscription[] | undefined;
     for (const subscription of this.#byFilter.values()) {
-      if (subscription.qos === 0 || message.sequence < (subscription.since[message.shard] ?? 0)) continue;
+      if (subscription.qos === 0 && !this.#anyQos) continue;
+      if (message.sequence < (subscription.since[message.shard] ?? 0)) continue;
       if (subscription.noLocal && message.publisher.clientId === this.#subscriber.clientId) continue;
       if (matches(subscription.filter, message.topic)) {
         selected ??= [];

@@ -2,6 +2,7 @@ import type { Place } from '../../src/ports/routing.ts';
 
 /** Packets of a durable session that wait until its state, as it is with them, is durable; they leave in their order. */
 export class WriteAhead {
+  #place: Place | undefined;
   /** Takes in more until its write is encoded. */
   #batch: (() => void)[] | undefined;
   #unwritten = 0;
@@ -11,8 +12,23 @@ export class WriteAhead {
     return this.#unwritten > 0;
   }
 
-  /** Runs `action` after the next write of the place. */
-  add(place: Place, action: () => void): void {
+  /** Where the state is kept; until it is known, nothing waits. */
+  open(place: Place): void {
+    this.#place = place;
+  }
+
+  /** The state has changed, in a way that may be forgotten in a crash. */
+  changed(): void {
+    this.#place?.changed();
+  }
+
+  /** Runs `action` after the next write of the state. */
+  add(action: () => void): void {
+    const place = this.#place;
+    if (place === undefined) {
+      action();
+      return;
+    }
     if (this.#batch === undefined) {
       const batch: (() => void)[] = [];
       this.#batch = batch;

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decodeState, encodeState } from '../../../protocols/mqtt/session-state.ts';
+import type { Sent } from '../../../protocols/mqtt/inflight.ts';
+import { decodeState, encodeState, type SubscriptionOptions } from '../../../protocols/mqtt/session-state.ts';
 import { DedupWindow } from '../../../src/core/dedup-window.ts';
 import { Message } from '../../../src/core/message.ts';
 import { Packer, Unpacker } from '../../../src/core/pack.ts';
@@ -26,6 +27,26 @@ test('integers, texts, bytes and lists come back as they went', () => {
 });
 
 const will = new Message('a/b', Buffer.from('gone'), 0, 4, 1, true, undefined, { clientId: 'c', protocol: 'mqtt' }, 5);
+const usual: Omit<SubscriptionOptions, 'filter'> = {
+  qos: 1,
+  noLocal: false,
+  retainAsPublished: false,
+  identifier: 0,
+  since: [],
+  wishes: [],
+  cursor: undefined,
+};
+const sent: Sent = {
+  qos: 2,
+  shard: 0,
+  sequence: 0,
+  message: will,
+  retain: false,
+  released: false,
+  source: '',
+  holding: undefined,
+  delivery: 0,
+};
 const RECORDS: readonly (readonly [string, Uint8Array, (bytes: Uint8Array) => unknown])[] = [
   [
     'session',
@@ -37,17 +58,24 @@ const RECORDS: readonly (readonly [string, Uint8Array, (bytes: Uint8Array) => un
     'state of an MQTT session',
     encodeState({
       uid: 'u',
+      reply: '$reply/x',
       subscriptions: [
-        { filter: 'a/+', qos: 2, noLocal: true, retainAsPublished: true, identifier: 268_435_455, since: [7] },
-        { filter: '$share/g/a', qos: 1, noLocal: false, retainAsPublished: false, identifier: 0, since: [] },
+        {
+          ...usual,
+          filter: 'a/+',
+          qos: 2,
+          noLocal: true,
+          retainAsPublished: true,
+          identifier: 268_435_455,
+          since: [7],
+        },
+        { ...usual, filter: '$share/g/a', wishes: [['prefetch', '3']] },
+        { ...usual, filter: 'b', since: [1], wishes: [['positions', 'true']], cursor: [3] },
       ],
       cursor: [2 ** 40],
       inflight: [
-        [
-          65_535,
-          { qos: 2, shard: 0, sequence: 2 ** 41, message: undefined, retain: false, released: true, share: undefined },
-        ],
-        [1, { qos: 1, shard: 0, sequence: 0, message: will, retain: true, released: false, share: undefined }],
+        [65_535, { ...sent, sequence: 2 ** 41, message: undefined, released: true }],
+        [1, { ...sent, qos: 1, retain: true, source: 'b' }],
       ],
       lastNumber: 9,
       inbound: [[3, 'stored', 8]],
@@ -79,6 +107,18 @@ for (const [name, record, decode] of RECORDS) {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), attempt));
   });
 }
+
+test('state of an MQTT session: as it was written before sessions had ways of their own through the log', () => {
+  const packer = new Packer().integer(1).text('u').integers([5]);
+  packer.integer(1).text('a').integer(1).integer(7).integers([2]);
+  packer.integer(1).integer(3).integer(2).integer(0).integer(9);
+  packer.integer(4).integer(1).integer(6).integer(1).integer(4);
+  const { uid, reply, cursor, subscriptions, inflight, lastNumber, inbound } = decodeState(packer.done());
+  assert.equal([uid, reply, cursor, lastNumber], ['u', '', [5], 4]);
+  assert.equal(subscriptions, [{ ...usual, filter: 'a', identifier: 7, since: [2] }]);
+  assert.equal([...inflight], [[3, { ...sent, sequence: 9, message: undefined }]]);
+  assert.equal([...inbound], [[6, 'stored', 4]]);
+});
 
 test('ids are known within their time and number, the oldest go first', () => {
   const window = new DedupWindow({ seconds: 10, messages: 3 });
