@@ -7,6 +7,7 @@ import { createMqtt } from '../protocols/mqtt/index.ts';
 import { createStomp } from '../protocols/stomp/index.ts';
 import { createWebSocket } from '../protocols/websocket/index.ts';
 import { type ConfigInput, resolveConfig } from './config/load.ts';
+import { queuesOf } from './config/queues.ts';
 import type { Config } from './config/schema.ts';
 import { Counters } from './core/counters.ts';
 import { createHttpServer } from './http/server.ts';
@@ -14,8 +15,10 @@ import { createLogger } from './logging.ts';
 import type { Backbone } from './ports/backbone.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Protocol } from './ports/protocol.ts';
+import type { Queues } from './ports/queues.ts';
 import type { Logger, OutboxSink, Services } from './ports/routing.ts';
 import { ConnectionBacklog } from './routing/backlog.ts';
+import { declareQueues } from './routing/declare.ts';
 import { GroupTable, type OpenSource } from './routing/groups.ts';
 import { LogGroup } from './routing/log-group.ts';
 import { LogOutbox } from './routing/outbox.ts';
@@ -66,6 +69,7 @@ export class Broker {
   readonly #wills: WillKeeper;
   readonly #sessions: SessionRegistry;
   readonly #router: TopicRouter;
+  readonly #queues: Queues;
   readonly #registry: ConnectionRegistry;
   readonly #listeners: Listener[] = [];
   #http: HttpServer | undefined;
@@ -82,6 +86,7 @@ export class Broker {
     this.#backbone = backbone;
     this.#retained = new RetainedStore(backbone.state, limits, counters, clock, logger);
     const queues = new QueueBroker(limits, counters, clock);
+    this.#queues = queues;
     const router = new TopicRouter(this.#backbone, this.#retained, queues, counters, clock, logger);
     this.#router = router;
     this.#wills = new WillKeeper(backbone, router, clock, logger);
@@ -136,6 +141,7 @@ export class Broker {
       await this.#retained.start();
       await this.#sessions.start();
       await this.#wills.start();
+      await declareQueues(this.#queues, queuesOf(this.#config).declared);
       for (const { name, server } of this.#listeners) {
         const address = await listen(server, this.#config.listeners[name], `listeners.${name}`);
         this.#addresses = { ...this.#addresses, [name]: address };

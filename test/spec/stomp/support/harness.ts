@@ -55,6 +55,7 @@ export const limits: Limits = {
   transactionActions: 4,
   transactionBytes: 1000,
   heartBeatMilliseconds: 100,
+  requests: 3,
   webSocketFragments: 16,
 };
 

@@ -258,6 +258,7 @@ export const LIMITS: Limits = {
   transactionActions: 10,
   transactionBytes: 10_000,
   heartBeatMilliseconds: 1000,
+  requests: 3,
   webSocketFragments: 10,
 };
 
