@@ -22,6 +22,8 @@ export class Counters {
   droppedQueue = 0;
   /** Messages refused because of their topic or for want of a right. */
   droppedRefused = 0;
+  /** Answers to requests that were over, or that no one had asked. */
+  droppedReplies = 0;
   /** Wills and sessions not kept because the limits were reached. */
   droppedSessions = 0;
 }

@@ -16,7 +16,12 @@ const FAULTS: [request: Record<string, unknown>, code: string, field: string | u
   [{ type: 'constructor' }, 'unknownType', 'type', /"constructor"/],
   [{ type: 'p'.repeat(500) }, 'unknownType', 'type', /p{64}…"; one of/],
   [{ type: 'ping', topic: 'a' }, 'fieldInvalid', 'topic', /ping has no field "topic"; its fields are type, id$/],
-  [{ ...publish, topics: 1 }, 'fieldInvalid', 'topics', /no field "topics"; its fields are type, id, topic, payload/],
+  [
+    { ...publish, topics: 1 },
+    'fieldInvalid',
+    'topics',
+    /no field "topics"; its fields are type, id, topic, queue, payload/,
+  ],
   [{ ...publish, ['x'.repeat(500)]: 1 }, 'fieldInvalid', `${'x'.repeat(64)}…`, /no field/],
   [{ ...publish, qos: 1 }, 'fieldInvalid', 'qos', /no field/],
   [{ type: 'publish', payload: '' }, 'fieldInvalid', 'topic', /missing/],
