@@ -32,13 +32,14 @@ export class QueueOperations {
     const queue = this.#queueOf(request);
     switch (operation) {
       case 'declare':
-        this.#answer(queues.declare(queue, readSettings(request) ?? {}), id, (status) => statusField(status));
+        this.#answer(queues.declare(queue, readSettings(request) ?? {}), id, statusField);
         return;
       case 'queueStatus':
-        this.#answer(this.#status(queue), needed(id), (status) => statusField(status));
+        needId(id);
+        this.#answer(this.#status(queue), id, statusField);
         return;
       case 'browse':
-        this.#browse(queue, request, needed(id));
+        this.#browse(queue, request, needId(id));
         return;
       case 'purge':
         this.#answer(queues.purge(queue), id, countField);
@@ -108,7 +109,7 @@ export class QueueOperations {
   }
 }
 
-function needed(id: string | undefined): string {
+function needId(id: string | undefined): string {
   if (id !== undefined) return id;
   throw new RequestError('fieldInvalid', 'id', 'id is missing; the answer repeats it');
 }

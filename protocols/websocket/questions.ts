@@ -21,28 +21,17 @@ export class Questions implements Subscriber {
   readonly #link: Link;
   readonly #publisher: Publisher;
   readonly #base: string;
-  readonly #subscription: Subscription;
+  /** With the first question. */
+  #subscription: Subscription | undefined;
   /** By the topics of their answers. */
   readonly #open = new Map<string, Question>();
   #number = 0;
 
   constructor(link: Link, publisher: Publisher) {
-    const { clock, router } = link.services;
     this.clientId = link.clientId;
     this.#link = link;
     this.#publisher = publisher;
-    this.#base = REPLY_PREFIX + Buffer.from(clock.random(16)).toString('base64url');
-    this.#subscription = {
-      subscriber: this,
-      filter: `${this.#base}/+`,
-      qos: 1,
-      noLocal: false,
-      retainAsPublished: false,
-      identifier: 0,
-      id: '',
-      since: router.positions(),
-    };
-    router.subscribe(this.#subscription);
+    this.#base = REPLY_PREFIX + Buffer.from(link.services.clock.random(16)).toString('base64url');
   }
 
   ask(request: JsonObject, id: string | undefined, now: number): void {
@@ -63,11 +52,28 @@ export class Questions implements Subscriber {
       const field = request.queue === undefined ? 'topic' : 'queue';
       throw new RequestError('notAuthorized', field, `not authorized to publish to this ${field}`);
     }
+    this.#listen();
     const timer = clock.schedule(timeout, () => {
       this.#fail(responseTopic, 'noReply', `no answer came within ${timeout} ms (timeoutMilliseconds)`);
     });
     this.#open.set(responseTopic, { id, timer });
     router.request(message, () => this.#fail(responseTopic, 'noListener', 'no one listens there'));
+  }
+
+  #listen(): void {
+    if (this.#subscription !== undefined) return;
+    const { router } = this.#link.services;
+    this.#subscription = {
+      subscriber: this,
+      filter: `${this.#base}/+`,
+      qos: 1,
+      noLocal: false,
+      retainAsPublished: false,
+      identifier: 0,
+      id: '',
+      since: router.positions(),
+    };
+    router.subscribe(this.#subscription);
   }
 
   deliver(message: Message): void {
@@ -91,7 +97,7 @@ export class Questions implements Subscriber {
   close(): void {
     for (const { timer } of this.#open.values()) timer.cancel();
     this.#open.clear();
-    this.#link.services.router.unsubscribe(this.#subscription);
+    if (this.#subscription !== undefined) this.#link.services.router.unsubscribe(this.#subscription);
   }
 
   #fail(responseTopic: string, code: ErrorCode, text: string): void {
