@@ -115,7 +115,6 @@ export class Feeds {
   close(forget: boolean): void {
     this.#topics?.close();
     for (const feed of this.#own.values()) feed.close(forget);
-    this.#own.clear();
   }
 
   // --- in a session -------------------------------------------------------------------------------------------------

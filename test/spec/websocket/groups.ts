@@ -1,7 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BrokerError } from '../../../src/core/errors.ts';
-import { type Client, fromDevice, World } from './support/fakes.ts';
+import { Message } from '../../../src/core/message.ts';
+import { type Client, DEVICE, fromDevice, NOW, World } from './support/fakes.ts';
 import { FakeGroups, type Joined, turn } from './support/queues.ts';
 
 const test = suite('websocket/groups');
@@ -81,6 +82,10 @@ test('live messages come without a delivery, where there is room', async () => {
   scene.client.connection.isFull = true;
   assert.is(scene.member.takeLive(fromDevice('a/b', 'y')), false, 'another member may have it');
   scene.client.connection.isFull = false;
+  const data = Buffer.from('old');
+  const old = new Message('a/b', data, 0, data.length, 0, false, { expiresAt: NOW }, DEVICE, NOW);
+  assert.is(scene.member.takeLive(old), true, 'it is for nobody');
+  assert.is(scene.world.counters.droppedExpired, 1);
   scene.client.channel.closed();
   assert.is(scene.member.takeLive(fromDevice('a/b', 'z')), false);
   assert.equal(scene.client.connection.take(), []);

@@ -243,6 +243,21 @@ consume('unsubscribe, and the end of the connection, give back what is not settl
   assert.is(second.consumer.ready(), false);
 });
 
+consume('unsubscribe before the queue is there: both are answered, and nothing comes', async () => {
+  const queues = new FakeQueues();
+  const client = new World({}, { queues }).login();
+  client.connection.take();
+  client.ask({ type: 'subscribe', id: 1, queue: 'work' });
+  assert.equal(client.ask({ type: 'unsubscribe', id: 2, subscription: 'work' }), [{ type: 'ack', id: 2 }]);
+  await turn();
+  assert.equal(client.connection.take(), [{ type: 'ack', id: 1 }]);
+  const [consumed] = queues.consumed;
+  assert.is(consumed?.consumption.end, 'cancelled');
+  consumed?.consumption.open();
+  await turn();
+  assert.is(consumed?.consumer.ready(), false);
+});
+
 consume('queues count among the subscriptions', async () => {
   const queues = new FakeQueues();
   const client = new World({ subscriptionsPerSession: 2 }, { queues }).login();

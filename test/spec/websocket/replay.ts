@@ -83,7 +83,9 @@ test('messages carry their positions, live ones have none', async () => {
 
 test('what is retained comes with start new, without a position', async () => {
   const { world } = new Starts([]);
-  world.retained.push(fromDevice('a', 'kept', 1, true));
+  const kept = fromDevice('a', 'kept', 1, true);
+  kept.sequence = 5;
+  world.retained.push(kept);
   const client = world.login();
   client.connection.take();
   const [, message] = client.ask({ type: 'subscribe', id: 1, filter: 'a', start: 'new' });
