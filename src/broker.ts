@@ -3,32 +3,20 @@ import type { Server } from 'node:net';
 import { EmbeddedBackbone } from '../adapters/embedded/index.ts';
 import { JetStreamBackbone } from '../adapters/jetstream/index.ts';
 import { MemoryBackbone } from '../adapters/memory/index.ts';
-import { MemoryQueueStores } from '../adapters/memory/queues.ts';
 import { createMqtt } from '../protocols/mqtt/index.ts';
 import { createStomp } from '../protocols/stomp/index.ts';
 import { createWebSocket } from '../protocols/websocket/index.ts';
 import { type ConfigInput, resolveConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
+import { queuesOf } from './config/queues.ts';
 import { Counters } from './core/counters.ts';
-import { DEFAULT_SETTINGS } from './core/queue-settings.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLogger } from './logging.ts';
+import { Messaging } from './messaging.ts';
 import type { Backbone } from './ports/backbone.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Protocol } from './ports/protocol.ts';
-import type { Logger, OutboxSink, Services } from './ports/routing.ts';
-import { ConnectionBacklog } from './routing/backlog.ts';
-import { LocalGroups } from './routing/groups/local-groups.ts';
-import { GroupTable } from './routing/groups/table.ts';
-import { LogOutbox } from './routing/outbox.ts';
-import { QueueCatalog } from './routing/queues/catalog.ts';
-import { LocalQueues } from './routing/queues/local-queues.ts';
-import { recall } from './routing/recall.ts';
-import { RetainedStore } from './routing/retained.ts';
-import { TopicRouter } from './routing/router.ts';
-import { SessionRegistry } from './routing/sessions.ts';
-import { startOf } from './routing/start.ts';
-import { WillKeeper } from './routing/wills.ts';
+import type { Logger, Services } from './ports/routing.ts';
 import { LoopbackAuthorizer } from './security/loopback-authorizer.ts';
 import { SystemClock } from './system-clock.ts';
 import { listen } from './transport/listen.ts';
@@ -65,12 +53,7 @@ export class Broker {
   readonly #config: Config;
   readonly #clock: Clock = new SystemClock();
   readonly #backbone: Backbone;
-  readonly #retained: RetainedStore;
-  readonly #wills: WillKeeper;
-  readonly #sessions: SessionRegistry;
-  readonly #router: TopicRouter;
-  readonly #catalog: QueueCatalog;
-  readonly #queues: LocalQueues;
+  readonly #messaging: Messaging;
   readonly #registry: ConnectionRegistry;
   readonly #listeners: Listener[] = [];
   #http: HttpServer | undefined;
@@ -85,53 +68,12 @@ export class Broker {
     const { counters } = this;
     const backbone = createBackbone(config.backbone, clock, logger);
     this.#backbone = backbone;
-    this.#retained = new RetainedStore(backbone.state, limits, counters, clock, logger);
-    const catalog = new QueueCatalog(backbone.state, DEFAULT_SETTINGS, limits, logger);
-    this.#catalog = catalog;
-    const { node } = backbone.cluster;
-    // A backbone without a store for them keeps them in memory.
-    const stores = backbone.queues ?? new MemoryQueueStores(config.backbone.dedup, clock);
-    const queues = new LocalQueues({ stores, catalog, node, limits, counters, clock, logger });
-    this.#queues = queues;
-    const router = new TopicRouter(this.#backbone, this.#retained, queues, counters, clock, logger);
-    this.#router = router;
-    this.#wills = new WillKeeper(backbone, router, clock, logger);
+    const { defaults, declared } = queuesOf(config);
     const { checkpointMilliseconds } = config.backbone;
-    const { detachedSessions } = limits;
-    const options = { checkpointMilliseconds, detachedSessions };
-    this.#sessions = new SessionRegistry(backbone, clock, counters, logger, options, (key) => this.#wills.release(key));
-    backbone.cluster.join({
-      yieldClient: (key) => this.#sessions.yield(key),
-      nodeLost: () => this.#nodeLost(),
-      disowned: () => {},
-      received: () => {},
-      interrupted: () => {},
-    });
+    const options = { limits, checkpointMilliseconds, queueDefaults: defaults, declaredQueues: declared };
+    this.#messaging = new Messaging(options, backbone, new LoopbackAuthorizer(), clock, counters, logger);
     this.#registry = new ConnectionRegistry(limits, counters, clock, logger);
-    const { log } = backbone;
-    const outbox = (sink: OutboxSink, from?: readonly number[]): LogOutbox =>
-      new LogOutbox(sink, log, clock, counters, logger, limits, from);
-    const groups = new LocalGroups({
-      ...{ log, clock, logger, counters, router, outbox, sessions: this.#sessions },
-      ...{ state: backbone.state, node: backbone.cluster.node },
-    });
-    this.#listen({
-      router,
-      queues,
-      retained: this.#retained,
-      wills: this.#wills,
-      clock,
-      authorizer: new LoopbackAuthorizer(),
-      counters,
-      limits,
-      logger,
-      sessions: this.#sessions,
-      outbox,
-      backlog: (connection) => new ConnectionBacklog(router, connection, limits.publishBacklog),
-      groups: new GroupTable(router, counters, groups),
-      startOf: (start, filter) => startOf(log, start, filter),
-      recall: (positions, receiver) => recall(log, clock, positions, receiver),
-    });
+    this.#listen(this.#messaging.services);
   }
 
   /** Where it listens, once started. */
@@ -142,14 +84,10 @@ export class Broker {
   async start(): Promise<void> {
     if (this.#state !== 'new') throw new Error(`the broker is ${this.#state}; it starts once`);
     this.#state = 'running';
-    await this.#backbone.start(this.#router);
+    await this.#backbone.start(this.#messaging.receiver);
     this.#registry.start();
     try {
-      await this.#retained.start();
-      await this.#catalog.start();
-      this.#queues.start();
-      await this.#sessions.start();
-      await this.#wills.start();
+      await this.#messaging.start();
       for (const { name, server } of this.#listeners) {
         const address = await listen(server, this.#config.listeners[name], `listeners.${name}`);
         this.#addresses = { ...this.#addresses, [name]: address };
@@ -166,22 +104,13 @@ export class Broker {
     for (const { server } of this.#listeners) server.close();
     await this.#registry.drain(this.#config.shutdown.drainSeconds * 1000);
     this.#http?.closeAllConnections();
-    this.#sessions.stop();
-    this.#wills.stop();
-    this.#retained.stop();
-    await this.#queues.stop();
+    await this.#messaging.stop();
     await this.#backbone.stop();
   }
 
   /** undefined when clients can be served, else why not. */
   notReady(): string | undefined {
     return this.#state === 'running' ? this.#backbone.notReady() : `the broker is ${this.#state}`;
-  }
-
-  /** What was connected to it is disconnected now. */
-  #nodeLost(): void {
-    void this.#sessions.nodeLost();
-    void this.#wills.nodeLost();
   }
 
   #listen(services: Services): void {

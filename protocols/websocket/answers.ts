@@ -18,8 +18,13 @@ export class Answers {
   }
 
   /** One that no one asked for is not sent. */
-  ack(id: string | undefined): void {
-    if (id !== undefined) this.answer('ack', id);
+  ack(id: string | undefined, fields = ''): void {
+    if (id !== undefined) this.answer('ack', id, fields);
+  }
+
+  /** Of a subscription that comes to its end without being asked to. */
+  ended(subscription: string, code: ErrorCode, text: string): void {
+    this.#write(`{"type":"ended","subscription":${quote(subscription)},"code":"${code}","message":${quote(text)}}`);
   }
 
   refuse(code: ErrorCode, text: string, id: string | undefined, field?: string): void {

@@ -6,9 +6,9 @@ import type { Connection } from '../../src/ports/transport.ts';
 import { Answers } from './answers.ts';
 import { JsonClient } from './client.ts';
 import { type ErrorCode, type JsonObject, parseRequest, RequestError, readId } from './codec.ts';
+import type { MessageEncoder } from './encoder.ts';
 import { HeldRequests } from './held-requests.ts';
-import { KeptSession, type KeptSubscription } from './kept-session.ts';
-import type { MessageEncoder } from './mapping.ts';
+import { type Kept, KeptSession } from './kept-session.ts';
 import { type Hello, readHello, readType, type Wanted, welcome } from './requests.ts';
 
 /** One connection: from `hello` to `goodbye`. */
@@ -79,10 +79,7 @@ export class JsonChannel implements Channel {
     const type = readType(request);
     if (type === 'hello') this.#hello(request);
     else if (type === 'ping') this.#answers.answer('pong', this.#id);
-    else if (type === 'publish') client?.publish(request, this.#id, now);
-    else if (type === 'subscribe') client?.subscribe(request, this.#id);
-    else if (type === 'unsubscribe') client?.unsubscribe(request, this.#id);
-    else client?.received(request, this.#id);
+    else client?.do(type, request, this.#id, now);
   }
 
   #hello(request: JsonObject): void {
@@ -93,8 +90,14 @@ export class JsonChannel implements Channel {
     const hello = readHello(request, limits);
     const clientId = hello.clientId ?? `websocket-${Buffer.from(clock.random(9)).toString('hex')}`;
     const principal = this.#authenticate(hello, clientId);
-    const connection = this.#connection;
-    const client = new JsonClient(this.#services, connection, this.#encoder, this.#answers, clientId, principal);
+    const client = new JsonClient({
+      services: this.#services,
+      connection: this.#connection,
+      encoder: this.#encoder,
+      answers: this.#answers,
+      clientId,
+      principal,
+    });
     if (hello.session !== undefined) this.#open(hello.session, client);
     else this.#admit(client, this.#id, '');
   }
@@ -110,7 +113,7 @@ export class JsonChannel implements Channel {
   /** `fields`: more of the answer, as JSON text from the comma on. */
   #admit(client: JsonClient, id: string | undefined, fields: string): void {
     this.#client = client;
-    this.#answers.answer('hello', id, welcome(client.clientId, this.#services.limits) + fields);
+    this.#answers.answer('hello', id, welcome(client.link.clientId, this.#services.limits) + fields);
   }
 
   // --- the session that outlives the connection ---------------------------------------------------------------------
@@ -123,12 +126,12 @@ export class JsonChannel implements Channel {
     });
     this.#held = new HeldRequests(limits.packetBytes);
     this.#connection.pause();
-    const claim = { key, principal: client.principal.name, clean: false, keptFor: seconds };
+    const claim = { key, principal: client.link.principal.name, clean: false, keptFor: seconds };
     sessions.open(claim, session).then(
       (place) => this.#opened(client, session, place, id),
       (error: unknown) => {
         const known = error instanceof BrokerError;
-        if (!known) logger.error({ err: error, clientId: client.clientId }, 'a session could not be opened');
+        if (!known) logger.error({ err: error, clientId: client.link.clientId }, 'a session could not be opened');
         const { code, message } = known ? error : new BrokerError('internal');
         this.#answers.refuse(code, message, id);
         this.#end(code, message);
@@ -137,13 +140,13 @@ export class JsonChannel implements Channel {
   }
 
   #opened(client: JsonClient, session: KeptSession, place: Place, id: string | undefined): void {
-    const subscriptions = this.#restore(session, place);
+    const kept = this.#restore(session, place);
     if (this.#answers.over) {
       session.giveBack();
       return;
     }
-    this.#admit(client, id, `,"resumed":${subscriptions !== undefined},"sessionSeconds":${session.seconds}`);
-    client.goOn(session, subscriptions ?? []);
+    this.#admit(client, id, `,"resumed":${kept !== undefined},"sessionSeconds":${session.seconds}`);
+    client.goOn(session, kept);
     // What waited comes before anything is sent: it may settle what would come again.
     const held = this.#held?.take() ?? [];
     this.#held = undefined;
@@ -152,7 +155,7 @@ export class JsonChannel implements Channel {
     client.pump();
   }
 
-  #restore(session: KeptSession, place: Place): readonly KeptSubscription[] | undefined {
+  #restore(session: KeptSession, place: Place): Kept | undefined {
     try {
       return session.restore(place);
     } catch (error) {

@@ -3,7 +3,7 @@ import type { FaultCode } from '../../src/core/errors.ts';
 /** The text layer of `trimaran.v1`: a JSON object in, JSON text out. What the fields mean is `mapping.ts`'s. */
 
 /** Codes of errors: the broker's own, and those that only this protocol tells its clients. */
-export type ErrorCode = FaultCode | 'unknownType' | 'fieldInvalid' | 'overtaken';
+export type ErrorCode = FaultCode | 'unknownType' | 'overtaken' | 'noListener' | 'noReply';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -60,7 +60,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-function isObject(value: unknown): value is JsonObject {
+export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -72,7 +72,7 @@ export function kind(value: unknown): string {
   return typeof value === 'number' ? 'a number' : typeof value === 'boolean' ? 'a boolean' : 'a string';
 }
 
-function mistyped(field: string, value: unknown, expected: string): RequestError {
+export function mistyped(field: string, value: unknown, expected: string): RequestError {
   return new RequestError('fieldInvalid', field, `${field} is ${kind(value)}; ${expected} is expected`);
 }
 
@@ -117,6 +117,23 @@ export function readBoolean(request: JsonObject, field: string): boolean {
   if (value === undefined) return false;
   if (typeof value === 'boolean') return value;
   throw mistyped(field, value, 'true or false');
+}
+
+export function readInteger(request: JsonObject, field: string, min: number, max: number): number | undefined {
+  const value = request[field];
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+  const found = typeof value === 'number' ? `${value}` : kind(value);
+  throw new RequestError('fieldInvalid', field, `${field} is ${found}; an integer from ${min} to ${max} is expected`);
+}
+
+/** One of a few words. */
+export function readChoice<T extends string>(request: JsonObject, field: string, words: readonly T[]): T | undefined {
+  const text = readText(request, field);
+  if (text === undefined) return undefined;
+  const found = words.find((word) => word === text);
+  if (found !== undefined) return found;
+  throw new RequestError('fieldInvalid', field, `${field} is ${shown(text)}; ${words.join(' or ')} is expected`);
 }
 
 export function readTime(request: JsonObject, field: string): number | undefined {

@@ -1,10 +1,9 @@
-import type { Message } from '../../src/core/message.ts';
 import { Packer, Unpacker } from '../../src/core/pack.ts';
 import type { Place, SessionOwner } from '../../src/ports/routing.ts';
-import { Progress, positionOf } from './progress.ts';
+import { Progress } from './progress.ts';
 
-/** Of what is kept; another number is not understood. */
-const FORMAT = 1;
+/** Of what is kept; sessions of format 1 have no feeds. */
+const FORMAT = 2;
 
 export interface KeptSubscription {
   readonly name: string;
@@ -13,9 +12,22 @@ export interface KeptSubscription {
   readonly since: readonly number[];
 }
 
+/** A subscription with a place of its own: what asked for it, and how far it has come in the log, if it reads that. */
+export interface KeptFeed {
+  /** The `subscribe`, as JSON text. */
+  readonly request: string;
+  readonly settled: readonly number[];
+  readonly sent: readonly number[];
+}
+
+export interface Kept {
+  readonly subscriptions: readonly KeptSubscription[];
+  readonly feeds: readonly KeptFeed[];
+}
+
 /** The client that has a session. */
 export interface SessionHolder {
-  subscriptions(): readonly KeptSubscription[];
+  kept(): Kept;
   /** Per shard, the first position of the log that was not handed on; empty where nothing is subscribed to. */
   positions(): readonly number[];
 }
@@ -25,7 +37,8 @@ export class KeptSession implements SessionOwner {
   readonly seconds: number;
   readonly #holder: SessionHolder;
   readonly #lost: () => void;
-  readonly #progress = new Progress();
+  /** Of all subscriptions that have no place of their own. */
+  readonly progress = new Progress(() => this.changed());
   #place: Place | undefined;
   /** What was kept, as long as the client does not go on with it. */
   #untouched: Uint8Array | undefined;
@@ -38,14 +51,15 @@ export class KeptSession implements SessionOwner {
   }
 
   /** Goes on here; undefined when there was no session. Throws RangeError when what is kept cannot be read. */
-  restore(place: Place): readonly KeptSubscription[] | undefined {
+  restore(place: Place): Kept | undefined {
     this.#place = place;
     const { kept } = place;
     place.kept = undefined;
     if (kept === undefined) return undefined;
     const from = new Unpacker(kept);
     const format = from.integer();
-    if (format !== FORMAT) throw new RangeError(`a session of format ${format}; ${FORMAT} is expected`);
+    if (format < 1 || format > FORMAT)
+      throw new RangeError(`a session of format ${format}; 1 to ${FORMAT} are expected`);
     const [settled, sent] = [from.integers(), from.integers()];
     const subscriptions = Array.from({ length: from.count() }, () => ({
       name: from.text(),
@@ -53,9 +67,14 @@ export class KeptSession implements SessionOwner {
       noLocal: from.integer() === 1,
       since: from.integers(),
     }));
-    this.#progress.restore(settled, sent);
+    const feeds = Array.from({ length: format === 1 ? 0 : from.count() }, () => ({
+      request: from.text(),
+      settled: from.integers(),
+      sent: from.integers(),
+    }));
+    this.progress.restore(settled, sent);
     this.#untouched = kept;
-    return subscriptions;
+    return { subscriptions, feeds };
   }
 
   /** From now on the state is the holder's. */
@@ -67,8 +86,8 @@ export class KeptSession implements SessionOwner {
 
   encode(): Uint8Array {
     if (this.#untouched !== undefined) return this.#untouched;
-    const subscriptions = this.#holder.subscriptions();
-    const packer = new Packer().integer(FORMAT).integers(this.from()).integers(this.#progress.sentTo);
+    const { subscriptions, feeds } = this.#holder.kept();
+    const packer = new Packer().integer(FORMAT).integers(this.from()).integers(this.progress.sentTo);
     packer.integer(subscriptions.length);
     for (const { name, filter, noLocal, since } of subscriptions) {
       packer
@@ -77,38 +96,22 @@ export class KeptSession implements SessionOwner {
         .integer(noLocal ? 1 : 0)
         .integers(since);
     }
+    packer.integer(feeds.length);
+    for (const { request, settled, sent } of feeds) packer.text(request).integers(settled).integers(sent);
     return packer.done();
   }
 
   /** Per shard, where to go on in the log. */
   from(): readonly number[] {
-    return this.#progress.settled(this.#holder.positions());
+    return this.progress.settled(this.#holder.positions());
   }
 
   takenOver(): void {
     this.#lost();
   }
 
-  /** Messages sent and not settled. */
-  get unsettled(): number {
-    return this.#progress.unsettled;
-  }
-
-  /** Whether the client has settled it, though it has not come on this connection. */
-  has(message: Message): boolean {
-    return this.#progress.has(message);
-  }
-
-  /** A message of the log is being sent; the fields that it has because of it, as JSON text. */
-  sent(message: Message): string {
-    const again = this.#progress.sent(message);
-    this.#place?.changed();
-    return `"position":"${positionOf(message)}",${again ? '"redelivered":true,' : ''}`;
-  }
-
-  /** `end`: per shard, the end of the log. Throws a RequestError. */
-  received(position: string, end: readonly number[]): void {
-    this.#progress.received(position, end);
+  /** The state has changed; it may be kept later. */
+  changed(): void {
     this.#place?.changed();
   }
 

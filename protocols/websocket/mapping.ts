@@ -1,37 +1,85 @@
-import { copyBytes, textBytes, writeText } from '../../src/core/bytes.ts';
-import { correlationBytes, correlationText } from '../../src/core/correlation.ts';
-import { Message, type Properties, type Publisher, type UserProperty, type Wire } from '../../src/core/message.ts';
-import { reservedFault, topicFault } from '../../src/core/topic.ts';
+import { correlationBytes } from '../../src/core/correlation.ts';
+import { Message, type Properties, type Publisher, type Qos, type UserProperty } from '../../src/core/message.ts';
+import { QUEUE_PREFIX, reservedFault, topicFault } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
-import type { Connection } from '../../src/ports/transport.ts';
 import {
   checkHeaderText,
-  escapedBytes,
   type JsonObject,
   kind,
-  quote,
   RequestError,
   readBoolean,
   readHeaderText,
+  readInteger,
   readText,
   readTime,
-  writeEscaped,
 } from './codec.ts';
 
-/** The two conversions: a `publish` request to the message model, and the model to a `message`. */
-
-// --- in ---------------------------------------------------------------------------------------------------------------
+/** From a `publish` or `request` to the message model. */
 
 /** The message a `publish` asks for; whether the client may publish it is not looked at. */
 export function readPublish(request: JsonObject, publisher: Publisher, limits: Limits, now: number): Message {
-  const topic = readTopic(request, 'topic', limits);
-  if (topic === undefined)
-    throw new RequestError('fieldInvalid', 'topic', 'topic is missing; a topic name is expected');
+  const topic = readDestination(request, limits);
   const payload = readPayload(request);
-  const qos = readBoolean(request, 'durable') ? 1 : 0;
   const retain = readBoolean(request, 'retain');
-  const properties = readProperties(request, limits);
+  const durable = readBoolean(request, 'durable');
+  const queued = topic.startsWith(QUEUE_PREFIX);
+  if (queued && retain) {
+    throw new RequestError('fieldInvalid', 'retain', 'retain is true; a queue retains nothing, leave it out');
+  }
+  const responseTopic = readTopic(request, 'replyTo', limits);
+  const correlation = readCorrelation(request, limits.userPropertyBytes);
+  const properties = readProperties(request, limits, now, {
+    ...(responseTopic !== undefined && { responseTopic }),
+    ...(correlation !== undefined && { correlation }),
+  });
+  const qos: Qos = durable || queued ? 1 : 0;
   return new Message(topic, payload, 0, payload.length, qos, retain, properties, publisher, now);
+}
+
+/** Milliseconds an answer is waited for when the request does not say it, and at most. */
+const USUAL_TIMEOUT = 30_000;
+const LONGEST_TIMEOUT = 3_600_000;
+
+export function readTimeout(request: JsonObject): number {
+  return readInteger(request, 'timeoutMilliseconds', 1, LONGEST_TIMEOUT) ?? USUAL_TIMEOUT;
+}
+
+/** The message of a `request`, which no one need have any more `timeout` milliseconds from now. */
+export function readQuestion(
+  request: JsonObject,
+  publisher: Publisher,
+  limits: Limits,
+  now: number,
+  timeout: number,
+  replyTo: { readonly responseTopic: string; readonly correlation: Uint8Array },
+): Message {
+  const topic = readDestination(request, limits);
+  const payload = readPayload(request);
+  const properties = readProperties(request, limits, now, replyTo);
+  const expiring = { ...properties, expiresAt: properties?.expiresAt ?? now + timeout };
+  const qos: Qos = topic.startsWith(QUEUE_PREFIX) ? 1 : 0;
+  return new Message(topic, payload, 0, payload.length, qos, false, expiring, publisher, now);
+}
+
+/** The topic, or that of the queue: exactly one of the two is named. */
+function readDestination(request: JsonObject, limits: Limits): string {
+  const topic = readTopic(request, 'topic', limits);
+  const queue = readQueue(request, limits);
+  if (topic !== undefined && queue !== undefined) {
+    throw new RequestError('fieldInvalid', 'queue', 'queue and topic are both there; one of them is expected');
+  }
+  if (queue !== undefined) return QUEUE_PREFIX + queue;
+  if (topic !== undefined) return topic;
+  throw new RequestError('fieldInvalid', 'topic', 'topic is missing; a topic name, or else queue, is expected');
+}
+
+/** The name of a queue. */
+export function readQueue(request: JsonObject, limits: Limits): string | undefined {
+  const queue = readText(request, 'queue');
+  if (queue === undefined) return undefined;
+  const fault = queue === '' ? 'is empty; the name of a queue is expected' : topicFault(QUEUE_PREFIX + queue, limits);
+  if (fault !== undefined) throw new RequestError('fieldInvalid', 'queue', `queue ${fault}`);
+  return queue;
 }
 
 function readTopic(request: JsonObject, field: string, limits: Limits): string | undefined {
@@ -70,27 +118,47 @@ function readPayload(request: JsonObject): Buffer {
   return Buffer.from(payload, 'utf8');
 }
 
-/** Absent as a whole, without looking at each, in the usual case. */
-function readProperties(request: JsonObject, limits: Limits): Properties | undefined {
+/** Absent as a whole, without looking at each, in the usual case. `more`: what else it has. */
+function readProperties(request: JsonObject, limits: Limits, now: number, more: Properties): Properties | undefined {
   const maxBytes = limits.userPropertyBytes;
   const contentType = readHeaderText(request, 'contentType', maxBytes);
-  const responseTopic = readTopic(request, 'replyTo', limits);
-  const correlation = readCorrelation(request, maxBytes);
   const expiresAt = readTime(request, 'expiresAt');
   const user = readHeaders(request, limits);
   const key = readHeaderText(request, 'key', maxBytes);
   const messageId = readHeaderText(request, 'messageId', maxBytes);
+  const priority = readInteger(request, 'priority', 0, 9);
+  const deliverAt = readDelivery(request, now);
   const properties: Properties = {
     ...(contentType !== undefined && { contentType }),
-    ...(responseTopic !== undefined && { responseTopic }),
-    ...(correlation !== undefined && { correlation }),
+    ...more,
     ...(expiresAt !== undefined && { expiresAt }),
     ...(user.length > 0 && { user }),
     ...(key !== undefined && { key }),
     ...(messageId !== undefined && { messageId }),
+    ...(priority !== undefined && { priority }),
+    ...(deliverAt !== undefined && { deliverAt }),
   };
   for (const _ in properties) return properties;
   return undefined;
+}
+
+/** Longest delay, milliseconds. */
+const LONGEST_DELAY = 366 * 86_400_000;
+
+export function readDelay(request: JsonObject): number | undefined {
+  return readInteger(request, 'delay', 0, LONGEST_DELAY);
+}
+
+function readDelivery(request: JsonObject, now: number): number | undefined {
+  const delay = readDelay(request);
+  const deliverAt = readTime(request, 'deliverAt');
+  if (delay === undefined) return deliverAt;
+  if (deliverAt === undefined) return now + delay;
+  throw new RequestError(
+    'fieldInvalid',
+    'delay',
+    'delay and deliverAt are both there; at most one of them is expected',
+  );
 }
 
 function readCorrelation(request: JsonObject, maxBytes: number): Uint8Array | undefined {
@@ -137,132 +205,4 @@ function readPair(pair: unknown, index: number, maxBytes: number): UserProperty 
   checkHeaderText(name, 'headers', `the name of headers, entry ${index},`, maxBytes);
   checkHeaderText(value, 'headers', `the value of headers, entry ${index},`, maxBytes);
   return [name, value];
-}
-
-// --- out --------------------------------------------------------------------------------------------------------------
-
-/** This protocol's slot of `Message.wires`. */
-const SLOT = 7;
-/** From here on an encoding shared by several subscribers goes out by reference. */
-const ATTACH_BYTES = 4096;
-const END = '"}';
-
-/**
- * What differs between the subscriptions a message goes to; the rest of it is encoded once for all of them. `fields`: more
- * of it, as JSON text, each with a comma behind it.
- */
-export function messagePrefix(subscription: string, retain: boolean, fields = ''): Buffer {
-  return Buffer.from(`{"type":"message","subscription":${quote(subscription)},"retain":${retain},${fields}`);
-}
-
-/** Writes `message`s. Keeps the text of the last topic and publisher: they usually are the next message's as well. */
-export class MessageEncoder {
-  #topic = '';
-  #topicText = '""';
-  #publisher: Publisher = { clientId: '', protocol: 'native' };
-  #publisherText = '';
-
-  /** `shared`: the same message goes to others, too. */
-  write(connection: Connection, prefix: Buffer, message: Message, shared: boolean): void {
-    if (shared) writeShared(connection, prefix, this.#wire(message).bytes);
-    else this.#writeOnce(connection, prefix, message);
-  }
-
-  #writeOnce(connection: Connection, prefix: Buffer, message: Message): void {
-    const escaped = escapedBytes(message.data, message.start, message.end);
-    const head = this.#head(message, escaped !== -1);
-    const headBytes = textBytes(head);
-    const total = prefix.length + headBytes + payloadBytes(message, escaped) + END.length;
-    connection.begin(total, true);
-    const at = connection.reserve(total);
-    const buffer = connection.buffer;
-    buffer.set(prefix, at);
-    writeBody(buffer, at + prefix.length, head, headBytes, message, escaped);
-  }
-
-  #wire(message: Message): Wire {
-    message.wires ??= [];
-    const made = message.wires[SLOT];
-    if (made !== undefined) return made;
-    const escaped = escapedBytes(message.data, message.start, message.end);
-    const head = this.#head(message, escaped !== -1);
-    const headBytes = textBytes(head);
-    const total = headBytes + payloadBytes(message, escaped) + END.length;
-    const bytes = Buffer.allocUnsafe(total);
-    writeBody(bytes, 0, head, headBytes, message, escaped);
-    const wire: Wire = { bytes, start: 0, end: total, patch: -1 };
-    message.wires[SLOT] = wire;
-    return wire;
-  }
-
-  /** All between the prefix and the payload. */
-  #head(message: Message, text: boolean): string {
-    const { topic, publisher, properties } = message;
-    if (topic !== this.#topic) {
-      this.#topic = topic;
-      this.#topicText = quote(topic);
-    }
-    if (publisher !== this.#publisher) {
-      this.#publisher = publisher;
-      this.#publisherText = `{"clientId":${quote(publisher.clientId)},"protocol":"${publisher.protocol}"}`;
-    }
-    const common = `"topic":${this.#topicText},"durable":${message.qos > 0},"timestamp":${message.timestamp},"publisher":${this.#publisherText}`;
-    const more = properties === undefined ? '' : propertiesText(properties);
-    return text ? `${common}${more},"payload":"` : `${common}${more},"payloadBase64":"`;
-  }
-}
-
-/** `body` is all of a buffer: cutting a piece out of one for each subscriber would cost more than copying it. */
-function writeShared(connection: Connection, prefix: Buffer, body: Uint8Array): void {
-  const total = prefix.length + body.length;
-  connection.begin(total, true);
-  const large = body.length >= ATTACH_BYTES;
-  const at = connection.reserve(large ? prefix.length : total);
-  connection.buffer.set(prefix, at);
-  if (large) connection.attach(body);
-  else connection.buffer.set(body, at + prefix.length);
-}
-
-function payloadBytes(message: Message, escaped: number): number {
-  return escaped === -1 ? Math.ceil(message.size / 3) * 4 : escaped;
-}
-
-/** The body of a message, its end included. `escaped`: bytes of its payload as text, -1 for base64. */
-function writeBody(
-  buffer: Buffer,
-  at: number,
-  head: string,
-  headBytes: number,
-  message: Message,
-  escaped: number,
-): void {
-  const { data, start, end } = message;
-  let offset = writeText(buffer, at, head, headBytes);
-  if (escaped === -1) {
-    offset += buffer.write(
-      Buffer.from(data.buffer, data.byteOffset + start, end - start).toString('base64'),
-      offset,
-      'latin1',
-    );
-  } else if (escaped === end - start) {
-    offset = copyBytes(buffer, offset, data, start, end);
-  } else {
-    offset = writeEscaped(buffer, offset, data, start, end);
-  }
-  writeText(buffer, offset, END, END.length);
-}
-
-function propertiesText(properties: Properties): string {
-  const { contentType, responseTopic, correlation, expiresAt, user, key, messageId } = properties;
-  let text = '';
-  if (contentType !== undefined) text += `,"contentType":${quote(contentType)}`;
-  if (responseTopic !== undefined) text += `,"replyTo":${quote(responseTopic)}`;
-  if (correlation !== undefined) text += `,"correlationId":${quote(correlationText(correlation))}`;
-  if (expiresAt !== undefined) text += `,"expiresAt":${expiresAt}`;
-  if (user !== undefined && user.length > 0) {
-    text += `,"headers":[${user.map(([name, value]) => `[${quote(name)},${quote(value)}]`).join(',')}]`;
-  }
-  if (key !== undefined) text += `,"key":${quote(key)}`;
-  if (messageId !== undefined) text += `,"messageId":${quote(messageId)}`;
-  return text;
 }

@@ -1,6 +1,8 @@
 import type { Message } from '../../src/core/message.ts';
+import { parsePosition } from '../../src/core/start.ts';
 import type { Position } from '../../src/ports/routing.ts';
 import { RequestError, shown } from './codec.ts';
+import { positionField } from './encoder.ts';
 
 /** A shard of the log, as far as a session has come in it. */
 interface Reach {
@@ -14,13 +16,16 @@ interface Reach {
   readonly unsettled: number[];
 }
 
-/** A position in the log, as clients see it. */
-const POSITION = /^([0-9]{1,9})-([0-9]{1,15})$/;
-
 /** How far a session has come in the log. A client settles by position: that message and all before it in its shard. */
 export class Progress {
   readonly #reaches: (Reach | undefined)[] = [];
+  readonly #changed: () => void;
   #unsettled = 0;
+
+  /** `changed`: it is to be kept anew, at times. */
+  constructor(changed: () => void) {
+    this.#changed = changed;
+  }
 
   /** What was kept: per shard the first position not settled, and the first not sent. */
   restore(settled: readonly number[], sent: readonly number[]): void {
@@ -40,13 +45,15 @@ export class Progress {
     return sequence < (this.#reaches[shard]?.settled ?? 0);
   }
 
-  /** A message is being sent; true when it was sent on an earlier connection, too. */
-  sent({ shard, sequence }: Message): boolean {
+  /** A message is being sent; the fields that it has because of it, as JSON text, each with a comma behind it. */
+  sent(message: Message): string {
+    const { shard, sequence } = message;
     const reach = this.#reach(shard);
     reach.unsettled.push(sequence);
     reach.sent = Math.max(reach.sent, sequence + 1);
     this.#unsettled++;
-    return sequence < reach.earlier;
+    this.#changed();
+    return sequence < reach.earlier ? `${positionField(message)}"redelivered":true,` : positionField(message);
   }
 
   /**
@@ -63,6 +70,7 @@ export class Progress {
     reach.settled = Math.max(reach.settled, sequence + 1);
     const beyond = reach.unsettled.findIndex((each) => each > sequence);
     this.#unsettled -= reach.unsettled.splice(0, beyond === -1 ? reach.unsettled.length : beyond).length;
+    this.#changed();
   }
 
   /** Per shard, the first position that is not settled. `positions`: the first that was not handed on. */
@@ -89,15 +97,9 @@ export class Progress {
   }
 }
 
-export function positionOf({ shard, sequence }: Position): string {
-  return `${shard}-${sequence}`;
-}
-
 function readPosition(text: string): Position {
-  const [, shard, sequence] = POSITION.exec(text) ?? [];
-  if (shard === undefined || sequence === undefined) {
-    const detail = `position is ${shown(text)}; the position of a message is expected, as it stands there`;
-    throw new RequestError('fieldInvalid', 'position', detail);
-  }
-  return { shard: Number(shard), sequence: Number(sequence) };
+  const position = parsePosition(text);
+  if (position !== undefined) return position;
+  const detail = `position is ${shown(text)}; the position of a message is expected, as it stands there`;
+  throw new RequestError('fieldInvalid', 'position', detail);
 }

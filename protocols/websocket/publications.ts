@@ -4,8 +4,8 @@ import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import type { Backlog, Router } from '../../src/ports/routing.ts';
 
 export interface PublicationsOwner {
-  /** `id`: of the request, as JSON text. */
-  published(id: string | undefined): void;
+  /** `id`: of the request, as JSON text. `repeated`: its message had been taken in before. */
+  published(id: string | undefined, repeated: boolean): void;
   unpublished(id: string | undefined, error: BrokerError): void;
 }
 
@@ -30,8 +30,8 @@ export class Publications implements AppendReceiver {
     this.#router.publish(message, this, this.#token);
   }
 
-  appended(token: number): void {
-    this.#owner.published(this.#settle(token));
+  appended(token: number, _: Message, repeated = false): void {
+    this.#owner.published(this.#settle(token), repeated);
   }
 
   refused(token: number, error: BrokerError): void {

@@ -1,23 +1,42 @@
 import type { Limits } from '../../src/ports/limits.ts';
 import { checkFields, type JsonObject, kind, quote, RequestError, readHeaderText, readText, shown } from './codec.ts';
+import { SUBSCRIBE_FIELDS } from './subscribe.ts';
 
 /** What clients may ask for, and how the conversation begins. */
 
 export const SUBPROTOCOL = 'trimaran.v1';
 
-export type RequestType = 'hello' | 'publish' | 'subscribe' | 'unsubscribe' | 'received' | 'ping';
+const CONTENT = [
+  'topic',
+  'queue',
+  'payload',
+  'payloadBase64',
+  'contentType',
+  'headers',
+  'messageId',
+  'key',
+  'priority',
+];
+const SETTLED = ['subscription', 'delivery', 'deliveries'];
 
-const FIELDS: Readonly<Record<RequestType, ReadonlySet<string>>> = {
+const FIELDS = {
   hello: fields('clientId', 'userName', 'password', 'sessionSeconds'),
-  publish: fields(
-    ...['topic', 'payload', 'payloadBase64', 'contentType', 'replyTo', 'correlationId', 'expiresAt', 'headers'],
-    ...['durable', 'retain', 'messageId', 'key'],
-  ),
-  subscribe: fields('filter', 'subscription', 'noLocal'),
+  publish: fields(...CONTENT, 'replyTo', 'correlationId', 'expiresAt', 'durable', 'retain', 'delay', 'deliverAt'),
+  subscribe: fields(...SUBSCRIBE_FIELDS),
   unsubscribe: fields('subscription'),
-  received: fields('position'),
+  received: fields('position', 'subscription'),
+  accept: fields(...SETTLED),
+  reject: fields(...SETTLED, 'requeue', 'delay'),
+  request: fields(...CONTENT, 'expiresAt', 'timeoutMilliseconds'),
+  declare: fields('queue', 'settings'),
+  queueStatus: fields('queue'),
+  browse: fields('queue', 'after', 'count'),
+  purge: fields('queue'),
+  deleteQueue: fields('queue', 'ifEmpty', 'ifUnused'),
   ping: fields(),
-};
+} as const satisfies Record<string, ReadonlySet<string>>;
+
+export type RequestType = keyof typeof FIELDS;
 
 /** Every request may have an id. */
 function fields(...names: string[]): ReadonlySet<string> {
@@ -106,6 +125,7 @@ export function welcome(clientId: string, limits: Limits): string {
     topicLevels: limits.topicLevels,
     headers: limits.userProperties,
     headerBytes: limits.userPropertyBytes,
+    requests: limits.requests,
   };
   return `,"protocol":"${SUBPROTOCOL}","clientId":${quote(clientId)},"server":"trimaran","limits":${JSON.stringify(told)}`;
 }

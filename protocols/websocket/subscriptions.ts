@@ -1,74 +1,45 @@
-import { mqttFilterFault } from '../../src/core/filter.ts';
 import type { Message } from '../../src/core/message.ts';
 import { TopicTree } from '../../src/core/topic-tree.ts';
-import type { Limits } from '../../src/ports/limits.ts';
 import type { Subscriber, Subscription } from '../../src/ports/routing.ts';
-import { type JsonObject, RequestError, readBoolean, readHeaderText, readText } from './codec.ts';
-import { messagePrefix } from './mapping.ts';
+import { messagePrefix } from './encoder.ts';
 
-/** One `subscribe` of a client. */
+/** One `subscribe` of a client to topics. */
 export class JsonSubscription implements Subscription {
   readonly subscriber: Subscriber;
   readonly id: string;
   readonly filter: string;
   readonly noLocal: boolean;
+  readonly positions: boolean;
   readonly since: readonly number[];
   /** Durable messages come once to a connection; in a session the client settles them by position. */
   readonly qos = 1;
   readonly retainAsPublished = false;
   readonly identifier = 0;
-  /** How each of its messages begins. */
+  /** How each of its messages begins, and each that was retained. */
   readonly prefix: Buffer;
+  readonly retainedPrefix: Buffer;
 
-  constructor(subscriber: Subscriber, request: SubscribeRequest, since: readonly number[]) {
+  constructor(subscriber: Subscriber, options: TopicOptions, since: readonly number[]) {
     this.subscriber = subscriber;
-    this.id = request.name;
-    this.filter = request.filter;
-    this.noLocal = request.noLocal;
+    this.id = options.name;
+    this.filter = options.filter;
+    this.noLocal = options.noLocal;
+    this.positions = options.positions;
     this.since = since;
-    this.prefix = messagePrefix(request.name, false);
+    this.prefix = messagePrefix(options.name, false);
+    this.retainedPrefix = messagePrefix(options.name, true);
   }
 }
 
-export interface SubscribeRequest {
+export interface TopicOptions {
   readonly name: string;
   readonly filter: string;
   readonly noLocal: boolean;
+  /** Its messages say where in the log they are. */
+  readonly positions: boolean;
 }
 
-export function readSubscribe(request: JsonObject, limits: Limits): SubscribeRequest {
-  const filter = readText(request, 'filter');
-  if (filter === undefined)
-    throw new RequestError('fieldInvalid', 'filter', 'filter is missing; a topic filter is expected');
-  const fault = mqttFilterFault(filter, limits);
-  if (fault !== undefined) throw new RequestError('filterInvalid', 'filter', `filter ${fault}`);
-  checkServerNames(filter);
-  return { name: readName(request, limits) ?? filter, filter, noLocal: readBoolean(request, 'noLocal') };
-}
-
-/** The name a client gave to a subscription; empty is no name. */
-export function readName(request: JsonObject, limits: Limits): string | undefined {
-  const name = readHeaderText(request, 'subscription', limits.topicBytes);
-  if (name === '') throw new RequestError('fieldInvalid', 'subscription', 'subscription is empty; a name is expected');
-  return name;
-}
-
-/** Filters within the names that are the server's own. */
-function checkServerNames(filter: string): void {
-  const first = filter.split('/', 1)[0] ?? '';
-  if (first === '$queue' || first === '$share') {
-    throw new RequestError('unsupported', 'filter', `filter begins with ${first}: trimaran.v1 does not offer that yet`);
-  }
-  if (first.startsWith('$') && first !== '$SYS') {
-    throw new RequestError(
-      'filterInvalid',
-      'filter',
-      "filter begins with $, which is the server's own; only $SYS may be read",
-    );
-  }
-}
-
-/** The subscriptions of one client, by name. */
+/** Subscriptions of one client, by name. */
 export class SubscriptionTable {
   readonly #byName = new Map<string, JsonSubscription>();
   /** Made when messages read from the log must be told apart, forgotten when the subscriptions change. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Limits } from '../ports/limits.ts';
 import { choice, flag, integer, list, text } from './field.ts';
 import { ANY_TEXT, DIRECTORY, HOST, NATS_SERVERS, ORIGINS, PREFIX } from './forms.ts';
+import { section as queues } from './queues.ts';
 
 /**
  * The one schema of the configuration: type, default, range, unit and documentation of every key. The type `Config`,
@@ -91,8 +92,14 @@ const limits = z.strictObject({
   retainedMessages: integer(100_000, 0, 100_000_000, 'Retained messages kept', 'messages'),
   retainedBytes: integer(256 * MiB, 0, 1024 * 1024 * MiB, 'Retained messages kept together', 'bytes'),
   queues: integer(10_000, 0, 1_000_000, 'Queues', 'queues'),
-  queueMessages: integer(100_000, 1, 100_000_000, 'Messages in one queue; more are refused', 'messages'),
-  queueBytes: integer(256 * MiB, 1, 1024 * 1024 * MiB, 'Messages in one queue together', 'bytes'),
+  queueMessages: integer(
+    10_000_000,
+    1,
+    1_000_000_000,
+    'Messages in one queue, whatever it is set to; more are refused',
+    'messages',
+  ),
+  queueBytes: integer(16 * 1024 * MiB, 1, 1024 * 1024 * 1024 * MiB, 'Messages in one queue together', 'bytes'),
   stompHeaders: integer(64, 8, 10_000, 'Header lines of one STOMP frame', 'lines'),
   stompHeaderBytes: integer(8192, 128, 65_535, 'One STOMP header line', 'bytes'),
   stompPrefetch: integer(
@@ -106,6 +113,7 @@ const limits = z.strictObject({
   transactionActions: integer(1024, 1, 1_000_000, 'Frames in one STOMP transaction', 'frames'),
   transactionBytes: integer(16 * MiB, 1, 1024 * MiB, 'Frames in one STOMP transaction together', 'bytes'),
   heartBeatMilliseconds: integer(100, 10, 3_600_000, 'Shortest STOMP heart-beat interval agreed to', 'milliseconds'),
+  requests: integer(1000, 1, 1_000_000, 'Open requests of one JSON client', 'requests'),
   webSocketFragments: integer(1024, 1, 65_535, 'Fragments of one WebSocket message', 'fragments'),
 });
 
@@ -233,6 +241,7 @@ export const schema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
+  queues: queues.prefault({}),
   limits: limits.prefault({}),
   log: z
     .strictObject({

@@ -42,6 +42,8 @@ function withoutEmptySections(input: unknown, section: Section): unknown {
 function explain(tree: unknown, base: readonly PropertyKey[], issue: z.core.$ZodIssue): Finding[] {
   const path = [...base, ...issue.path];
   if (issue.code === 'unrecognized_keys') return issue.keys.map((word) => unknownKey([...path, word]));
+  const explained = issue.code === 'custom' ? issue.params?.explained : undefined;
+  if (explained === 'key' || explained === 'value') return [{ path, at: explained, message: issue.message }];
   const value = valueAt(tree, path);
   if (issue.code === 'invalid_union') {
     // A list key takes a list or a text: what is wrong inside the list says more than "neither".

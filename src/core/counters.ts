@@ -24,6 +24,8 @@ export class Counters {
   deadLettered = 0;
   /** Messages refused because of their topic or for want of a right. */
   droppedRefused = 0;
+  /** Answers to requests that were over, or that no one had asked. */
+  droppedReplies = 0;
   /** Wills and sessions not kept because the limits were reached. */
   droppedSessions = 0;
 }

@@ -17,7 +17,7 @@ export interface Backbone {
   readonly live: Live;
   readonly state: State;
   readonly cluster: Cluster;
-  readonly queues?: QueueStores;
+  readonly queues: QueueStores;
   /** Groups whose members are on several nodes; left out where there is one node, whose routing sees to them. */
   readonly groups?: GroupSources;
 }

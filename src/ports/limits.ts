@@ -49,6 +49,8 @@ export interface Limits extends TopicLimits {
   readonly transactionBytes: number;
   /** STOMP: the shortest heart-beat interval agreed to, milliseconds. */
   readonly heartBeatMilliseconds: number;
+  /** Open requests of one JSON client. */
+  readonly requests: number;
   /** WebSocket messages: their fragments. */
   readonly webSocketFragments: number;
 }

@@ -2,21 +2,33 @@ import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LIMITS, NOW, World } from './support/fakes.ts';
+import { FakeGroups, FakeQueues } from './support/queues.ts';
 
 const test = suite('websocket/fields');
 
 const long = 'x'.repeat(201);
 const publish = { type: 'publish', topic: 'a', payload: 'p' };
 const subscribe = { type: 'subscribe', filter: 'a' };
+const toQueue = { type: 'publish', queue: 'work', payload: 'p' };
+const consume = { type: 'subscribe', queue: 'work' };
+const join = { type: 'subscribe', group: 'g', filter: 'a' };
+const settle = { subscription: 'work', delivery: 1 };
+const ask = { type: 'request', topic: 'a', payload: '' };
 
 /** Requests of one fault each: the code and field of the error, and a part of its words. */
-const FAULTS: [request: Record<string, unknown>, code: string, field: string | undefined, words: RegExp][] = [
+type Fault = [request: Record<string, unknown>, code: string, field: string | undefined, words: RegExp];
+const FAULTS: Fault[] = [
   [{}, 'fieldInvalid', 'type', /missing; one of hello, publish/],
   [{ type: 7 }, 'fieldInvalid', 'type', /is a number; a string is expected/],
   [{ type: 'constructor' }, 'unknownType', 'type', /"constructor"/],
   [{ type: 'p'.repeat(500) }, 'unknownType', 'type', /p{64}…"; one of/],
   [{ type: 'ping', topic: 'a' }, 'fieldInvalid', 'topic', /ping has no field "topic"; its fields are type, id$/],
-  [{ ...publish, topics: 1 }, 'fieldInvalid', 'topics', /no field "topics"; its fields are type, id, topic, payload/],
+  [
+    { ...publish, topics: 1 },
+    'fieldInvalid',
+    'topics',
+    /no field "topics"; its fields are type, id, topic, queue, payload/,
+  ],
   [{ ...publish, ['x'.repeat(500)]: 1 }, 'fieldInvalid', `${'x'.repeat(64)}…`, /no field/],
   [{ ...publish, qos: 1 }, 'fieldInvalid', 'qos', /no field/],
   [{ type: 'publish', payload: '' }, 'fieldInvalid', 'topic', /missing/],
@@ -87,6 +99,99 @@ const FAULTS: [request: Record<string, unknown>, code: string, field: string | u
   [{ ...subscribe, subscription: '' }, 'fieldInvalid', 'subscription', /empty/],
   [{ ...subscribe, subscription: long }, 'fieldInvalid', 'subscription', /200 bytes/],
   [{ ...subscribe, noLocal: 0 }, 'fieldInvalid', 'noLocal', /true or false/],
+  [{ ...publish, queue: 'work' }, 'fieldInvalid', 'queue', /both there/],
+  [{ ...toQueue, queue: '' }, 'fieldInvalid', 'queue', /empty/],
+  [{ ...toQueue, queue: 'a/#' }, 'fieldInvalid', 'queue', /wildcard/],
+  [{ ...toQueue, queue: long }, 'fieldInvalid', 'queue', /200 bytes/],
+  [{ ...toQueue, queue: 7 }, 'fieldInvalid', 'queue', /a number; a string/],
+  [{ ...toQueue, queue: 'denied' }, 'notAuthorized', 'queue', /publish to this queue/],
+  [{ ...toQueue, retain: true }, 'fieldInvalid', 'retain', /a queue retains nothing/],
+  ...[-1, 10, 1.5].map(
+    (priority): Fault => [
+      { ...toQueue, priority },
+      'fieldInvalid',
+      'priority',
+      /is -?[\d.]+; an integer from 0 to 9 is expected/,
+    ],
+  ),
+  [{ ...toQueue, priority: '5' }, 'fieldInvalid', 'priority', /a string; an integer from 0 to 9/],
+  [{ ...toQueue, delay: -1 }, 'fieldInvalid', 'delay', /from 0 to 31622400000/],
+  [{ ...toQueue, deliverAt: 0 }, 'fieldInvalid', 'deliverAt', /milliseconds since 1970/],
+  [{ ...toQueue, delay: 1, deliverAt: NOW }, 'fieldInvalid', 'delay', /both there/],
+  [{ ...consume, filter: 'a' }, 'fieldInvalid', 'filter', /subscribe with queue has no field "filter"/],
+  [{ ...consume, noLocal: true }, 'fieldInvalid', 'noLocal', /subscribe with queue has no field/],
+  [{ ...consume, start: 'first' }, 'fieldInvalid', 'start', /subscribe with queue has no field/],
+  [{ ...consume, queue: 'a/+' }, 'fieldInvalid', 'queue', /wildcard/],
+  [{ ...consume, queue: 'denied' }, 'notAuthorized', 'queue', /subscribe to this queue/],
+  [{ ...consume, subscription: 'there' }, 'fieldInvalid', 'subscription', /"there" already/],
+  ...[0, 65_536, null, 1.5].map(
+    (prefetch): Fault => [
+      { ...consume, prefetch },
+      'fieldInvalid',
+      'prefetch',
+      /an integer from 1 to 65535 is expected/,
+    ],
+  ),
+  [{ ...consume, consumerPriority: 101 }, 'fieldInvalid', 'consumerPriority', /from -100 to 100/],
+  [{ ...consume, exclusive: 1 }, 'fieldInvalid', 'exclusive', /true or false/],
+  [{ ...consume, acknowledge: 'server' }, 'fieldInvalid', 'acknowledge', /"server"; client or auto/],
+  [{ ...consume, settings: [] }, 'fieldInvalid', 'settings', /an array; an object of queue settings/],
+  [{ ...consume, settings: { maxMesages: 1 } }, 'fieldInvalid', 'settings', /no queue setting "maxMesages"; known are/],
+  [{ ...consume, settings: { overflow: 'x' } }, 'fieldInvalid', 'settings', /overflow is "x"; one of refuse, drop/],
+  [{ ...subscribe, prefetch: 1 }, 'fieldInvalid', 'prefetch', /subscribe without queue or group has no field/],
+  [{ ...subscribe, groupOrder: 'key' }, 'fieldInvalid', 'groupOrder', /without queue or group has no field/],
+  [{ ...join, group: 'a/b' }, 'fieldInvalid', 'group', /"a\/b"; a name without \/, \+ and #/],
+  [{ ...join, group: '' }, 'fieldInvalid', 'group', /a name without/],
+  [{ ...join, filter: undefined }, 'fieldInvalid', 'filter', /missing/],
+  [{ ...join, filter: 'denied/#' }, 'notAuthorized', 'filter', /subscribe to this filter/],
+  [{ ...join, groupOrder: 'id' }, 'fieldInvalid', 'groupOrder', /"id"; key is expected/],
+  [{ ...join, noLocal: true }, 'fieldInvalid', 'noLocal', /subscribe with group has no field/],
+  ...['', 'latest', 'last', 'last -1', 'time soon', 'position 1', 'first 1'].map(
+    (start): Fault => [{ ...subscribe, start }, 'fieldInvalid', 'start', /one of new, first, last N, time T/],
+  ),
+  [{ ...subscribe, start: 5 }, 'fieldInvalid', 'start', /a number; a string/],
+  [{ ...subscribe, positions: 'yes' }, 'fieldInvalid', 'positions', /true or false/],
+  [{ type: 'accept', delivery: 1 }, 'fieldInvalid', 'subscription', /missing/],
+  [{ type: 'accept', ...settle }, 'fieldInvalid', 'subscription', /no subscription to a queue or group "work"/],
+  [
+    { type: 'accept', subscription: 'there', delivery: 1 },
+    'fieldInvalid',
+    'subscription',
+    /to a queue or group "there"/,
+  ],
+  [{ type: 'accept', ...settle, requeue: true }, 'fieldInvalid', 'requeue', /accept has no field/],
+  [{ type: 'accept', subscription: 'work' }, 'fieldInvalid', 'delivery', /neither/],
+  [{ type: 'accept', ...settle, deliveries: [1] }, 'fieldInvalid', 'delivery', /both/],
+  [{ type: 'accept', ...settle, delivery: 0 }, 'fieldInvalid', 'delivery', /is 0; an integer from 1/],
+  [{ type: 'accept', subscription: 'work', deliveries: [] }, 'fieldInvalid', 'deliveries', /array of 0; an array of 1/],
+  [{ type: 'accept', subscription: 'work', deliveries: 1 }, 'fieldInvalid', 'deliveries', /a number; an array of 1/],
+  [{ type: 'accept', subscription: 'work', deliveries: [1, '2'] }, 'fieldInvalid', 'deliveries', /entry 1/],
+  [{ type: 'accept', subscription: 'work', deliveries: new Array(1001).fill(1) }, 'fieldInvalid', 'deliveries', /1000/],
+  [{ type: 'reject', ...settle, requeue: 0 }, 'fieldInvalid', 'requeue', /true or false/],
+  [{ type: 'reject', ...settle, delay: 0.5 }, 'fieldInvalid', 'delay', /an integer/],
+  [{ type: 'reject', ...settle, requeue: false, delay: 5 }, 'fieldInvalid', 'delay', /requeue is false/],
+  [{ ...ask, topic: undefined }, 'fieldInvalid', 'topic', /missing/],
+  [{ ...ask, durable: true }, 'fieldInvalid', 'durable', /request has no field/],
+  [{ ...ask, replyTo: 'r' }, 'fieldInvalid', 'replyTo', /request has no field/],
+  [{ ...ask, topic: 'denied' }, 'notAuthorized', 'topic', /publish to this topic/],
+  [{ ...ask, timeoutMilliseconds: 0 }, 'fieldInvalid', 'timeoutMilliseconds', /from 1 to 3600000/],
+  [{ ...ask, timeoutMilliseconds: 3_600_001 }, 'fieldInvalid', 'timeoutMilliseconds', /from 1 to 3600000/],
+  ...['declare', 'queueStatus', 'browse', 'purge', 'deleteQueue'].flatMap((type): Fault[] => [
+    [{ type }, 'fieldInvalid', 'queue', /missing/],
+    [{ type, queue: '' }, 'fieldInvalid', 'queue', /empty/],
+    [{ type, queue: 'denied' }, 'notAuthorized', 'queue', /both publish to and subscribe to/],
+    [{ type, queue: 'work', name: 1 }, 'fieldInvalid', 'name', /has no field "name"/],
+  ]),
+  [
+    { type: 'declare', queue: 'work', settings: { maxBytes: -1 } },
+    'fieldInvalid',
+    'settings',
+    /maxBytes is -1; a whole/,
+  ],
+  [{ type: 'browse', queue: 'work', after: -1 }, 'fieldInvalid', 'after', /an integer from 0/],
+  [{ type: 'browse', queue: 'work', count: 1001 }, 'fieldInvalid', 'count', /from 1 to 1000/],
+  [{ type: 'deleteQueue', queue: 'work', ifEmpty: 1 }, 'fieldInvalid', 'ifEmpty', /true or false/],
+  [{ type: 'received', position: '0-1', subscription: '' }, 'fieldInvalid', 'subscription', /empty/],
   [{ type: 'unsubscribe' }, 'fieldInvalid', 'subscription', /missing/],
   [{ type: 'unsubscribe', subscription: 'not there' }, 'fieldInvalid', 'subscription', /no subscription "not there"/],
 ];
@@ -168,17 +273,22 @@ const fieldNames = fc.constantFrom(
     'expiresAt',
     'headers',
   ],
+  ...['queue', 'group', 'start', 'prefetch', 'settings', 'delivery', 'deliveries', 'delay', 'priority', 'position'],
   ...['durable', 'retain', 'messageId', 'key', 'filter', 'subscription', 'noLocal', 'clientId', '__proto__', 'other'],
 );
 const requests = fc
   .tuple(
-    fc.constantFrom('hello', 'publish', 'subscribe', 'unsubscribe', 'ping', 'message'),
+    fc.constantFrom(
+      ...['hello', 'publish', 'subscribe', 'unsubscribe', 'ping', 'message', 'received', 'accept', 'reject', 'request'],
+      ...['declare', 'queueStatus', 'browse', 'purge', 'deleteQueue'],
+    ),
     fc.array(fc.tuple(fieldNames, values), { maxLength: 5 }),
   )
   .map(([type, fields]) => JSON.stringify({ type, ...Object.fromEntries(fields) }));
 
 function survives(inputs: readonly Buffer[], loggedIn: boolean): void {
-  const world = new World();
+  const given = { queues: new FakeQueues(), groups: new FakeGroups(), startOf: async () => [] };
+  const world = new World({}, given);
   const client = loggedIn ? world.login() : world.connect();
   for (const input of inputs) {
     client.raw(input);

@@ -21,6 +21,7 @@ const properties: fc.Arbitrary<Properties> = fc.record(
     user: fc.array(fc.tuple(text(3), text(3)), { minLength: 1, maxLength: 4 }),
     key: text(10),
     messageId: text(10),
+    priority: fc.integer({ min: 0, max: 9 }),
   },
   { requiredKeys: [] },
 );

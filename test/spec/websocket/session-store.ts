@@ -7,7 +7,7 @@ import type { Channel } from '../../../src/ports/protocol.ts';
 import { decodeSession, encodeSession } from '../../../src/routing/session-record.ts';
 import { Harness } from '../stomp/support/harness.ts';
 import { SlowStore } from '../stomp/support/slow-store.ts';
-import { FakeConnection } from './support/fakes.ts';
+import { FakeConnection } from './support/connection.ts';
 
 /** Sessions and the store: what is said when, and what becomes of what goes wrong. */
 

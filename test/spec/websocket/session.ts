@@ -22,6 +22,7 @@ login('hello is answered with who the client is and what the limits are', () => 
         topicLevels: LIMITS.topicLevels,
         headers: LIMITS.userProperties,
         headerBytes: LIMITS.userPropertyBytes,
+        requests: LIMITS.requests,
       },
     },
   ]);

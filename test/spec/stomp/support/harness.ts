@@ -59,6 +59,7 @@ export const limits: Limits = {
   transactionActions: 4,
   transactionBytes: 1000,
   heartBeatMilliseconds: 100,
+  requests: 3,
   webSocketFragments: 16,
 };
 

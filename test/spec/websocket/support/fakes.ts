@@ -17,84 +17,14 @@ import type {
   Subscriber,
   Subscription,
 } from '../../../../src/ports/routing.ts';
-import type { Connection } from '../../../../src/ports/transport.ts';
 import { ConnectionBacklog } from '../../../../src/routing/backlog.ts';
-
-/** A connection that keeps its frames, and checks that each is as long as it was said to be. */
-export class FakeConnection implements Connection {
-  readonly peer = { name: 'test', loopback: true, transport: 'websocket' } as const;
-  buffer = Buffer.alloc(16);
-  isFull = false;
-  pauses = 0;
-  ended: string | undefined;
-  #pieces: Buffer[] = [];
-  #expected = 0;
-  readonly #frames: string[] = [];
-  #current: { from: number; to: number; buffer: Buffer } | undefined;
-
-  begin(total: number, text?: boolean): void {
-    this.#finish();
-    if (text !== true) throw new Error('a frame that is not text');
-    if (this.ended !== undefined) throw new Error('a frame after the end');
-    this.#expected = total;
-  }
-
-  reserve(bytes: number): number {
-    this.#cut();
-    this.buffer = Buffer.alloc(bytes + 3, 0xee);
-    this.#current = { from: 3, to: 3 + bytes, buffer: this.buffer };
-    return 3;
-  }
-
-  attach(bytes: Uint8Array): void {
-    this.#cut();
-    this.#pieces.push(Buffer.from(bytes));
-  }
-
-  full(): boolean {
-    return this.isFull;
-  }
-
-  pause(): void {
-    this.pauses++;
-  }
-
-  resume(): void {
-    this.pauses--;
-  }
-
-  end(reason: string): void {
-    this.#finish();
-    this.ended = reason;
-  }
-
-  /** What was sent since the last call, as objects. */
-  take(): Record<string, unknown>[] {
-    this.#finish();
-    return this.#frames.splice(0).map((frame) => JSON.parse(frame));
-  }
-
-  #cut(): void {
-    if (this.#current === undefined) return;
-    const { from, to, buffer } = this.#current;
-    this.#current = undefined;
-    this.#pieces.push(buffer.subarray(from, to));
-  }
-
-  #finish(): void {
-    this.#cut();
-    if (this.#pieces.length === 0) return;
-    const frame = Buffer.concat(this.#pieces.splice(0));
-    if (frame.length !== this.#expected)
-      throw new Error(`a frame of ${frame.length} bytes, said to be ${this.#expected}`);
-    this.#frames.push(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(frame));
-  }
-}
+import { FakeConnection } from './connection.ts';
 
 /** Routes by the definition of matching; durable messages are logged when the test says so. */
 export class FakeRouter implements Router {
   readonly subscriptions: Subscription[] = [];
   readonly published: Message[] = [];
+  readonly requested: { message: Message; nobody: () => void }[] = [];
   readonly waiting: { message: Message; receiver: AppendReceiver; token: number }[] = [];
   sequence = 1;
 
@@ -104,8 +34,9 @@ export class FakeRouter implements Router {
     else this.waiting.push({ message, receiver, token });
   }
 
-  request(): never {
-    throw new Error('not expected');
+  request(message: Message, nobody: () => void): void {
+    this.requested.push({ message, nobody });
+    this.route(message);
   }
 
   subscribe(subscription: Subscription): void {
@@ -124,12 +55,12 @@ export class FakeRouter implements Router {
     return false;
   }
 
-  /** What waits becomes durable. */
-  append(): void {
+  /** What waits becomes durable, or is found to be so already. */
+  append(repeated?: boolean): void {
     for (const { message, receiver, token } of this.waiting.splice(0)) {
       message.sequence = this.sequence++;
       this.route(message);
-      receiver.appended(token, message);
+      receiver.appended(token, message, repeated);
     }
   }
 
@@ -154,9 +85,11 @@ export class FakeOutbox implements Outbox {
   closed = false;
   readonly held: (() => void)[] = [];
   readonly sink: OutboxSink;
+  readonly from: readonly number[] | undefined;
 
-  constructor(sink: OutboxSink) {
+  constructor(sink: OutboxSink, from?: readonly number[]) {
     this.sink = sink;
+    this.from = from;
   }
 
   deliver(message: Message, subscriptions: readonly Subscription[]): void {
@@ -182,6 +115,8 @@ export class FakeOutbox implements Outbox {
   }
 }
 
+const DENIED = /^(\$queue\/)?denied/;
+
 export class FakeAuthorizer implements Authorizer {
   readonly seen: Credentials[] = [];
   answer: 'badCredentials' | 'notAuthorized' | undefined;
@@ -192,11 +127,11 @@ export class FakeAuthorizer implements Authorizer {
   }
 
   mayPublish(_: unknown, topic: string): boolean {
-    return !topic.startsWith('denied');
+    return !DENIED.test(topic);
   }
 
   maySubscribe(_: unknown, filter: string): boolean {
-    return !filter.startsWith('denied');
+    return !DENIED.test(filter);
   }
 }
 
@@ -204,14 +139,26 @@ export const NOW = 1_800_000_000_000;
 
 export class FakeClock implements Clock {
   time = NOW;
+  readonly timers = new Set<{ readonly at: number; readonly task: () => void }>();
   #random = 0;
 
   now(): number {
     return this.time;
   }
 
-  schedule(): { cancel(): void } {
-    throw new Error('no timers are expected');
+  schedule(delay: number, task: () => void): { cancel(): void } {
+    const timer = { at: this.time + delay, task };
+    this.timers.add(timer);
+    return { cancel: () => this.timers.delete(timer) };
+  }
+
+  advance(milliseconds: number): void {
+    this.time += milliseconds;
+    for (const timer of this.timers) {
+      if (timer.at > this.time) continue;
+      this.timers.delete(timer);
+      timer.task();
+    }
   }
 
   defer(task: () => void): void {
@@ -258,6 +205,7 @@ export const LIMITS: Limits = {
   transactionActions: 10,
   transactionBytes: 10_000,
   heartBeatMilliseconds: 1000,
+  requests: 3,
   webSocketFragments: 10,
 };
 
@@ -278,7 +226,7 @@ export class World {
   readonly retained: Message[] = [];
   readonly services: Services;
 
-  constructor(limits: Partial<Limits> = {}) {
+  constructor(limits: Partial<Limits> = {}, given: Partial<Services> = {}) {
     this.services = {
       router: this.router,
       queues: {
@@ -301,8 +249,8 @@ export class World {
       limits: { ...LIMITS, ...limits },
       logger: LOGGER,
       wills: { arm: unexpected, fire: unexpected, cancel: unexpected, release: unexpected },
-      outbox: (sink) => {
-        const outbox = new FakeOutbox(sink);
+      outbox: (sink, from) => {
+        const outbox = new FakeOutbox(sink, from);
         this.outboxes.push(outbox);
         return outbox;
       },
@@ -311,6 +259,7 @@ export class World {
       startOf: unexpected,
       backlog: (connection) => new ConnectionBacklog(this.router, connection, this.services.limits.publishBacklog),
       recall: unexpected,
+      ...given,
     };
   }
 

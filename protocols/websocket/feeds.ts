@@ -1,0 +1,189 @@
+import { JsonConsumer } from './consumer.ts';
+import type { Kept, KeptFeed, KeptSession } from './kept-session.ts';
+import type { Link } from './link.ts';
+import { LogFeed } from './log-feed.ts';
+import { Progress } from './progress.ts';
+import { Replay } from './replay.ts';
+import { type Feed, readKept, type SubscribeRequest, type TopicRequest } from './subscribe.ts';
+import type { Tasks } from './tasks.ts';
+
+/** Tells the client that what it asked for is done, and kept; `then` follows. */
+type Acknowledge = (then?: () => void) => void;
+
+/** All that one client is subscribed to, by name: topics with one place in the log, and what has a place of its own. */
+export class Feeds {
+  readonly #link: Link;
+  readonly #tasks: Tasks;
+  readonly #session: KeptSession | undefined;
+  readonly #own = new Map<string, Feed>();
+  #topics: LogFeed | undefined;
+
+  constructor(link: Link, tasks: Tasks, session: KeptSession | undefined) {
+    this.#link = link;
+    this.#tasks = tasks;
+    this.#session = session;
+  }
+
+  get size(): number {
+    return this.#own.size + (this.#topics?.size ?? 0);
+  }
+
+  has(name: string): boolean {
+    return this.#own.has(name) || this.#topics?.has(name) === true;
+  }
+
+  consumer(name: string): JsonConsumer | undefined {
+    const feed = this.#own.get(name);
+    return feed instanceof JsonConsumer ? feed : undefined;
+  }
+
+  progressOf(name: string): Progress | undefined {
+    const feed = this.#own.get(name);
+    return feed instanceof Replay ? feed.progress : undefined;
+  }
+
+  /** The name is free, and the client has the right to it. `id`: of the request, as JSON text. */
+  add(request: SubscribeRequest, id: string | undefined, acknowledge: Acknowledge): void {
+    if (request.kind === 'topics' && request.start.from === 'new') {
+      this.#topics ??= new LogFeed(this.#link, this.#session?.progress);
+      const topics = this.#topics;
+      const subscription = topics.add(request, this.#link.services.router.positions());
+      acknowledge(() => topics.replayRetained(subscription));
+      return;
+    }
+    if (request.kind === 'topics') {
+      const feed = this.#replay(request);
+      this.#open(feed, feed.open(request.start), id, acknowledge);
+    } else {
+      const feed = this.#consumer(request);
+      this.#open(feed, feed.open(), id, acknowledge);
+    }
+  }
+
+  #replay(request: TopicRequest): Replay {
+    const session = this.#session;
+    const feed = new Replay(this.#link, request, session && new Progress(() => session.changed()));
+    this.#own.set(feed.name, feed);
+    return feed;
+  }
+
+  #consumer(request: Exclude<SubscribeRequest, TopicRequest>): JsonConsumer {
+    const { answers } = this.#link;
+    const feed = new JsonConsumer(this.#link, request, this.#session?.seconds ?? 0, ({ code, message }) => {
+      this.#forget(feed);
+      answers.ended(feed.name, code, message);
+    });
+    this.#own.set(feed.name, feed);
+    return feed;
+  }
+
+  #open(feed: Feed, opened: Promise<void>, id: string | undefined, acknowledge: Acknowledge): void {
+    this.#tasks.run(
+      opened,
+      id,
+      // Who is told that it begins is told so first.
+      () => acknowledge(() => feed.pump()),
+      ({ code, message }) => {
+        this.#forget(feed);
+        this.#link.answers.refuse(code, message, id);
+      },
+    );
+  }
+
+  /** It is over. */
+  #forget(feed: Feed): void {
+    if (this.#own.get(feed.name) !== feed) return;
+    this.#own.delete(feed.name);
+    this.#session?.changed();
+  }
+
+  /** False when there is none of this name. */
+  remove(name: string): boolean {
+    const feed = this.#own.get(name);
+    if (feed === undefined) return this.#topics?.remove(name) === true;
+    this.#own.delete(name);
+    feed.close(true);
+    return true;
+  }
+
+  pump(): void {
+    this.#topics?.pump();
+    for (const feed of this.#own.values()) feed.pump();
+  }
+
+  /** `forget`: nothing of it goes on in a session. */
+  close(forget: boolean): void {
+    this.#topics?.close();
+    for (const feed of this.#own.values()) feed.close(forget);
+  }
+
+  // --- in a session -------------------------------------------------------------------------------------------------
+
+  kept(): Kept {
+    const subscriptions = Array.from(this.#topics?.subscriptions() ?? [], ({ id, filter, noLocal, since }) => {
+      return { name: id, filter, noLocal, since };
+    });
+    return { subscriptions, feeds: Array.from(this.#own.values(), (feed) => feed.kept()) };
+  }
+
+  /** Per shard, the first position of the log that was not handed on; empty where no topics are subscribed to. */
+  positions(): readonly number[] {
+    return this.#topics?.positions() ?? [];
+  }
+
+  /** What the client has the right to goes on; nothing is sent yet. */
+  restore({ subscriptions, feeds }: Kept): void {
+    if (subscriptions.length > 0) {
+      this.#topics = new LogFeed(this.#link, this.#session?.progress, this.#session?.from());
+    }
+    for (const each of subscriptions) {
+      if (this.#allowed(each.filter)) this.#topics?.add({ ...each, positions: false }, each.since);
+    }
+    for (const each of feeds) this.#restore(each);
+  }
+
+  #restore({ request: text, settled, sent }: KeptFeed): void {
+    const { clientId, services } = this.#link;
+    const request = readKept(text, services.limits);
+    if (request === undefined) {
+      services.logger.warn(
+        { clientId, request: text },
+        'a session had a subscription that is not taken any more; it has ended',
+      );
+      return;
+    }
+    if (!this.#allowed(request.right)) return;
+    if (request.kind !== 'topics') {
+      const feed = this.#consumer(request);
+      this.#reopen(feed, feed.open());
+      return;
+    }
+    const feed = this.#replay(request);
+    if (settled.length === 0) {
+      this.#reopen(feed, feed.open(request.start));
+      return;
+    }
+    feed.progress?.restore(settled, sent);
+    feed.begin(settled);
+  }
+
+  #reopen(feed: Feed, opened: Promise<void>): void {
+    this.#tasks.run(
+      opened,
+      undefined,
+      () => feed.pump(),
+      ({ code, message }) => {
+        this.#forget(feed);
+        this.#link.answers.ended(feed.name, code, message);
+      },
+    );
+  }
+
+  #allowed(filter: string): boolean {
+    const { clientId, principal, services } = this.#link;
+    if (services.authorizer.maySubscribe(principal, filter)) return true;
+    const which = { clientId, filter };
+    services.logger.warn(which, 'a session had a subscription that its client has no right to any more; it has ended');
+    return false;
+  }
+}

@@ -1,0 +1,126 @@
+import type { PartialSettings, QueueSettings } from './core/queue-settings.ts';
+import type { Counters } from './core/counters.ts';
+import type { Authorizer } from './ports/authorizer.ts';
+import type { Backbone, BackboneReceiver } from './ports/backbone.ts';
+import type { Clock } from './ports/clock.ts';
+import type { Limits } from './ports/limits.ts';
+import type { Logger, OutboxSink, Services } from './ports/routing.ts';
+import { ConnectionBacklog } from './routing/backlog.ts';
+import { declareQueues } from './routing/declare.ts';
+import { LocalGroups } from './routing/groups/local-groups.ts';
+import { GroupTable } from './routing/groups/table.ts';
+import type { QueueInlet } from './routing/hosts.ts';
+import { LogOutbox } from './routing/outbox.ts';
+import { Peers } from './routing/peers/peers.ts';
+import { QueueCatalog } from './routing/queues/catalog.ts';
+import { LocalQueues } from './routing/queues/local-queues.ts';
+import { recall } from './routing/recall.ts';
+import { RetainedStore } from './routing/retained.ts';
+import { TopicRouter } from './routing/router.ts';
+import { SessionRegistry } from './routing/sessions.ts';
+import { startOf } from './routing/start.ts';
+import { WillKeeper } from './routing/wills.ts';
+
+export interface MessagingOptions {
+  readonly limits: Limits;
+  readonly checkpointMilliseconds: number;
+  /** What queues are set to where nothing else is said, and those that are made at start. */
+  readonly queueDefaults: QueueSettings;
+  readonly declaredQueues: readonly { readonly name: string; readonly settings: PartialSettings }[];
+}
+
+/** All of routing over one backbone, put together: what protocols are served with. */
+export class Messaging {
+  readonly services: Services;
+  /** For what the backbone brings. */
+  readonly receiver: BackboneReceiver;
+  readonly #options: MessagingOptions;
+  readonly #retained: RetainedStore;
+  readonly #wills: WillKeeper;
+  readonly #sessions: SessionRegistry;
+  readonly #catalog: QueueCatalog;
+  readonly #queues: LocalQueues;
+  readonly #peers: Peers;
+
+  constructor(
+    options: MessagingOptions,
+    backbone: Backbone,
+    authorizer: Authorizer,
+    clock: Clock,
+    counters: Counters,
+    logger: Logger,
+  ) {
+    const { limits, checkpointMilliseconds } = options;
+    const { log, state, cluster } = backbone;
+    this.#options = options;
+    const retained = new RetainedStore(state, limits, counters, clock, logger);
+    this.#retained = retained;
+    this.#catalog = new QueueCatalog(state, options.queueDefaults, limits, logger);
+    // Queues that are reached through the peers make dead letters, and the router fills queues: the one knows the other.
+    const inlet: QueueInlet = {
+      push: (queue, message, receiver, token) => this.#peers.queues.push(queue, message, receiver, token),
+      request: (queue, message, nobody) => this.#peers.queues.request(queue, message, nobody),
+      bound: (topic) => this.#catalog.bound(topic),
+    };
+    const { node } = cluster;
+    const common = { limits, counters, clock, logger };
+    this.#queues = new LocalQueues({
+      ...common,
+      ...{ stores: backbone.queues, catalog: this.#catalog, node, deadLetter: inlet.push },
+    });
+    const router = new TopicRouter(backbone, retained, inlet, counters, clock, logger);
+    this.receiver = router;
+    this.#wills = new WillKeeper(backbone, router, clock, logger);
+    const kept = { checkpointMilliseconds, detachedSessions: limits.detachedSessions };
+    const sessions = new SessionRegistry(backbone, clock, counters, logger, kept, (key) => this.#wills.release(key));
+    this.#sessions = sessions;
+    const outbox = (sink: OutboxSink, from?: readonly number[]): LogOutbox =>
+      new LogOutbox(sink, log, clock, counters, logger, limits, from);
+    const groups = new LocalGroups({ ...common, log, router, outbox, sessions, state, node });
+    const hosts = { queues: this.#queues, groups, names: this.#catalog };
+    this.#peers = new Peers(cluster, hosts, clock, logger);
+    cluster.join({
+      yieldClient: (key) => sessions.yield(key),
+      nodeLost: (lost) => this.#nodeLost(lost),
+      disowned: (key) => this.#peers.disowned(key),
+      received: (from, bytes) => this.#peers.received(from, bytes),
+      interrupted: () => this.#peers.interrupted(),
+    });
+    this.services = {
+      ...common,
+      ...{ router, retained, sessions, wills: this.#wills, authorizer, outbox },
+      queues: this.#peers.queues,
+      groups: new GroupTable(router, counters, this.#peers.groups),
+      backlog: (connection) => new ConnectionBacklog(router, connection, limits.publishBacklog),
+      startOf: (start, filter) => startOf(log, start, filter),
+      recall: (positions, receiver) => recall(log, clock, positions, receiver),
+    };
+  }
+
+  /** Takes up what the backbone keeps, which has started. Clients may come when it resolves. */
+  async start(): Promise<void> {
+    await this.#retained.start();
+    await this.#catalog.start();
+    this.#queues.start();
+    await this.#sessions.start();
+    await this.#wills.start();
+    await declareQueues(this.#peers.queues, this.#options.declaredQueues);
+  }
+
+  /** Clients are gone; the backbone stops afterwards. */
+  async stop(): Promise<void> {
+    this.#sessions.stop();
+    this.#wills.stop();
+    this.#retained.stop();
+    this.#peers.close();
+    await this.#queues.stop();
+    await this.#peers.release();
+  }
+
+  /** What was connected to it is disconnected now, what it owned is nobody's. */
+  #nodeLost(node: string): void {
+    void this.#sessions.nodeLost();
+    void this.#wills.nodeLost();
+    this.#peers.nodeLost(node);
+  }
+}

@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ConfigError, loadConfig, resolveConfig, type Sources } from '../../../src/config/load.ts';
+import { queuesOf } from '../../../src/config/queues.ts';
+import { DEFAULT_SETTINGS, QUEUE_SETTINGS } from '../../../src/core/queue-settings.ts';
+
+/** Settings of queues in the configuration. */
+
+const test = suite('config: queues');
+const folder = mkdtempSync(join(tmpdir(), 'trimaran-config-'));
+const file = join(folder, 'trimaran.yaml');
+test.after(() => rmSync(folder, { recursive: true }));
+
+function faultsOf(sources: Sources): string[] {
+  try {
+    loadConfig(sources);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.faults.map(({ where, key, message }) => `${where.replace(file, 'file')}: ${key}: ${message}`);
+  }
+}
+
+function inFile(yaml: string): string[] {
+  writeFileSync(file, yaml);
+  return faultsOf({ file });
+}
+
+test('the defaults are those of the settings, each with the range that clients have', () => {
+  assert.equal(queuesOf(resolveConfig()), { defaults: DEFAULT_SETTINGS, declared: [] });
+  for (const [name, setting] of Object.entries(QUEUE_SETTINGS)) {
+    if (setting.kind !== 'integer') continue;
+    assert.is(faultsOf({ set: [`queues.defaults.${name}=${setting.max}`] }).length, 0, name);
+    assert.is(faultsOf({ set: [`queues.defaults.${name}=${setting.max + 1}`] }).length, 1, name);
+  }
+});
+
+test('a default is set as any key is, and bindings have none', () => {
+  const env = { TRIMARAN_QUEUES_DEFAULTS_MAX_DELIVERIES: '7', TRIMARAN_QUEUES_DEFAULTS_OVERFLOW: 'dropOldest' };
+  const { defaults } = queuesOf(loadConfig({ env, set: ['queues.defaults.deadLetterQueue=dead'] }));
+  assert.equal(defaults, {
+    ...DEFAULT_SETTINGS,
+    maxDeliveries: 7,
+    overflow: 'dropOldest',
+    deadLetterQueue: 'dead',
+  });
+  assert.match(
+    faultsOf({ set: ['queues.defaults.bindings=a/#'] })[0] ?? '',
+    /--set: queues\.defaults\.bindings: found an unknown key/,
+  );
+  assert.match(faultsOf({ set: ['queues.defaults.deadLetterQueue=a#'] })[0] ?? '', /expected the name of a queue/);
+});
+
+test('declared queues come from a file, from options, and as JSON from the environment and --set', () => {
+  const wanted = [
+    { name: 'orders', settings: { maxMessages: 5, bindings: ['shop/+/order'] } },
+    { name: 'mail/out', settings: {} },
+  ];
+  const input = wanted.map(({ name, settings }) => ({ name, ...settings }));
+  writeFileSync(
+    file,
+    'queues:\n  declared:\n    - name: orders\n      maxMessages: 5\n      bindings: [shop/+/order, shop/+/order]\n    - {name: mail/out}\n',
+  );
+  const json = JSON.stringify(input);
+  assert.equal(queuesOf(loadConfig({ file })).declared, wanted);
+  assert.equal(queuesOf(loadConfig({ env: { TRIMARAN_QUEUES_DECLARED: json } })).declared, wanted);
+  assert.equal(queuesOf(loadConfig({ set: [`queues.declared=${json}`] })).declared, wanted);
+  assert.equal(queuesOf(resolveConfig({ queues: { declared: input } })).declared, wanted);
+});
+
+test('what is wrong with a declared queue is said where it stands, all of it at once', () => {
+  const lines = inFile(
+    [
+      'queues:',
+      '  declared:',
+      '    - name: a',
+      '      maxMesages: 5',
+      '      maxBytes: -1',
+      '    - name: a',
+      '    - overflow: drop',
+      '      name: a/#',
+      '    - {}',
+      '    - orders',
+      '    - {name: ""}',
+    ].join('\n'),
+  );
+  const wanted = [
+    /^file:4:7: queues\.declared\[0\]\.maxMesages: there is no queue setting "maxMesages"; known are maxMessages, /,
+    /^file:5:17: queues\.declared\[0\]\.maxBytes: maxBytes is -1; a whole number from 0 to \d+ \(bytes\) is expected$/,
+    /^file:6:13: queues\.declared\[1\]\.name: found the name of queues\.declared\[0\] again, expected each queue once$/,
+    /^file:7:17: queues\.declared\[2\]\.overflow: overflow is "drop"; one of refuse, dropOldest, deadLetterOldest is /,
+    /^file:8:13: queues\.declared\[2\]\.name: found the text "a\/#", which contains a wildcard .+; expected the name of a q/,
+    /^file:9:7: queues\.declared\[3\]\.name: found nothing, expected the name of a queue$/,
+    /^file:10:7: queues\.declared\[4\]: found the text "orders", expected a section with name, and settings$/,
+    /^file:11:14: queues\.declared\[5\]\.name: found an empty text; expected the name of a queue$/,
+  ];
+  assert.is(lines.length, wanted.length, lines.join('\n'));
+  for (const [i, pattern] of wanted.entries()) assert.match(lines[i] ?? '', pattern);
+});
+
+test('a text that is no list is refused', () => {
+  for (const text of ['orders', '{"name":"orders"}', '[{"name":', '3']) {
+    assert.match(
+      faultsOf({ set: [`queues.declared=${text}`] })[0] ?? '',
+      /queues\.declared: found .+ list of queues: name/,
+    );
+  }
+});
+
+test.run();
