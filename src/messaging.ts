@@ -1,5 +1,5 @@
-import type { PartialSettings, QueueSettings } from './core/queue-settings.ts';
 import type { Counters } from './core/counters.ts';
+import type { PartialSettings, QueueSettings } from './core/queue-settings.ts';
 import type { Authorizer } from './ports/authorizer.ts';
 import type { Backbone, BackboneReceiver } from './ports/backbone.ts';
 import type { Clock } from './ports/clock.ts';
