@@ -78,14 +78,15 @@ export class KeyTable {
     awaited?.waiting.add(state);
   }
 
-  /** The next one may go on. */
-  unpark(state: KeyState): void {
+  /** The next one may go on. False when there is none, or one before it waits for its retry. */
+  unpark(state: KeyState): boolean {
     const entry = state.parked.first;
-    if (entry === undefined || state.delayed.some(({ id }) => id < entry.id)) return;
+    if (entry === undefined || state.delayed.some(({ id }) => id < entry.id)) return false;
     state.parked.shift();
     this.#parked--;
     this.#window.add(entry);
     if (state.parked.size === 0) this.#forgetAwaited(state);
+    return true;
   }
 
   /** A member has room: for each place one of what waits for it, key by key. */
@@ -93,7 +94,7 @@ export class KeyTable {
     if (member.waiting.size === 0) return;
     let places = member.room;
     for (const state of [...member.waiting]) {
-      for (; places > 0 && state.parked.size > 0; places--) this.unpark(state);
+      while (places > 0 && this.unpark(state)) places--;
       if (places === 0) break;
     }
   }
@@ -128,6 +129,8 @@ export class KeyTable {
 
   /** One of the key has gone on, or away: the one behind it may follow. */
   passed(state: KeyState): void {
+    // Those behind it may be for someone else now: they are not to take the places of what waits for that member.
+    if (state.unsettled === 0) this.#forgetAwaited(state);
     this.unpark(state);
     if (state.idle) this.#states.delete(state.key);
   }

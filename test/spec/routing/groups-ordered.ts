@@ -151,7 +151,7 @@ test('members come, go, crash and are slow: each key is with one member at a tim
       }
       assert.is(seen.size, play.published, 'none is lost');
     }),
-    { numRuns: 300 },
+    { numRuns: 300, includeErrorInReport: true },
   );
 });
 
