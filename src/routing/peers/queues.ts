@@ -1,6 +1,6 @@
 import { BrokerError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
-import type { PartialSettings } from '../../core/queue-settings.ts';
+import type { PartialSettings, QueueSettings } from '../../core/queue-settings.ts';
 import type { AppendReceiver } from '../../ports/backbone.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type {
@@ -23,8 +23,9 @@ import { Moved, type Ownership } from './ownership.ts';
 /** What every node knows of all queues of the cluster. */
 export interface QueueNames {
   /** In order. */
-  names(): readonly string[];
-  has(queue: string): boolean;
+  list(): readonly string[];
+  /** undefined: there is no such queue. */
+  get(queue: string): QueueSettings | undefined;
   /** Queues with a binding that matches the topic. */
   bound(topic: string): readonly string[];
 }
@@ -115,7 +116,7 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   }
 
   request(queue: string, message: Message, nobody: () => void): void {
-    if (!this.#names.has(queue)) {
+    if (this.#names.get(queue) === undefined) {
       this.#clock.defer(nobody);
       return;
     }
@@ -135,7 +136,7 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   }
 
   list(): readonly string[] {
-    return this.#names.names();
+    return this.#names.list();
   }
 
   consume(queue: string, consumer: Consumer, options: ConsumerOptions, settings?: PartialSettings): Consumption {
@@ -197,7 +198,9 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
 
   /** Nobody becomes the owner of a queue that there is not, by asking for it. */
   #known(queue: string): boolean {
-    return this.ownership.mine(queue) || this.#names.has(queue) || this.ownership.other(queue) !== undefined;
+    return (
+      this.ownership.mine(queue) || this.#names.get(queue) !== undefined || this.ownership.other(queue) !== undefined
+    );
   }
 
   #check(queue: string): void {
