@@ -18,8 +18,8 @@ import type { Clock } from './ports/clock.ts';
 import type { Protocol } from './ports/protocol.ts';
 import type { Logger, OutboxSink, Services } from './ports/routing.ts';
 import { ConnectionBacklog } from './routing/backlog.ts';
-import { GroupTable, type OpenSource } from './routing/groups.ts';
-import { LogGroup } from './routing/log-group.ts';
+import { LocalGroups } from './routing/groups/local-groups.ts';
+import { GroupTable } from './routing/groups/table.ts';
 import { LogOutbox } from './routing/outbox.ts';
 import { QueueCatalog } from './routing/queues/catalog.ts';
 import { LocalQueues } from './routing/queues/local-queues.ts';
@@ -111,9 +111,10 @@ export class Broker {
     const { log } = backbone;
     const outbox = (sink: OutboxSink, from?: readonly number[]): LogOutbox =>
       new LogOutbox(sink, log, clock, counters, logger, limits, from);
-    const context = { log, clock, logger, router, sessions: this.#sessions, outbox };
-    const openSource: OpenSource = (name, filter, receiver, keptFor) =>
-      backbone.groups?.open(name, filter, receiver) ?? new LogGroup(name, filter, receiver, keptFor, context);
+    const groups = new LocalGroups({
+      ...{ log, clock, logger, counters, router, outbox, sessions: this.#sessions },
+      ...{ state: backbone.state, node: backbone.cluster.node },
+    });
     this.#listen({
       router,
       queues,
@@ -127,7 +128,7 @@ export class Broker {
       sessions: this.#sessions,
       outbox,
       backlog: (connection) => new ConnectionBacklog(router, connection, limits.publishBacklog),
-      groups: new GroupTable(router, counters, openSource),
+      groups: new GroupTable(router, counters, groups),
       startOf: (start, filter) => startOf(log, start, filter),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),
     });

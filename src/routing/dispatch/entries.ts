@@ -1,15 +1,15 @@
 import type { QueueEntry } from '../../ports/queue-store.ts';
 
-export function priorityOf(entry: QueueEntry): number {
-  return entry.message.properties?.priority ?? 0;
+/** Messages of the log have none: groups get them in the log's order. */
+export function priorityOf({ message }: QueueEntry): number {
+  return message.sequence > 0 ? 0 : (message.properties?.priority ?? 0);
 }
 
 /** The order of delivery: the highest priority first, in each the oldest. */
 export function precedes(a: QueueEntry, b: QueueEntry): boolean {
-  const [first, second] = [a.message.properties, b.message.properties];
   // Nearly always neither has any.
-  if (first === second) return a.id < b.id;
-  const difference = (first?.priority ?? 0) - (second?.priority ?? 0);
+  if (a.message.properties === b.message.properties) return a.id < b.id;
+  const difference = priorityOf(a) - priorityOf(b);
   return difference === 0 ? a.id < b.id : difference > 0;
 }
 
