@@ -42,6 +42,11 @@ export class Ownership {
     return this.#mine.has(name);
   }
 
+  /** What this node has. */
+  all(): Iterable<string> {
+    return this.#mine;
+  }
+
   /** The other node that has it; undefined when that is not known. */
   other(name: string): string | undefined {
     return this.#others.get(name);

@@ -44,6 +44,8 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   readonly #clock: Clock;
   readonly #lanes: Lanes;
   #bytes = 0;
+  /** Owned here, and in no catalog, at the last look. */
+  #missing: ReadonlySet<string> = new Set();
 
   constructor(ownership: Ownership, host: QueueHost, names: QueueNames, links: Links, clock: Clock) {
     this.ownership = ownership;
@@ -223,6 +225,18 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
     const link = this.#links.find(node);
     if (link === undefined) this.ownership.forget(queue, node);
     else this.#lanes.moved(queue, link);
+  }
+
+  /** Gives up queues that have been missing since the last time: they were deleted, or expired. */
+  sweep(): void {
+    const missing = new Set([...this.ownership.all()].filter((queue) => this.#names.get(queue) === undefined));
+    for (const queue of missing) {
+      if (!this.#missing.has(queue)) continue;
+      missing.delete(queue);
+      this.#host.drop(queue);
+      this.ownership.release(queue).catch(() => {});
+    }
+    this.#missing = missing;
   }
 
   /** Another node has it. */
