@@ -323,7 +323,13 @@ test('nothing acknowledged is lost, nothing settled comes again, whatever happen
       await world.calm();
       world.check();
     }),
-    { seed: SEED, numRuns: RUNS, interruptAfterTimeLimit: 15_000, markInterruptAsFailure: false },
+    {
+      seed: SEED,
+      numRuns: RUNS,
+      interruptAfterTimeLimit: 15_000,
+      markInterruptAsFailure: false,
+      includeErrorInReport: true,
+    },
   );
 });
 

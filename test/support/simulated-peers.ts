@@ -1,5 +1,6 @@
 import type { BrokerError } from '../../src/core/errors.ts';
 import { Message } from '../../src/core/message.ts';
+import { DEFAULT_SETTINGS } from '../../src/core/queue-settings.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import type {
   Consumer,
@@ -33,12 +34,12 @@ export function setUp(...names: string[]) {
     const groups = new SimulatedGroups(name, host);
     const errors: string[] = [];
     const logger = { debug() {}, info() {}, warn() {}, error: (fields: object) => errors.push(JSON.stringify(fields)) };
-    const queueNames = {
-      names: () => [...stores.queues.keys()].sort(),
-      has: (queue: string) => stores.queues.has(queue),
+    const catalog = {
+      list: () => [...stores.queues.keys()].sort(),
+      get: (queue: string) => (stores.queues.has(queue) ? DEFAULT_SETTINGS : undefined),
       bound: (topic: string) => (topic === 'bound' ? ['q'] : []),
     };
-    const peers = new Peers(node, { queues: host, groups, names: queueNames }, node, logger);
+    const peers = new Peers(node, { queues: host, catalog, groups: () => groups }, node, logger);
     node.receiver = peers;
     return { node, host, groups, peers, errors };
   };

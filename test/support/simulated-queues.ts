@@ -29,6 +29,8 @@ export interface StoredQueue {
   readonly messages: Map<number, Stored>;
   readonly dedup: Set<string>;
   opened: object | undefined;
+  /** Whoever had it open hears that another one has. */
+  lost: () => void;
   last: number;
 }
 
@@ -40,7 +42,7 @@ export class SharedStores {
   get(name: string): StoredQueue {
     let queue = this.queues.get(name);
     if (queue === undefined) {
-      queue = { messages: new Map(), dedup: new Set(), opened: undefined, last: 0 };
+      queue = { messages: new Map(), dedup: new Set(), opened: undefined, lost: () => {}, last: 0 };
       this.queues.set(name, queue);
     }
     return queue;
@@ -77,12 +79,19 @@ export class SimulatedHost implements QueueHost {
   }
 
   #queue(name: string): OpenQueue {
-    let queue = this.#open.get(name);
+    const queue = this.#open.get(name);
     if (queue === undefined) {
       const store = this.stores.get(name);
-      queue = { token: {}, store, members: [], unsettled: new Map() };
-      store.opened = queue.token;
-      this.#open.set(name, queue);
+      const opened = { token: {}, store, members: [], unsettled: new Map() };
+      store.lost();
+      store.opened = opened.token;
+      store.lost = () => {
+        this.#clock.schedule(SYNC, () => {
+          if (this.#open.get(name) === opened) this.drop(name);
+        });
+      };
+      this.#open.set(name, opened);
+      return opened;
     }
     return queue;
   }

@@ -1,4 +1,4 @@
-import { BrokerError } from '../../core/errors.ts';
+import { asBrokerError, BrokerError } from '../../core/errors.ts';
 import type { Cluster } from '../../ports/backbone.ts';
 
 /** Questions to the cluster under way at once. */
@@ -15,10 +15,6 @@ export class Moved extends BrokerError {
 
 /** The way to the owner was: what was asked is not known to be done. */
 export class Interrupted extends Moved {}
-
-export function asBrokerError(error: unknown): BrokerError {
-  return error instanceof BrokerError ? error : new BrokerError('internal', String(error));
-}
 
 /** Which node has which of the things that one node has for all. `prefix` and name are the key in the cluster. */
 export class Ownership {
@@ -44,6 +40,11 @@ export class Ownership {
 
   mine(name: string): boolean {
     return this.#mine.has(name);
+  }
+
+  /** What this node has. */
+  all(): Iterable<string> {
+    return this.#mine;
   }
 
   /** The other node that has it; undefined when that is not known. */

@@ -283,6 +283,18 @@ test('of a queue that there is not, nobody becomes the owner by asking', async (
   assert.equal([cluster.owners.size, cluster.asked], [0, 0]);
 });
 
+test('a queue that was deleted has no owner after a while', async () => {
+  const { b, stores, cluster } = await ownedByB();
+  b.peers.start();
+  await cluster.pass(200_000);
+  assert.ok(cluster.owners.has('queue:q'));
+  const deleted = b.peers.queues.delete('q');
+  await cluster.pass(200_000);
+  await deleted;
+  assert.not(cluster.owners.has('queue:q'));
+  assert.not(stores.queues.has('q'));
+});
+
 test('a question is put in a queue that has consumers; otherwise nobody is told to', async () => {
   const { a, b, cluster } = await ownedByB();
   const heard: string[] = [];
