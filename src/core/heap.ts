@@ -36,10 +36,6 @@ export class Heap<T> {
     return least;
   }
 
-  clear(): void {
-    this.#items.length = 0;
-  }
-
   /** Puts an item in the place of the least, and moves it down to where it belongs. */
   #sink(item: T): void {
     const items = this.#items;

@@ -142,6 +142,8 @@ export interface Subscription {
   readonly since: readonly number[];
   /** `NAME/FILTER` of a shared subscription: of those in the cluster one gets a live message. */
   readonly share?: string;
+  /** It takes logged messages alone: other nodes need not send live ones for its sake. */
+  readonly logged?: boolean;
 }
 
 export interface Router {

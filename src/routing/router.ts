@@ -220,6 +220,7 @@ export class TopicRouter implements Router, BackboneReceiver {
     const filter = subscription.filter;
     this.#tree.add(filter, subscription);
     this.#forget(filter);
+    if (subscription.logged) return;
     if (subscription.share !== undefined) {
       this.#shares.set(subscription.share, subscription);
       this.#backbone.live.interest(filter, true, subscription.share);
@@ -234,6 +235,7 @@ export class TopicRouter implements Router, BackboneReceiver {
     const filter = subscription.filter;
     if (!this.#tree.remove(filter, subscription)) return;
     this.#forget(filter);
+    if (subscription.logged) return;
     if (subscription.share !== undefined) {
       this.#shares.delete(subscription.share);
       this.#backbone.live.interest(filter, false, subscription.share);

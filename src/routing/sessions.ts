@@ -110,7 +110,8 @@ export class SessionRegistry implements Sessions {
   async yield(key: string): Promise<void> {
     await this.#serial.run(key, async () => {
       const place = this.#places.get(key);
-      if (place === undefined) return;
+      // Else the other node would read what was before its last write.
+      if (place === undefined) return this.#leaving.get(key)?.gone;
       this.#places.delete(key);
       place.owner.takenOver();
       await place.gone;

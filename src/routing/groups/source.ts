@@ -71,7 +71,7 @@ export class LogSource implements QueueSource, Subscriber, OutboxSink {
     this.#filters = [filter];
     this.#matcher = new TopicMatcher(this.#filters);
     const flags = { qos: 2, noLocal: false, retainAsPublished: true, identifier: 0 } as const;
-    this.#subscription = { ...flags, subscriber: this, filter, id: '', since: [] };
+    this.#subscription = { ...flags, subscriber: this, filter, id: '', since: [], logged: true };
     this.#subscriptions = [this.#subscription];
   }
 

@@ -252,4 +252,27 @@ test('of a group that another node has from now on, the members are told, and th
   );
 });
 
+test('a node that claims a group of which the last write is under way waits for it', async () => {
+  const node = await GroupsNode.start();
+  const member = await node.joined({ ...lasting, prefetch: 2 });
+  await node.publishAll('t', 0, 3);
+  const { state } = node.backbone;
+  const put = state.put.bind(state);
+  let write = (): void => {};
+  state.put = (...of) =>
+    new Promise((resolve) => {
+      write = () => resolve(put(...of));
+    });
+  member.leave();
+  let yielded = false;
+  void node.sessions.yield('share:g/t/#').then(() => {
+    yielded = true;
+  });
+  await node.turn();
+  assert.not(yielded);
+  write();
+  await node.turn();
+  assert.ok(yielded);
+});
+
 test.run();

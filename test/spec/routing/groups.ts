@@ -197,6 +197,15 @@ test('the priority of a message does not change its place in the log', async () 
   assert.equal(member.texts, numbers(0, 20));
 });
 
+test('other nodes are asked for live messages of the group, and not for all that match', async () => {
+  const node = await GroupsNode.start();
+  const asked: string[] = [];
+  node.backbone.live.interest = (filter, wanted, share) => asked.push(`${wanted ? '+' : '-'}${filter} ${share}`);
+  const [one, two] = [await node.joined(), await node.joined()];
+  for (const member of [one, two]) member.leave(true);
+  assert.equal(asked, ['+t/# g/t/#', '-t/# g/t/#']);
+});
+
 test('groups of other names or filters have places of their own', async () => {
   const node = await GroupsNode.start();
   const members = [

@@ -93,6 +93,7 @@ export class GroupsNode {
   readonly backbone: MemoryBackbone;
   readonly counters = new Counters();
   readonly router: TopicRouter;
+  readonly sessions: SessionRegistry;
   readonly groups: LocalGroups;
   readonly table: GroupTable;
   /** Reads of the log. */
@@ -113,6 +114,7 @@ export class GroupsNode {
     const { node } = cluster;
     this.groups = new LocalGroups({ log, clock, logger, counters, router, outbox, sessions, state, node });
     this.router = router;
+    this.sessions = sessions;
     this.table = new GroupTable(router, counters, this.groups);
     const read = log.read.bind(log);
     log.read = (...of) => {
