@@ -41,10 +41,16 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
     const consumption = this.consume();
     this.#consumption = consumption;
     consumption.pump();
-    return consumption.opened.then(() => {
-      this.#opened = true;
-      if (this.#error !== undefined && !this.#closed) throw this.#error;
-    });
+    return consumption.opened.then(
+      () => {
+        this.#opened = true;
+        if (this.#error !== undefined && !this.#closed) throw this.#error;
+      },
+      (error: unknown) => {
+        // Who has left meanwhile need not be told.
+        if (!this.#closed) throw error;
+      },
+    );
   }
 
   // --- from the queue or the group ----------------------------------------------------------------------------------

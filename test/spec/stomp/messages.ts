@@ -197,6 +197,12 @@ const name = fc.oneof(
     'retain',
     'x',
     'subscription',
+    'delivery-count',
+    'position',
+    'browser',
+    'priority',
+    'key',
+    'delay',
   ),
   text,
 );

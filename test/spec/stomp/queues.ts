@@ -100,6 +100,25 @@ consuming('a queue that cannot be consumed is an ERROR with the receipt-id of th
   expectError(client, 'maxMessages of the queue is 5, not 6', 'r');
 });
 
+consuming(
+  'SUBSCRIBE and UNSUBSCRIBE at once: both receipts, whatever becomes of the queue; DISCONNECT, too',
+  async () => {
+    for (const command of ['UNSUBSCRIBE', 'DISCONNECT']) {
+      const client = Harness.open().connect();
+      client.write(`SUBSCRIBE\nid:1\ndestination:/queue/a\nreceipt:1\n\n\0${command}\nid:1\nreceipt:2\n\n\0`);
+      const receipts = (await client.later()).map(({ headers }) => headers['receipt-id']);
+      assert.equal(receipts.sort(), ['1', '2'], command);
+    }
+    const { queues, client } = subscribed(['receipt:1']);
+    client.send('UNSUBSCRIBE', ['id:1']);
+    queues.last.refuse(new BrokerError('unavailable'));
+    assert.equal(
+      (await client.later()).map(({ headers }) => headers['receipt-id']),
+      ['1'],
+    );
+  },
+);
+
 consuming('a queue that ends is an ERROR, also between its beginning and the receipt', async () => {
   for (const early of [true, false]) {
     const { harness, queues, client } = subscribed(['receipt:r']);
