@@ -3,12 +3,14 @@ import type { Server } from 'node:net';
 import { EmbeddedBackbone } from '../adapters/embedded/index.ts';
 import { JetStreamBackbone } from '../adapters/jetstream/index.ts';
 import { MemoryBackbone } from '../adapters/memory/index.ts';
+import { MemoryQueueStores } from '../adapters/memory/queues.ts';
 import { createMqtt } from '../protocols/mqtt/index.ts';
 import { createStomp } from '../protocols/stomp/index.ts';
 import { createWebSocket } from '../protocols/websocket/index.ts';
 import { type ConfigInput, resolveConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { Counters } from './core/counters.ts';
+import { DEFAULT_SETTINGS } from './core/queue-settings.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLogger } from './logging.ts';
 import type { Backbone } from './ports/backbone.ts';
@@ -18,8 +20,11 @@ import type { Logger, OutboxSink, Services } from './ports/routing.ts';
 import { ConnectionBacklog } from './routing/backlog.ts';
 import { LocalGroups } from './routing/groups/local-groups.ts';
 import { GroupTable } from './routing/groups/table.ts';
+import type { GroupHost } from './routing/hosts.ts';
 import { LogOutbox } from './routing/outbox.ts';
-import { QueueBroker } from './routing/queues.ts';
+import { Peers } from './routing/peers/peers.ts';
+import { QueueCatalog } from './routing/queues/catalog.ts';
+import { LocalQueues } from './routing/queues/local-queues.ts';
 import { recall } from './routing/recall.ts';
 import { RetainedStore } from './routing/retained.ts';
 import { TopicRouter } from './routing/router.ts';
@@ -66,6 +71,9 @@ export class Broker {
   readonly #wills: WillKeeper;
   readonly #sessions: SessionRegistry;
   readonly #router: TopicRouter;
+  readonly #catalog: QueueCatalog;
+  readonly #queues: LocalQueues;
+  readonly #peers: Peers;
   readonly #registry: ConnectionRegistry;
   readonly #listeners: Listener[] = [];
   #http: HttpServer | undefined;
@@ -81,7 +89,21 @@ export class Broker {
     const backbone = createBackbone(config.backbone, clock, logger);
     this.#backbone = backbone;
     this.#retained = new RetainedStore(backbone.state, limits, counters, clock, logger);
-    const queues = new QueueBroker(limits, counters, clock);
+    const catalog = new QueueCatalog(backbone.state, DEFAULT_SETTINGS, limits, logger);
+    this.#catalog = catalog;
+    const { node } = backbone.cluster;
+    // A backbone without a store for them keeps them in memory.
+    const stores = backbone.queues ?? new MemoryQueueStores(config.backbone.dedup, clock);
+    const localQueues: LocalQueues = new LocalQueues({
+      ...{ stores, catalog, node, limits, counters, clock, logger },
+      deadLetter: (queue, message, receiver, token) => queues.push(queue, message, receiver, token),
+      own: (queue) => peers.own(queue),
+    });
+    this.#queues = localQueues;
+    const hosts = { queues: localQueues, catalog, groups: (): GroupHost => groups };
+    const peers = new Peers(backbone.cluster, hosts, clock, logger);
+    this.#peers = peers;
+    const { queues } = peers;
     const router = new TopicRouter(this.#backbone, this.#retained, queues, counters, clock, logger);
     this.#router = router;
     this.#wills = new WillKeeper(backbone, router, clock, logger);
@@ -91,19 +113,19 @@ export class Broker {
     this.#sessions = new SessionRegistry(backbone, clock, counters, logger, options, (key) => this.#wills.release(key));
     backbone.cluster.join({
       yieldClient: (key) => this.#sessions.yield(key),
-      nodeLost: () => this.#nodeLost(),
-      disowned: () => {},
-      received: () => {},
-      interrupted: () => {},
+      nodeLost: (lost) => this.#nodeLost(lost),
+      disowned: (key) => peers.disowned(key),
+      received: (from, bytes) => peers.received(from, bytes),
+      interrupted: () => peers.interrupted(),
     });
     this.#registry = new ConnectionRegistry(limits, counters, clock, logger);
     const { log } = backbone;
     const outbox = (sink: OutboxSink, from?: readonly number[]): LogOutbox =>
       new LogOutbox(sink, log, clock, counters, logger, limits, from);
-    const groups = new LocalGroups({
-      ...{ log, clock, logger, counters, router, outbox, sessions: this.#sessions },
-      ...{ state: backbone.state, node: backbone.cluster.node },
-    });
+    const groups: LocalGroups = new LocalGroups(
+      { ...{ log, clock, logger, counters, router, outbox, sessions: this.#sessions }, state: backbone.state, node },
+      (name, filter) => peers.groups.closed(name, filter),
+    );
     this.#listen({
       router,
       queues,
@@ -117,7 +139,7 @@ export class Broker {
       sessions: this.#sessions,
       outbox,
       backlog: (connection) => new ConnectionBacklog(router, connection, limits.publishBacklog),
-      groups: new GroupTable(router, counters, groups),
+      groups: new GroupTable(router, counters, peers.groups),
       startOf: (start, filter) => startOf(log, start, filter),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),
     });
@@ -135,6 +157,9 @@ export class Broker {
     this.#registry.start();
     try {
       await this.#retained.start();
+      await this.#catalog.start();
+      this.#queues.start();
+      this.#peers.start();
       await this.#sessions.start();
       await this.#wills.start();
       for (const { name, server } of this.#listeners) {
@@ -156,6 +181,9 @@ export class Broker {
     this.#sessions.stop();
     this.#wills.stop();
     this.#retained.stop();
+    this.#peers.close();
+    await this.#queues.stop();
+    await this.#peers.release();
     await this.#backbone.stop();
   }
 
@@ -165,7 +193,8 @@ export class Broker {
   }
 
   /** What was connected to it is disconnected now. */
-  #nodeLost(): void {
+  #nodeLost(node: string): void {
+    this.#peers.nodeLost(node);
     void this.#sessions.nodeLost();
     void this.#wills.nodeLost();
   }

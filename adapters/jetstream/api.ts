@@ -11,6 +11,9 @@ export const API = {
   wrongLastSequenceConstant: 10164,
   streamNotFound: 10059,
   noMessage: 10037,
+  consumerNotFound: 10014,
+  storageExceeded: 10047,
+  storeFailed: 10077,
 } as const;
 
 /** JetStream refused something. `status` is like one of HTTP: 4xx is about the request, 5xx about the server. */

@@ -2,22 +2,20 @@ import type { Msg } from 'nats';
 import { createInbox } from 'nats';
 import { copyOf } from '../../src/core/bytes.ts';
 import { BrokerError } from '../../src/core/errors.ts';
-import type { Message, Properties } from '../../src/core/message.ts';
+import type { Message } from '../../src/core/message.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import type { Clock, Timer } from '../../src/ports/clock.ts';
 import type { Logger } from '../../src/ports/routing.ts';
 import { apiError, number, parseAnswer } from './api.ts';
 import type { Connection } from './connection.ts';
-import { Entry, EntryQueue, Flight } from './entry.ts';
+import { Entry, EntryQueue, Flight, pendingSize } from './entry.ts';
 import { Frames } from './frames.ts';
-import { headerText } from './headers.ts';
+import { headerText, idLine } from './headers.ts';
 import type { TopicSubjects } from './subjects.ts';
 
 /** Messages and bytes that are on their way to the server at a time. A stream of nats-server takes in 10,000 at most. */
 const WINDOW = 4096;
 const WINDOW_BYTES = 4 * 1024 * 1024;
-/** What a pending message costs beside its payload, about, bytes. */
-const OVERHEAD = 256;
 /** One message in so many is asked after; and one whenever none was for so many milliseconds. */
 const ASK_EVERY = 64;
 const ASK_AFTER = 20;
@@ -117,7 +115,7 @@ export class Appender {
 
   append(message: Message, receiver: AppendReceiver, token: number): void {
     const subject = this.#subjects.subjectOf(message.topic);
-    const bytes = message.size + OVERHEAD + propertiesSize(message.properties);
+    const bytes = pendingSize(message);
     const fault = this.#fault(message, subject, bytes);
     if (fault !== undefined || subject === undefined) {
       this.#clock.defer(() => receiver.refused(token, fault ?? new BrokerError('topicInvalid')));
@@ -181,7 +179,7 @@ export class Appender {
     // start costs the server about 160 bytes for each for the whole window, and a third of its speed.
     const dedupId = message.dedupId ?? (again ? `${this.#host.node}.${entry.firstNumber}` : undefined);
     entry.asked = dedupId !== undefined || entry.number % ASK_EVERY === 0 || entry.sentAt - this.#askedAt >= ASK_AFTER;
-    const headers = headerText(message, id, dedupId === undefined ? '' : `Nats-Msg-Id: ${headerId(dedupId)}\r\n`);
+    const headers = headerText(message, id, dedupId === undefined ? '' : idLine(dedupId));
     if (message.size + headers.length > this.#connection.maxPayload) {
       message.keep();
       this.#refuse(entry, new BrokerError('tooLarge', 'with its headers larger than NATS takes (its max_payload)'));
@@ -349,16 +347,4 @@ export class Appender {
       `NATS has not taken messages for ${this.#host.options.holdSeconds} s (backbone.nats.holdSeconds)`;
     this.#refuseAll(this.#refusing);
   }
-}
-
-/** About, bytes. */
-function propertiesSize(properties: Properties | undefined): number {
-  let size = properties?.correlation?.length ?? 0;
-  for (const [name, value] of properties?.user ?? []) size += name.length + value.length;
-  return size;
-}
-
-/** An id from a publisher, as a header can hold it. */
-function headerId(id: string): string {
-  return /^[\x21-\x7e]+$/.test(id) ? id : `b64:${Buffer.from(id).toString('base64url')}`;
 }

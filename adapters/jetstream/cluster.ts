@@ -7,6 +7,8 @@ import { type Connection, explain } from './connection.ts';
 import { InOrder } from './in-order.ts';
 import { Leases } from './leases.ts';
 import type { JetStreamOptions } from './options.ts';
+import { Owners } from './owners.ts';
+import { PeerLinks } from './peer-links.ts';
 import type { JetStreamState } from './state.ts';
 
 const BUCKET = 'owners';
@@ -22,6 +24,8 @@ export class JetStreamCluster implements Cluster {
   readonly #connection: Connection;
   readonly #logger: Logger;
   readonly #leases: Leases;
+  readonly #owners: Owners;
+  readonly #links: PeerLinks;
   readonly #order = new InOrder();
   readonly #value: Uint8Array;
   /** Clients of this node, with the revision of their entry. */
@@ -43,9 +47,16 @@ export class JetStreamCluster implements Cluster {
     this.#connection = connection;
     this.#logger = logger;
     this.#value = Buffer.from(node);
-    this.#leases = new Leases(node, options.leaseSeconds, state, connection, clock, logger, (lost) =>
-      this.#receiver?.nodeLost(lost),
-    );
+    this.#leases = new Leases(node, options.leaseSeconds, state, connection, clock, logger, (lost) => {
+      this.#links.forget(lost);
+      this.#receiver?.nodeLost(lost);
+    });
+    this.#owners = new Owners(node, state, this.#leases, connection, logger, (key) => this.#receiver?.disowned(key));
+    this.#links = new PeerLinks(options, node, connection, clock, logger, {
+      alive: (other) => this.alive(other),
+      received: (from, bytes) => this.#receiver?.received(from, bytes),
+      interrupted: () => this.#receiver?.interrupted(),
+    });
     state.watch(BUCKET, (clientId, entry, revision) => {
       const owned = this.#owned.get(clientId);
       if (owned === undefined || revision <= owned) return;
@@ -60,11 +71,13 @@ export class JetStreamCluster implements Cluster {
 
   async start(): Promise<void> {
     this.#subscription = this.#connection.subscribe(this.#yieldSubject(this.node), (message) => this.#asked(message));
+    this.#links.start();
     await this.#leases.start();
   }
 
   async stop(): Promise<void> {
     this.#subscription?.unsubscribe();
+    this.#links.stop();
     await this.#leases.stop();
   }
 
@@ -89,12 +102,17 @@ export class JetStreamCluster implements Cluster {
     });
   }
 
-  async own(): Promise<string> {
-    return this.node;
+  own(key: string): Promise<string> {
+    return this.#owners.own(key);
   }
 
-  async disown(): Promise<void> {}
-  send(): void {}
+  disown(key: string): Promise<void> {
+    return this.#owners.disown(key);
+  }
+
+  send(node: string, bytes: Uint8Array): void {
+    this.#links.send(node, bytes);
+  }
 
   async #claim(clientId: string): Promise<void> {
     if (this.#owned.has(clientId)) return;

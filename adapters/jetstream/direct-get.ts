@@ -19,7 +19,9 @@ export interface Stored {
 
 export interface Portion {
   readonly messages: readonly Stored[];
-  /** Whether the server, or the replica of it that answered, has no more than these. */
+  /** How many more the server, or the replica of it that answered, has. */
+  readonly left: number;
+  /** Whether there are none. */
   readonly all: boolean;
 }
 
@@ -57,8 +59,10 @@ export class DirectGet {
         const { headers } = message;
         const code = headers?.code ?? 0;
         // The last one says how many are left.
-        if (code === 204) finish({ messages, all: Number(headers?.get('Nats-Num-Pending') ?? 0) === 0 });
-        else if (code === 404) finish({ messages, all: true });
+        if (code === 204) {
+          const left = Number(headers?.get('Nats-Num-Pending') ?? 0);
+          finish({ messages, left, all: left === 0 });
+        } else if (code === 404) finish({ messages, left: 0, all: true });
         else fail(new BrokerError('unavailable', `NATS could not read: ${code} ${headers?.description ?? ''}`));
       }
     });

@@ -1,6 +1,16 @@
 import type { Message } from '../../src/core/message.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
 
+/** What a pending message costs beside its payload, about, bytes. */
+const OVERHEAD = 256;
+
+/** What a message counts for while it is pending, about, bytes. */
+export function pendingSize({ size, properties }: Message): number {
+  let all = size + OVERHEAD + (properties?.correlation?.length ?? 0);
+  for (const [name, value] of properties?.user ?? []) all += name.length + value.length;
+  return all;
+}
+
 /** A message on its way into the log. */
 export class Entry {
   readonly message: Message;
@@ -43,25 +53,25 @@ export class Entry {
 }
 
 /** First in, first out. */
-export class EntryQueue {
-  #entries: Entry[] = [];
+export class EntryQueue<T = Entry> {
+  #entries: T[] = [];
   #head = 0;
 
   get length(): number {
     return this.#entries.length - this.#head;
   }
 
-  push(entry: Entry): void {
+  push(entry: T): void {
     this.#entries.push(entry);
   }
 
   /** Before all others, in this order. */
-  unshift(entries: readonly Entry[]): void {
+  unshift(entries: readonly T[]): void {
     this.#entries = [...entries, ...this.#entries.slice(this.#head)];
     this.#head = 0;
   }
 
-  peek(): Entry | undefined {
+  peek(): T | undefined {
     return this.#entries[this.#head];
   }
 
@@ -77,7 +87,7 @@ export class EntryQueue {
   }
 
   /** All of them; none is left. */
-  take(): Entry[] {
+  take(): T[] {
     const entries = this.#entries.slice(this.#head);
     this.#entries = [];
     this.#head = 0;
@@ -88,8 +98,8 @@ export class EntryQueue {
 /** Sent entries by number: a ring, because numbers ascend and the oldest is never far behind. */
 const RING = 8192;
 
-export class Flight {
-  readonly #ring: (Entry | undefined)[] = new Array<Entry | undefined>(RING);
+export class Flight<T extends { number: number } = Entry> {
+  readonly #ring: (T | undefined)[] = new Array<T | undefined>(RING);
   /** Lowest number that may be there, and the last one. */
   #first = 1;
   #last = 0;
@@ -103,24 +113,24 @@ export class Flight {
     return this.#last + 1 - this.#first >= RING;
   }
 
-  get oldest(): Entry | undefined {
+  get oldest(): T | undefined {
     this.#advance();
     return this.#ring[this.#first % RING];
   }
 
   /** Gives it the next number. */
-  add(entry: Entry): void {
+  add(entry: T): void {
     entry.number = ++this.#last;
     this.#ring[this.#last % RING] = entry;
     this.#count++;
   }
 
-  get(number: number): Entry | undefined {
+  get(number: number): T | undefined {
     const entry = this.#ring[number % RING];
     return entry?.number === number ? entry : undefined;
   }
 
-  remove(entry: Entry): void {
+  remove(entry: T): void {
     if (this.get(entry.number) !== entry) return;
     this.#ring[entry.number % RING] = undefined;
     this.#count--;
@@ -128,13 +138,13 @@ export class Flight {
   }
 
   /** Those with a lower number. */
-  before(number: number): Entry[] {
+  before(number: number): T[] {
     if (this.#first >= number) return [];
     return this.all().filter((entry) => entry.number < number);
   }
 
-  all(): Entry[] {
-    const entries: Entry[] = [];
+  all(): T[] {
+    const entries: T[] = [];
     for (let number = this.#first; number <= this.#last; number++) {
       const entry = this.get(number);
       if (entry !== undefined) entries.push(entry);

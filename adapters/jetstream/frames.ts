@@ -19,7 +19,7 @@ export interface Written {
 }
 
 /**
- * Publishes as the client does (`HPUB`), but writes the frames of a turn one behind the other and hands them over as
+ * Publishes as the client does (`PUB`, `HPUB`), but writes the frames of a turn one behind the other and hands them over as
  * one: the client's own `publish` makes six buffers of each message and copies them together again, for which half of
  * the time of publishing went. Slabs are not used again: the payloads in them stay as long as someone holds them.
  */
@@ -40,7 +40,7 @@ export class Frames {
     this.#clock = clock;
   }
 
-  /** `headers` and `reply` are ASCII; `reply` may be empty. */
+  /** `headers` and `reply` are ASCII; both may be empty. */
   publish(subject: string, reply: string, headers: string, data: Uint8Array, start: number, end: number): Written {
     const total = headers.length + end - start;
     const needed = subject.length + reply.length + total + 40;
@@ -51,15 +51,17 @@ export class Frames {
       this.#at = 0;
     }
     const bytes = this.#slab;
-    let at = write(bytes, this.#at, 'HPUB ');
+    let at = write(bytes, this.#at, headers === '' ? 'PUB ' : 'HPUB ');
     at = write(bytes, at, subject);
     bytes[at++] = SPACE;
     if (reply !== '') {
       at = write(bytes, at, reply);
       bytes[at++] = SPACE;
     }
-    at = writeNumber(bytes, at, headers.length);
-    bytes[at++] = SPACE;
+    if (headers !== '') {
+      at = writeNumber(bytes, at, headers.length);
+      bytes[at++] = SPACE;
+    }
     at = writeNumber(bytes, at, total);
     bytes[at++] = CR;
     bytes[at++] = LF;

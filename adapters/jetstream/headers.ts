@@ -21,6 +21,8 @@ const NAMES = {
   text: 'Trimaran-Text',
   key: 'Trimaran-Key',
   messageId: 'Trimaran-Message-Id',
+  priority: 'Trimaran-Priority',
+  deliverAt: 'Trimaran-Deliver-At',
   user: 'Trimaran-User',
 } as const;
 
@@ -50,7 +52,8 @@ function plain(text: string): string {
 
 /** Headers behind the first, each with its line end; empty for most messages. */
 function propertyLines(properties: Properties): string {
-  const { contentType, textPayload, responseTopic, correlation, expiresAt, user, key, messageId } = properties;
+  const { contentType, textPayload, responseTopic, correlation, expiresAt, user, key, messageId, priority, deliverAt } =
+    properties;
   let lines = '';
   const add = (name: string, value: string): void => {
     lines += `${name}: ${value}\r\n`;
@@ -63,6 +66,8 @@ function propertyLines(properties: Properties): string {
   for (const [name, value] of user ?? []) add(NAMES.user, `${safe(name, ODD_NAME)}=${safe(value)}`);
   if (key !== undefined) add(NAMES.key, safe(key));
   if (messageId !== undefined) add(NAMES.messageId, safe(messageId));
+  if (priority !== undefined) add(NAMES.priority, String(priority));
+  if (deliverAt !== undefined) add(NAMES.deliverAt, String(deliverAt));
   return lines;
 }
 
@@ -109,6 +114,38 @@ export function headerText(meta: Meta, id: string, more = ''): string {
   return `${BEGIN}${id}${publisherText(meta.publisher, meta.qos, meta.retain)}${lines}${more}\r\n`;
 }
 
+const SPACE = 0x20;
+const DOT = 0x2e;
+const ZERO = 0x30;
+
+/** Ids of a node's messages: its name and a number. */
+export class OwnIds {
+  readonly #start: string;
+  readonly #bytes: Uint8Array;
+
+  constructor(node: string) {
+    this.#start = `${node}.`;
+    this.#bytes = Buffer.from(this.#start);
+  }
+
+  of(number: number): string {
+    return this.#start + number;
+  }
+
+  /** The number in the id of a message of this node; 0 for others. */
+  numberIn(bytes: Uint8Array, headerBytes: number): number {
+    const own = this.#bytes;
+    let at = BEGIN.length;
+    if (headerBytes < at + own.length) return 0;
+    for (let i = 0; i < own.length; i++) if (bytes[at++] !== own[i]) return 0;
+    let number = 0;
+    for (; at < headerBytes && bytes[at] !== SPACE && bytes[at] !== DOT; at++) {
+      number = number * 10 + ((bytes[at] ?? ZERO) - ZERO);
+    }
+    return number;
+  }
+}
+
 /** One client publishes many messages: its `Publisher` is the same object for as long as it is remembered. */
 const REMEMBERED = 4096;
 const known = new Map<string, Meta>();
@@ -153,8 +190,8 @@ const SERVED = 'Trimaran-Served';
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** One that is no time is none. */
-function expiry(properties: Writable<Properties>, time: number): void {
-  if (Number.isFinite(time)) properties.expiresAt = time;
+function setTime(properties: Writable<Properties>, name: 'expiresAt' | 'deliverAt', time: number): void {
+  if (Number.isFinite(time)) properties[name] = time;
 }
 
 function* lines(block: string, from: number): Generator<[name: string, value: string]> {
@@ -179,9 +216,11 @@ function ownProperties(block: string, from: number): Properties | undefined {
     else if (name === NAMES.text) properties.textPayload = true;
     else if (name === NAMES.responseTopic) properties.responseTopic = plain(value);
     else if (name === NAMES.correlation) properties.correlation = correlationBytes(value);
-    else if (name === NAMES.expires) expiry(properties, Number(value));
+    else if (name === NAMES.expires) setTime(properties, 'expiresAt', Number(value));
     else if (name === NAMES.key) properties.key = plain(value);
     else if (name === NAMES.messageId) properties.messageId = plain(value);
+    else if (name === NAMES.deliverAt) setTime(properties, 'deliverAt', Number(value));
+    else if (name === NAMES.priority && /^[0-9]$/.test(value)) properties.priority = Number(value);
     else if (name === NAMES.user) {
       const equals = value.indexOf('=');
       user.push([plain(value.slice(0, equals)), plain(value.slice(equals + 1))]);
@@ -214,6 +253,49 @@ export function headerValue(block: string, name: string): string | undefined {
   const start = at + name.length + 4;
   const end = block.indexOf('\r\n', start);
   return end === -1 ? block.slice(start) : block.slice(start, end);
+}
+
+/** The line by which the server knows a repetition; `id` may be any text. */
+export function idLine(id: string): string {
+  return `Nats-Msg-Id: ${/^[\x21-\x7e]+$/.test(id) ? id : `b64:${Buffer.from(id).toString('base64url')}`}\r\n`;
+}
+
+const QUEUED = 'Trimaran-Queued';
+
+/** When a message of a queue was taken in, and its topic, where that is not the queue's own. */
+export function queuedLine(timestamp: number, topic: string | undefined): string {
+  return `${QUEUED}: ${topic === undefined ? timestamp : `${timestamp} ${safe(topic, ODD_NAME)}`}\r\n`;
+}
+
+export interface Queued {
+  readonly timestamp: number;
+  readonly topic: string | undefined;
+}
+
+/** Undefined for a message of an application. */
+export function readQueued(block: string): Queued | undefined {
+  const value = block.startsWith(BEGIN) ? headerValue(block, QUEUED) : undefined;
+  if (value === undefined) return undefined;
+  const space = value.indexOf(' ');
+  const timestamp = Number(space === -1 ? value : value.slice(0, space));
+  if (!Number.isFinite(timestamp)) return undefined;
+  return { timestamp, topic: space === -1 ? undefined : plain(value.slice(space + 1)) };
+}
+
+const NOTE = 'Trimaran-Note';
+
+/** What is to be known beside the messages. It is the only one of its subject, and is forgotten after so long. */
+export function noteLine(text: string, seconds: number): string {
+  return `${NOTE}: ${text}\r\nNats-Rollup: sub\r\nNats-TTL: ${seconds}s\r\n`;
+}
+
+export function noteOf(block: string): string | undefined {
+  return headerValue(block, NOTE);
+}
+
+/** The server puts the message on that subject at that time (milliseconds since 1970). */
+export function scheduleLines(time: number, target: string): string {
+  return `Nats-Schedule: @at ${new Date(time).toISOString()}\r\nNats-Schedule-Target: ${target}\r\n`;
 }
 
 /** The header line that says which shared subscriptions have had a live message; empty for none. */

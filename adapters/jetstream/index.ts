@@ -7,8 +7,9 @@ import { JetStreamGroups } from './groups.ts';
 import { JetStreamLive } from './live.ts';
 import { JetStreamLog } from './log.ts';
 import type { JetStreamOptions } from './options.ts';
+import { JetStreamQueues } from './queues.ts';
 import { JetStreamState } from './state.ts';
-import { ensureStream, logConfig, stateConfig, streamNames } from './streams.ts';
+import { ensureStream, logConfig, queueConfig, stateConfig, streamNames } from './streams.ts';
 
 export type { JetStreamOptions } from './options.ts';
 
@@ -22,6 +23,7 @@ export class JetStreamBackbone implements Backbone {
   readonly state: JetStreamState;
   readonly cluster: JetStreamCluster;
   readonly groups: JetStreamGroups;
+  readonly queues: JetStreamQueues;
   readonly #options: JetStreamOptions;
   readonly #connection: Connection;
   readonly #logger: Logger;
@@ -37,6 +39,7 @@ export class JetStreamBackbone implements Backbone {
     this.log = new JetStreamLog(options, node, this.#connection, this.state.changes, clock, logger);
     const { log } = streamNames(options.prefix);
     this.groups = new JetStreamGroups(this.#connection, clock, logger, log, options.prefix);
+    this.queues = new JetStreamQueues(options, node, this.#connection, clock, logger);
     this.cluster = new JetStreamCluster(options, node, this.state, this.#connection, clock, logger);
   }
 
@@ -46,8 +49,10 @@ export class JetStreamBackbone implements Backbone {
       await this.#checkJetStream();
       const state = await ensureStream(this.#connection, stateConfig(this.#options));
       const log = await ensureStream(this.#connection, logConfig(this.#options));
+      const queue = await ensureStream(this.#connection, queueConfig(this.#options));
       await this.state.start(state);
       await this.log.start(receiver, log);
+      this.queues.start(queue);
       this.live.start(receiver);
       await this.cluster.start();
     } catch (error) {
@@ -68,7 +73,8 @@ export class JetStreamBackbone implements Backbone {
   async stop(): Promise<void> {
     if (!this.#started) return;
     this.#started = false;
-    await this.log.drain(this.#connection.up ? DRAIN : 0);
+    const time = this.#connection.up ? DRAIN : 0;
+    await Promise.all([this.log.drain(time), this.queues.drain(time)]);
     try {
       if (this.#connection.up) await this.state.changes.all();
       await this.cluster.stop();
@@ -87,6 +93,7 @@ export class JetStreamBackbone implements Backbone {
 
   #close(): void {
     this.groups.stop();
+    this.queues.stop();
     this.live.stop();
     this.log.stop();
     this.state.stop();

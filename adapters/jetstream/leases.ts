@@ -77,6 +77,14 @@ export class Leases {
     return node === this.#node || this.#others.has(node);
   }
 
+  /** The same, but it asks for the node's entry before it says no: the node may have begun just now. */
+  async find(node: string): Promise<boolean> {
+    if (this.has(node)) return true;
+    const entry = await this.#state.get(BUCKET, node);
+    if (entry !== undefined) this.#heard(node, entry.revision);
+    return entry !== undefined;
+  }
+
   #heard(name: string, revision: number): void {
     const now = this.#clock.now();
     if (name === this.#node) {

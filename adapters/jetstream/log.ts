@@ -7,7 +7,7 @@ import { type StreamState, streamState } from './api.ts';
 import { Appender } from './appender.ts';
 import { type Connection, explain, SHORT } from './connection.ts';
 import type { Entry } from './entry.ts';
-import { BEGIN } from './headers.ts';
+import { OwnIds } from './headers.ts';
 import { readMessage } from './message.ts';
 import type { JetStreamOptions } from './options.ts';
 import type { Raw } from './raw.ts';
@@ -22,10 +22,6 @@ const REFRESH = 10_000;
 const CATCH_UP = 20;
 /** And of those until it is looked again where the end is. */
 const CATCH_UP_LIMIT = 5_000;
-
-const DOT = 0x2e;
-const SPACE = 0x20;
-const ZERO = 0x30;
 
 /** What the log has to know of the state: messages do not become durable before what was put before them. */
 export interface Changes {
@@ -46,8 +42,7 @@ export class JetStreamLog implements Log {
   readonly #tail: Tail;
   readonly #appender: Appender;
   readonly #reader: Reader;
-  /** The begin of the ids in this node's messages, as bytes. */
-  readonly #ownId: Uint8Array;
+  readonly #ids: OwnIds;
   #receiver: BackboneReceiver | undefined;
   #first = 1;
   #next = 1;
@@ -71,7 +66,7 @@ export class JetStreamLog implements Log {
     this.#logger = logger;
     this.#stream = streamNames(options.prefix).log;
     this.#subjects = new TopicSubjects(`${options.prefix}.log`);
-    this.#ownId = Buffer.from(`${node}.`);
+    this.#ids = new OwnIds(node);
     this.#tail = new Tail(connection, clock, logger, this.#stream, {
       message: (message, bytes, sequence, time) => this.#tailed(message, bytes, sequence, time),
     });
@@ -146,7 +141,7 @@ export class JetStreamLog implements Log {
   }
 
   #tailed(message: Msg, { bytes, headerBytes }: Raw, sequence: number, time: number): void {
-    const number = this.#ownNumber(bytes, headerBytes);
+    const number = this.#ids.numberIn(bytes, headerBytes);
     const entry = number === 0 ? undefined : this.#appender.found(number, sequence);
     if (entry === 'double') {
       this.#remove(sequence);
@@ -161,19 +156,6 @@ export class JetStreamLog implements Log {
       this.#scheduled = true;
       this.#clock.defer(this.#flush);
     }
-  }
-
-  /** The number in the id of a message that this node has sent; 0 for others. */
-  #ownNumber(bytes: Uint8Array, headerBytes: number): number {
-    const own = this.#ownId;
-    let at = BEGIN.length;
-    if (headerBytes < at + own.length) return 0;
-    for (let i = 0; i < own.length; i++) if (bytes[at++] !== own[i]) return 0;
-    let number = 0;
-    for (; at < headerBytes && bytes[at] !== SPACE && bytes[at] !== DOT; at++) {
-      number = number * 10 + ((bytes[at] ?? ZERO) - ZERO);
-    }
-    return number;
   }
 
   #read(subject: string, bytes: Uint8Array, headerBytes: number, sequence: number, time: number): Message | undefined {

@@ -2,7 +2,7 @@ import { type Answer, API, ApiError, record, type StreamState, streamState, text
 import type { Connection } from './connection.ts';
 import type { JetStreamOptions } from './options.ts';
 
-/** The two streams and their settings. README.md says why each setting is as it is. */
+/** The streams and their settings. README.md says why each setting is as it is. */
 
 /** Seconds in which a repeated change of the state is recognised; it is repeated after the time of an answer. */
 const STATE_REPEATS = 60;
@@ -11,10 +11,11 @@ const NANOSECONDS = 1_000_000_000;
 export interface Names {
   readonly log: string;
   readonly state: string;
+  readonly queue: string;
 }
 
 export function streamNames(prefix: string): Names {
-  return { log: `${prefix}_LOG`, state: `${prefix}_STATE` };
+  return { log: `${prefix}_LOG`, state: `${prefix}_STATE`, queue: `${prefix}_QUEUE` };
 }
 
 export function logConfig({ prefix, replicas, retention, dedup }: JetStreamOptions): Answer {
@@ -56,6 +57,29 @@ export function stateConfig({ prefix, replicas }: JetStreamOptions): Answer {
     duplicate_window: STATE_REPEATS * NANOSECONDS,
     allow_direct: true,
     allow_msg_ttl: true,
+  };
+}
+
+export function queueConfig({ prefix, replicas, dedup }: JetStreamOptions): Answer {
+  return {
+    name: streamNames(prefix).queue,
+    description: 'Queues of Trimaran',
+    subjects: [`${prefix}.queue.>`],
+    storage: 'file',
+    num_replicas: replicas,
+    retention: 'workqueue',
+    discard: 'old',
+    max_bytes: -1,
+    max_age: 0,
+    max_msgs: -1,
+    max_msgs_per_subject: -1,
+    max_consumers: -1,
+    max_msg_size: -1,
+    duplicate_window: dedup.seconds * NANOSECONDS,
+    allow_direct: true,
+    allow_msg_ttl: true,
+    allow_msg_schedules: true,
+    allow_rollup_hdrs: true,
   };
 }
 

@@ -56,6 +56,10 @@ export function keyOf(token: string): string | undefined {
   return token.startsWith(DENSE) ? Buffer.from(token.slice(1), 'base64url').toString() : textOf(token);
 }
 
+export function fitsSubject(subject: string): boolean {
+  return subject.length <= MAX_SUBJECT_BYTES;
+}
+
 /** The subjects of a prefix such as `trimaran.log`. */
 export class TopicSubjects {
   readonly #start: string;

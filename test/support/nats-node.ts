@@ -11,6 +11,10 @@ export class NatsNode implements BackboneReceiver, ClusterReceiver {
   readonly tailed: Message[] = [];
   readonly yielded: string[] = [];
   readonly lost: string[] = [];
+  readonly disownedKeys: string[] = [];
+  /** From other nodes. */
+  readonly got: { readonly node: string; readonly bytes: Uint8Array }[] = [];
+  interruptions = 0;
   /** Appended or refused, in the order of being told. */
   readonly appended: string[] = [];
   readonly refused: string[] = [];
@@ -28,9 +32,18 @@ export class NatsNode implements BackboneReceiver, ClusterReceiver {
 
   liveShared(): void {}
   unheard(): void {}
-  disowned(): void {}
-  received(): void {}
-  interrupted(): void {}
+
+  disowned(key: string): void {
+    this.disownedKeys.push(key);
+  }
+
+  received(node: string, bytes: Uint8Array): void {
+    this.got.push({ node, bytes });
+  }
+
+  interrupted(): void {
+    this.interruptions++;
+  }
 
   live(message: Message): void {
     this.lived.push(message.keep());

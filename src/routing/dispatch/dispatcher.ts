@@ -1,36 +1,20 @@
 import { BrokerError } from '../../core/errors.ts';
-import type { Clock, Timer } from '../../ports/clock.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { QueueEntry, QueueReceiver, QueueSource } from '../../ports/queue-store.ts';
 import type { Consumer, ConsumerOptions, Consumption, Outcome } from '../../ports/queues.ts';
 import type { Logger } from '../../ports/routing.ts';
+import { Alarm } from './alarm.ts';
+import { Demand } from './demand.ts';
 import { EntryList, priorityOf } from './entries.ts';
 import { type KeyState, KeyTable } from './keys.ts';
 import { Member, type MemberHost, Unsettled } from './member.ts';
 import { hashOf, Members } from './members.ts';
+import { backOff, type DeadReason, type DispatcherOptions, expiryOf, isExhausted } from './rules.ts';
 
-/** Of what consumers have room for, the most that is asked for at once, and the most that is held ready beyond it. */
-const MOST_WANTED = 4096;
-const AHEAD = 256;
 /** Messages that wait behind others of their key, or for their retry, before no more are asked for. */
 const MOST_HELD = 4096;
 
-/** Why a message is not delivered any more. */
-export type DeadReason = 'rejected' | 'expired' | 'deliveries' | 'overflow';
-
-export interface DispatcherOptions {
-  /**
-   * What `properties.key` means. `one`: messages of a key are with one consumer at a time. `sticky`: with the same one, too,
-   * as long as none comes or goes. `none`: nothing.
-   */
-  readonly keys: 'none' | 'one' | 'sticky';
-  /** As in QueueSettings. */
-  readonly ackMilliseconds: number;
-  readonly retryMilliseconds: number;
-  readonly retryMaxMilliseconds: number;
-  readonly maxDeliveries: number;
-  readonly messageMilliseconds: number;
-  readonly singleActiveConsumer: boolean;
-}
+export type { DeadReason, DispatcherOptions } from './rules.ts';
 
 export interface DispatcherHandlers {
   /** Given up. It is for the handler to remove it from the source. `deliveries`: how often it was given to a consumer. */
@@ -52,20 +36,14 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   readonly #members: Members;
   readonly #window = new EntryList();
   readonly #keys: KeyTable;
-  /** Asked for, and not come yet. */
-  #coming = 0;
+  readonly #demand: Demand;
+  readonly #alarm: Alarm;
   #unsettled = 0;
   #lastNumber = 0;
-  /** Some have a priority: those held ready would be in the way of higher ones. */
-  #prioritised = false;
   #dispatching = false;
-  /** Without consumers, messages that are looked at to see whether they are to be dropped. */
-  #probing = 0;
   #headExpiresAt = 0;
   /** Given back during the dispatch: for another turn, so that a consumer that gives back all does not hold up the rest. */
   #again: QueueEntry[] = [];
-  #timer: Timer | undefined;
-  #timerAt = 0;
   #closed = false;
 
   constructor(
@@ -82,6 +60,8 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     this.#handlers = handlers;
     this.#members = new Members(options.singleActiveConsumer);
     this.#keys = new KeyTable(this.#window);
+    this.#demand = new Demand(source);
+    this.#alarm = new Alarm(clock, () => this.#tick());
   }
 
   /** With consumers. */
@@ -127,22 +107,19 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   }
 
   take(entries: readonly QueueEntry[]): void {
-    this.#coming = Math.max(0, this.#coming - entries.length);
+    this.#demand.came(entries.length);
     for (const entry of entries) {
-      if (priorityOf(entry) > 0) this.#prioritised = true;
+      if (priorityOf(entry) > 0) this.#demand.prioritised = true;
       this.#window.add(entry);
     }
     this.#dispatch();
-    if (this.#probing === 0 || this.#closed || this.consumers > 0) return;
-    // All were dropped: there may be more like them.
-    this.#probing = Math.min(this.#probing * 4, AHEAD);
-    if (this.#coming < this.#probing) this.#want(this.#probing - this.#coming);
+    if (this.consumers === 0 && !this.#closed) this.#demand.probeOn();
   }
 
   /** A message of this priority is on its way to the source: those of lower ones are not to be in its way. */
   announce(priority: number): void {
-    if (priority === 0 && !this.#prioritised) return;
-    this.#prioritised = true;
+    if (priority === 0 && !this.#demand.prioritised) return;
+    this.#demand.prioritised = true;
     const { last } = this.#window;
     if (last !== undefined && priorityOf(last) < priority) this.#giveBackWaiting();
   }
@@ -153,7 +130,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
    */
   sweep(): void {
     const now = this.#clock.now();
-    for (const entry of this.#window.take((each) => this.#expired(each, now))) this.#drop(entry, 'expired');
+    for (const entry of this.#window.take((each) => expiryOf(each, this.#options) <= now)) this.#drop(entry, 'expired');
     for (const member of this.#members.all) this.#revive(member);
     this.#dispatch();
   }
@@ -164,9 +141,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
    */
   probe(count: number): void {
     if (this.#closed) return;
-    if (this.consumers === 0) this.#probing = Math.min(count, AHEAD);
-    const wanted = Math.min(count, AHEAD) - this.#coming - this.#window.size;
-    if (wanted > 0) this.#want(wanted);
+    this.#demand.probe(count, this.#window.size, this.consumers === 0);
     this.#dispatch();
   }
 
@@ -187,7 +162,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
    */
   close(error: BrokerError, lost = false): void {
     this.#closed = true;
-    this.#timer?.cancel();
+    this.#alarm.cancel();
     const members = [...this.#members.all];
     for (const member of members) {
       this.#members.remove(member);
@@ -201,7 +176,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
       for (const { id, deliveries } of waiting) this.#source.release(id, 0, deliveries);
       for (const { entry, dueAt } of delayed) this.#source.release(entry.id, dueAt, entry.deliveries);
     }
-    for (const member of members) this.#end(member, error);
+    for (const member of members) member.end(error, this.#logger);
   }
 
   // --- what members ask for -----------------------------------------------------------------------------------------
@@ -214,7 +189,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     const { entry, count } = settled;
     if (outcome === 'accept') this.#source.remove(entry.id);
     else if (outcome === 'reject') this.#handlers.dead(entry, 'rejected', count);
-    else this.#giveBack(settled, delay ?? this.#backOff(count));
+    else this.#giveBack(settled, delay ?? backOff(count, this.#options));
     this.#members.count(member, 1);
     this.#release(settled.key);
     this.#keys.unparkFor(member);
@@ -245,20 +220,10 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   }
 
   failed(member: Member, error: unknown): void {
-    this.#logger.error(
-      { err: error, clientId: member.options.clientId },
-      'internal error of a consumer; it is dropped',
-    );
+    const { clientId } = member.options;
+    this.#logger.error({ err: error, clientId }, 'internal error of a consumer; it is dropped');
     this.cancel(member);
-    this.#end(member, new BrokerError('internal'));
-  }
-
-  #end(member: Member, error: BrokerError): void {
-    try {
-      member.consumer.ended(error);
-    } catch (fault) {
-      this.#logger.error({ err: fault, clientId: member.options.clientId }, 'internal error of a consumer at its end');
-    }
+    member.end(new BrokerError('internal'), this.#logger);
   }
 
   // --- giving -------------------------------------------------------------------------------------------------------
@@ -271,7 +236,8 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     this.#dispatching = false;
     if (this.consumers === 0) this.#leave();
     if (this.#again.length > 0) this.#clock.defer(this.#resume);
-    this.#ask();
+    if (this.#closed || this.consumers === 0 || this.#keys.size >= MOST_HELD) return;
+    this.#demand.serve(this.#members, this.#window.size);
   }
 
   /** Nothing is held without consumers: it goes to the source, which records how often it was delivered. */
@@ -279,8 +245,8 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     const head = this.#window.first;
     if (head === undefined && this.#keys.size === 0) return;
     if (head !== undefined) {
-      this.#headExpiresAt = this.#expiryOf(head);
-      this.#probing = 0;
+      this.#headExpiresAt = expiryOf(head, this.#options);
+      this.#demand.found();
     }
     this.#giveBackWaiting();
   }
@@ -294,10 +260,9 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   #next(now: number): boolean {
     const entry = this.#window.first;
     if (entry === undefined) return false;
-    const { maxDeliveries } = this.#options;
     let reason: DeadReason | undefined;
-    if (this.#expired(entry, now)) reason = 'expired';
-    else if (maxDeliveries > 0 && entry.deliveries >= maxDeliveries) reason = 'deliveries';
+    if (expiryOf(entry, this.#options) <= now) reason = 'expired';
+    else if (isExhausted(entry.deliveries, this.#options)) reason = 'deliveries';
     else if (this.#handlers.excess?.()) reason = 'overflow';
     if (reason === undefined) return this.#place(entry, now);
     this.#window.shift();
@@ -341,22 +306,12 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
       this.#keys.unpark(state);
     }
     const { ackMilliseconds } = this.#options;
-    if (ackMilliseconds > 0) this.#arm(now + ackMilliseconds);
+    if (ackMilliseconds > 0) this.#alarm.set(now + ackMilliseconds);
     try {
       member.consumer.take(entry.message, given);
     } catch (error) {
       this.failed(member, error);
     }
-  }
-
-  #expired(entry: QueueEntry, now: number): boolean {
-    return this.#expiryOf(entry) <= now;
-  }
-
-  #expiryOf({ message }: QueueEntry): number {
-    const { messageMilliseconds } = this.#options;
-    const own = message.properties?.expiresAt ?? Number.POSITIVE_INFINITY;
-    return messageMilliseconds > 0 ? Math.min(own, message.timestamp + messageMilliseconds) : own;
   }
 
   #drop(entry: QueueEntry, reason: DeadReason): void {
@@ -370,8 +325,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
 
   #giveBack({ entry: { id, message }, count, key }: Unsettled, delay: number): void {
     const entry = { id, message, deliveries: count, redelivered: true };
-    const { maxDeliveries } = this.#options;
-    if (maxDeliveries > 0 && count >= maxDeliveries) {
+    if (isExhausted(count, this.#options)) {
       this.#handlers.dead(entry, 'deliveries', count);
       return;
     }
@@ -381,19 +335,12 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     } else if (key !== undefined) {
       // Those behind it wait, too.
       this.#keys.delay(key, entry, dueAt);
-      this.#arm(dueAt);
+      this.#alarm.set(dueAt);
     } else if (delay <= 0) {
       this.#again.push(entry);
     } else {
       this.#source.release(id, dueAt, count);
     }
-  }
-
-  /** Milliseconds until a message that was delivered so often is tried again. */
-  #backOff(deliveries: number): number {
-    const { retryMilliseconds, retryMaxMilliseconds } = this.#options;
-    // 2^30 times a millisecond is more than the longest there is.
-    return Math.min(retryMilliseconds * 2 ** Math.min(deliveries - 1, 30), retryMaxMilliseconds);
   }
 
   /** One of the key is with nobody any more. */
@@ -419,42 +366,18 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     for (const { id, deliveries } of this.#takeWaiting()) this.#source.release(id, 0, deliveries);
   }
 
-  // --- asking for more ----------------------------------------------------------------------------------------------
-
-  #ask(): void {
-    if (this.#closed || this.consumers === 0 || this.#keys.size >= MOST_HELD) return;
-    const ahead = this.#prioritised ? 0 : Math.min(AHEAD, this.#members.prefetch);
-    const target = Math.min(this.#members.room, MOST_WANTED) + ahead;
-    const has = this.#coming + this.#window.size;
-    // Many small portions cost more than a few large ones.
-    if (has < target && (has === 0 || (target - has) * 4 >= target)) this.#want(target - has);
-  }
-
-  #want(count: number): void {
-    this.#coming += count;
-    this.#source.want(count);
-  }
-
   // --- time ---------------------------------------------------------------------------------------------------------
 
-  #arm(at: number): void {
-    if (this.#timer !== undefined && this.#timerAt <= at) return;
-    this.#timer?.cancel();
-    this.#timerAt = at;
-    this.#timer = this.#clock.schedule(at - this.#clock.now(), this.#tick);
-  }
-
-  readonly #tick = (): void => {
-    this.#timer = undefined;
+  #tick(): void {
     if (this.#closed) return;
     const now = this.#clock.now();
     this.#keys.due(now);
     const { ackMilliseconds } = this.#options;
     const oldest = ackMilliseconds > 0 ? this.#takeBackSilent(now - ackMilliseconds) : undefined;
-    if (oldest !== undefined) this.#arm(oldest + ackMilliseconds);
-    if (this.#keys.nextDue !== undefined) this.#arm(this.#keys.nextDue);
+    if (oldest !== undefined) this.#alarm.set(oldest + ackMilliseconds);
+    if (this.#keys.nextDue !== undefined) this.#alarm.set(this.#keys.nextDue);
     this.#dispatch();
-  };
+  }
 
   /** Takes back what was given at `until` or earlier. Says when the oldest that is left was given. */
   #takeBackSilent(until: number): number | undefined {

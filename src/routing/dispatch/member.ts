@@ -1,6 +1,8 @@
+import type { BrokerError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
 import type { QueueEntry } from '../../ports/queue-store.ts';
 import type { Consumer, ConsumerOptions, Consumption, Delivery, Outcome } from '../../ports/queues.ts';
+import type { Logger } from '../../ports/routing.ts';
 import type { KeyState } from './keys.ts';
 
 /** A message that is with a consumer. */
@@ -75,6 +77,15 @@ export class Member implements Consumption {
     } catch (error) {
       this.#host.failed(this, error);
       return false;
+    }
+  }
+
+  /** Tells the consumer that nothing more comes. */
+  end(error: BrokerError, logger: Logger): void {
+    try {
+      this.consumer.ended(error);
+    } catch (fault) {
+      logger.error({ err: fault, clientId: this.options.clientId }, 'internal error of a consumer at its end');
     }
   }
 

@@ -90,9 +90,11 @@ export class Members {
 
   /** Whether this one can take a message now. */
   free(member: Member): boolean {
-    if ((this.#single && member !== this.#active) || !member.available()) return false;
-    this.enter(member);
-    return true;
+    if (this.#single && member !== this.#active) return false;
+    const available = member.available();
+    if (available) this.enter(member);
+    else this.leave(member);
+    return available;
   }
 
   /** The member a key stays with as long as none comes or goes: of all, the one it draws the highest number with. */

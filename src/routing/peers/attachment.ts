@@ -1,8 +1,8 @@
-import { BrokerError } from '../../core/errors.ts';
+import { asBrokerError, BrokerError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { Consumer, Consumption, Delivery, Membership, Outcome } from '../../ports/queues.ts';
-import { asBrokerError, Interrupted, Moved } from './ownership.ts';
+import { Interrupted, Moved } from './ownership.ts';
 
 /** A consumer's hold at the owner, which may be this node; `leave` where it is a group that is consumed. */
 export type Hold = Consumption & Partial<Pick<Membership, 'leave'>>;

@@ -16,11 +16,11 @@ function nameOf(group: string, filter: string): string {
 /** The groups of the whole cluster, each at the node that owns it. */
 export class ClusterGroups implements GroupHost {
   readonly ownership: Ownership;
-  readonly #host: GroupHost;
+  readonly #host: () => GroupHost;
   readonly #links: Links;
   readonly #clock: Clock;
 
-  constructor(ownership: Ownership, host: GroupHost, links: Links, clock: Clock) {
+  constructor(ownership: Ownership, host: () => GroupHost, links: Links, clock: Clock) {
     this.ownership = ownership;
     this.#host = host;
     this.#links = links;
@@ -33,7 +33,7 @@ export class ClusterGroups implements GroupHost {
       find: () => this.ownership.find(name),
       attach: (node: string, at: Consumer) =>
         node === this.ownership.node
-          ? this.#host.consume(group, filter, at, options)
+          ? this.#host().consume(group, filter, at, options)
           : this.#links.to(node).consume({ kind: 'group', group, filter, options }, at),
       moved: (node: string) => this.ownership.forget(name, node),
     };
@@ -43,7 +43,7 @@ export class ClusterGroups implements GroupHost {
   /** A consumer of another node; rejects with `Moved` when the group is not here. */
   async consumeFor(group: string, filter: string, consumer: Consumer, options: GroupOptions): Promise<Membership> {
     if ((await this.ownership.find(nameOf(group, filter))) !== this.ownership.node) throw new Moved();
-    return this.#host.consume(group, filter, consumer, options);
+    return this.#host().consume(group, filter, consumer, options);
   }
 
   async status(group: string, filter: string): Promise<GroupStatus | undefined> {
@@ -68,21 +68,21 @@ export class ClusterGroups implements GroupHost {
   }
 
   async #perform(asked: GroupCall): Promise<Answer> {
-    const answer = await performGroupCall(this.#host, asked);
+    const answer = await performGroupCall(this.#host(), asked);
     // Of a group that there is not, nobody becomes the owner by asking for it.
     if (asked.call === 'groupStatus' && answer.answer === 'nothing') this.closed(asked.group, asked.filter);
     return answer;
   }
 
   drop(group: string, filter: string): void {
-    this.#host.drop(group, filter);
+    this.#host().drop(group, filter);
   }
 
   /** Another node has it. */
   disowned(name: string): void {
     if (!this.ownership.disowned(name)) return;
     const slash = name.indexOf('/');
-    this.#host.drop(name.slice(0, slash), name.slice(slash + 1));
+    this.#host().drop(name.slice(0, slash), name.slice(slash + 1));
   }
 
   /** The host has no members of it any more: any node may have it next. */

@@ -1,4 +1,4 @@
-import { BrokerError } from '../../core/errors.ts';
+import { asBrokerError, BrokerError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
 import type { AppendReceiver } from '../../ports/backbone.ts';
 import type { Consumer, Delivery, Outcome } from '../../ports/queues.ts';
@@ -6,7 +6,7 @@ import type { Hold } from './attachment.ts';
 import type { Answer, Call } from './calls.ts';
 import { type Asked, readAsked, TellWriter, type Wanted } from './codec.ts';
 import type { LinkContext } from './owner-link.ts';
-import { asBrokerError, Moved } from './ownership.ts';
+import { Moved } from './ownership.ts';
 import { KIND, Outbound, type Packet, restartPacket } from './packets.ts';
 
 /** What an owner does for other nodes. Each thing fails with `Moved` when this node turns out not to be the owner. */

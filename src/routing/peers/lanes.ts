@@ -1,8 +1,8 @@
-import type { BrokerError } from '../../core/errors.ts';
+import { asBrokerError, type BrokerError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { Fifo } from '../fifo.ts';
 import type { OwnerLink, Push } from './owner-link.ts';
-import { asBrokerError, Moved, type Ownership } from './ownership.ts';
+import { Moved, type Ownership } from './ownership.ts';
 
 /** How often a message may be given back before it is refused, and milliseconds until the next try, doubled each time. */
 const BOUNCES = 8;

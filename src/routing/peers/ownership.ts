@@ -1,4 +1,4 @@
-import { BrokerError } from '../../core/errors.ts';
+import { asBrokerError, BrokerError } from '../../core/errors.ts';
 import type { Cluster } from '../../ports/backbone.ts';
 
 /** Questions to the cluster under way at once. */
@@ -15,10 +15,6 @@ export class Moved extends BrokerError {
 
 /** The way to the owner was: what was asked is not known to be done. */
 export class Interrupted extends Moved {}
-
-export function asBrokerError(error: unknown): BrokerError {
-  return error instanceof BrokerError ? error : new BrokerError('internal', String(error));
-}
 
 /** Which node has which of the things that one node has for all. `prefix` and name are the key in the cluster. */
 export class Ownership {
@@ -46,6 +42,11 @@ export class Ownership {
     return this.#mine.has(name);
   }
 
+  /** What this node has. */
+  all(): Iterable<string> {
+    return this.#mine;
+  }
+
   /** The other node that has it; undefined when that is not known. */
   other(name: string): string | undefined {
     return this.#others.get(name);
@@ -58,6 +59,7 @@ export class Ownership {
 
   /** The node that has it: this one, where none has. Rejects with a BrokerError when that cannot be found out. */
   find(name: string): Promise<string> {
+    if (this.#stopped) return Promise.reject(new BrokerError('shutdown'));
     const known = this.#mine.has(name) ? this.node : this.#others.get(name);
     if (known !== undefined) return Promise.resolve(known);
     let finding = this.#finding.get(name);
@@ -73,7 +75,6 @@ export class Ownership {
     if (this.#asked >= ASKED) await new Promise<void>((turn) => this.#turns.push(turn));
     else this.#asked++;
     try {
-      if (this.#stopped) throw new BrokerError('unavailable', 'this node stops');
       const node = await this.#cluster.own(this.#prefix + name);
       this.#learn(name, node);
       return node;
@@ -119,9 +120,12 @@ export class Ownership {
     return leaving;
   }
 
-  /** Gives up all; nothing is found afterwards. */
-  async stop(): Promise<void> {
+  /** Nothing is found from now on. */
+  stop(): void {
     this.#stopped = true;
+  }
+
+  async releaseAll(): Promise<void> {
     await Promise.allSettled([...this.#mine].map((name) => this.release(name)));
   }
 }

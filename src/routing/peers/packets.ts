@@ -65,7 +65,7 @@ export class Outbound {
   #closed = false;
   readonly #run = (): void => {
     this.#scheduled = false;
-    if (!this.#closed && this.#packet.size > 0) this.#send();
+    if (this.#packet.size > 0) this.#send();
   };
 
   constructor(node: string, kind: Kind, cluster: Cluster, clock: Clock, answered: () => number) {
@@ -86,7 +86,7 @@ export class Outbound {
 
   /** To write a frame to, at once and wholly. */
   frame(): Packer {
-    if (this.#packet.size >= PACKET && !this.#closed) this.#send();
+    if (this.#packet.size >= PACKET) this.#send();
     if (this.#packet.size === 0) {
       this.#packet
         .integer(this.#kind)
@@ -104,11 +104,10 @@ export class Outbound {
   /** Nothing is sent any more. */
   close(): void {
     this.#closed = true;
-    this.#packet.clear(KEPT);
   }
 
   #send(): void {
-    this.#cluster.send(this.#node, this.#packet.view());
+    if (!this.#closed) this.#cluster.send(this.#node, this.#packet.view());
     this.#packet.clear(KEPT);
   }
 }

@@ -1,6 +1,6 @@
 import { BrokerError } from '../../core/errors.ts';
 import type { Cluster, ClusterReceiver } from '../../ports/backbone.ts';
-import type { Clock } from '../../ports/clock.ts';
+import type { Clock, Timer } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/routing.ts';
 import type { GroupHost, QueueHost } from '../hosts.ts';
 import { ClusterGroups } from './groups.ts';
@@ -11,9 +11,13 @@ import { ClusterQueues, type QueueNames } from './queues.ts';
 
 export interface Hosts {
   readonly queues: QueueHost;
-  readonly groups: GroupHost;
-  readonly names: QueueNames;
+  readonly catalog: QueueNames;
+  /** Asked for when it is first needed: it needs the router, which needs this. */
+  readonly groups: () => GroupHost;
 }
+
+/** Milliseconds between looks at whether what this node owns is still there. */
+const SWEEP = 60_000;
 
 /** Makes the queues and groups of all nodes one thing: what is not owned here is reached where it is. */
 export class Peers implements Omit<ClusterReceiver, 'yieldClient'> {
@@ -22,9 +26,12 @@ export class Peers implements Omit<ClusterReceiver, 'yieldClient'> {
   readonly #links: Links;
   readonly #queueOwners: Ownership;
   readonly #groupOwners: Ownership;
+  readonly #clock: Clock;
   #last = 0;
+  #timer: Timer | undefined;
 
   constructor(cluster: Cluster, hosts: Hosts, clock: Clock, logger: Logger) {
+    this.#clock = clock;
     this.#queueOwners = new Ownership(cluster, 'queue:');
     this.#groupOwners = new Ownership(cluster, 'group:');
     const context = { cluster, clock, logger, next: () => ++this.#last, lost: (node: string) => this.nodeLost(node) };
@@ -48,8 +55,20 @@ export class Peers implements Omit<ClusterReceiver, 'yieldClient'> {
       pushed: (push, repeated, link) => this.queues.pushed(push, repeated, link),
       refused: (push, error, link) => this.queues.refused(push, error, link),
     });
-    this.queues = new ClusterQueues(this.#queueOwners, hosts.queues, hosts.names, this.#links, clock);
+    this.queues = new ClusterQueues(this.#queueOwners, hosts.queues, hosts.catalog, this.#links, clock);
     this.groups = new ClusterGroups(this.#groupOwners, hosts.groups, this.#links, clock);
+  }
+
+  start(): void {
+    this.#timer = this.#clock.schedule(SWEEP, () => {
+      this.queues.sweep();
+      this.start();
+    });
+  }
+
+  /** Whether this node has the queue, or has it from now on. */
+  async own(queue: string): Promise<boolean> {
+    return (await this.#queueOwners.find(queue)) === this.#queueOwners.node;
   }
 
   nodeLost(node: string): void {
@@ -76,12 +95,15 @@ export class Peers implements Omit<ClusterReceiver, 'yieldClient'> {
 
   /** Clients are gone. Other nodes' consumers end here; afterwards the hosts close their stores. */
   close(): void {
+    this.#timer?.cancel();
+    this.#queueOwners.stop();
+    this.#groupOwners.stop();
     const pushes = this.#links.close().flatMap((link) => link.close());
     this.queues.stop(pushes, new BrokerError('unavailable', 'this node stops'));
   }
 
   /** Others may have what this node had: after the stores are closed. */
   async release(): Promise<void> {
-    await Promise.all([this.#queueOwners.stop(), this.#groupOwners.stop()]);
+    await Promise.all([this.#queueOwners.releaseAll(), this.#groupOwners.releaseAll()]);
   }
 }

@@ -1,6 +1,6 @@
 import { BrokerError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
-import type { PartialSettings } from '../../core/queue-settings.ts';
+import type { PartialSettings, QueueSettings } from '../../core/queue-settings.ts';
 import type { AppendReceiver } from '../../ports/backbone.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type {
@@ -23,8 +23,9 @@ import { Moved, type Ownership } from './ownership.ts';
 /** What every node knows of all queues of the cluster. */
 export interface QueueNames {
   /** In order. */
-  names(): readonly string[];
-  has(queue: string): boolean;
+  list(): readonly string[];
+  /** undefined: there is no such queue. */
+  get(queue: string): QueueSettings | undefined;
   /** Queues with a binding that matches the topic. */
   bound(topic: string): readonly string[];
 }
@@ -43,6 +44,8 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   readonly #clock: Clock;
   readonly #lanes: Lanes;
   #bytes = 0;
+  /** Owned here, and in no catalog, at the last look. */
+  #missing: ReadonlySet<string> = new Set();
 
   constructor(ownership: Ownership, host: QueueHost, names: QueueNames, links: Links, clock: Clock) {
     this.ownership = ownership;
@@ -115,7 +118,7 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   }
 
   request(queue: string, message: Message, nobody: () => void): void {
-    if (!this.#names.has(queue)) {
+    if (this.#names.get(queue) === undefined) {
       this.#clock.defer(nobody);
       return;
     }
@@ -135,7 +138,7 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   }
 
   list(): readonly string[] {
-    return this.#names.names();
+    return this.#names.list();
   }
 
   consume(queue: string, consumer: Consumer, options: ConsumerOptions, settings?: PartialSettings): Consumption {
@@ -197,7 +200,9 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
 
   /** Nobody becomes the owner of a queue that there is not, by asking for it. */
   #known(queue: string): boolean {
-    return this.ownership.mine(queue) || this.#names.has(queue) || this.ownership.other(queue) !== undefined;
+    return (
+      this.ownership.mine(queue) || this.#names.get(queue) !== undefined || this.ownership.other(queue) !== undefined
+    );
   }
 
   #check(queue: string): void {
@@ -220,6 +225,18 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
     const link = this.#links.find(node);
     if (link === undefined) this.ownership.forget(queue, node);
     else this.#lanes.moved(queue, link);
+  }
+
+  /** Gives up queues that have been missing since the last time: they were deleted, or expired. */
+  sweep(): void {
+    const missing = new Set([...this.ownership.all()].filter((queue) => this.#names.get(queue) === undefined));
+    for (const queue of missing) {
+      if (!this.#missing.has(queue)) continue;
+      missing.delete(queue);
+      this.#host.drop(queue);
+      this.ownership.release(queue).catch(() => {});
+    }
+    this.#missing = missing;
   }
 
   /** Another node has it. */

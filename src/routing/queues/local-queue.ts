@@ -1,4 +1,4 @@
-import { BrokerError } from '../../core/errors.ts';
+import { asBrokerError, BrokerError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
 import type { PartialSettings } from '../../core/queue-settings.ts';
 import type { AppendReceiver } from '../../ports/backbone.ts';
@@ -61,7 +61,7 @@ export class LocalQueue implements QueueReceiver {
       for (const { message, receiver, token } of this.#waiting.splice(0)) opened.push(message, receiver, token);
       return opened;
     } catch (error) {
-      const known = error instanceof BrokerError ? error : new BrokerError('internal', String(error));
+      const known = asBrokerError(error);
       this.#refuse(known);
       if (this.#ended === undefined) this.#gone();
       throw known;
@@ -88,7 +88,7 @@ export class LocalQueue implements QueueReceiver {
     try {
       return this.#open.attach(consumer, options, given);
     } catch (error) {
-      return refusedConsumption(error);
+      return new LateConsumption(Promise.reject(error), consumer, options, given);
     }
   }
 
@@ -113,8 +113,8 @@ export class LocalQueue implements QueueReceiver {
   }
 }
 
-/** Of a consumer that came before the queue was open. */
-class LateConsumption implements Consumption {
+/** Of a consumer that came before the queue was open, or is not taken. */
+export class LateConsumption implements Consumption {
   readonly opened: Promise<void>;
   #inner: Consumption | undefined;
   #cancelled = false;
@@ -123,7 +123,10 @@ class LateConsumption implements Consumption {
     this.opened = opened.then((queue) => {
       if (!this.#cancelled) this.#inner = queue.attach(consumer, options, given);
     });
-    this.opened.catch(() => {});
+    // Not everyone waits for it; `ended` says the same.
+    this.opened.catch((error: unknown) => {
+      if (!this.#cancelled) consumer.ended(asBrokerError(error));
+    });
   }
 
   settle(delivery: number, outcome: Outcome, delay?: number): void {
@@ -142,11 +145,4 @@ class LateConsumption implements Consumption {
     this.#cancelled = true;
     this.#inner?.cancel();
   }
-}
-
-/** Of a consumer that is not taken. */
-export function refusedConsumption(error: unknown): Consumption {
-  const opened = Promise.reject(error);
-  opened.catch(() => {});
-  return { opened, settle() {}, settled: () => Promise.resolve(), pump() {}, cancel() {} };
 }

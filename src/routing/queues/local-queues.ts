@@ -1,4 +1,4 @@
-import { BrokerError } from '../../core/errors.ts';
+import { asBrokerError, BrokerError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
 import type { PartialSettings } from '../../core/queue-settings.ts';
 import type { AppendReceiver } from '../../ports/backbone.ts';
@@ -15,7 +15,7 @@ import type {
 import type { QueueHost, QueueInlet } from '../hosts.ts';
 import type { QueueCatalog } from './catalog.ts';
 import type { PushDeadLetter } from './dead-letters.ts';
-import { LocalQueue, refusedConsumption } from './local-queue.ts';
+import { LateConsumption, LocalQueue } from './local-queue.ts';
 import { OpenQueue, type QueueContext } from './open-queue.ts';
 
 /** How often queues are looked after, milliseconds; and how many times until queues that are not open are. */
@@ -80,7 +80,7 @@ export class LocalQueues implements QueueHost, Queues, QueueInlet {
     try {
       this.#queue(queue, NOTHING).push(message, receiver, token);
     } catch (error) {
-      const known = error instanceof BrokerError ? error : new BrokerError('internal', String(error));
+      const known = asBrokerError(error);
       this.#options.clock.defer(() => receiver.refused(token, known));
     }
   }
@@ -109,7 +109,7 @@ export class LocalQueues implements QueueHost, Queues, QueueInlet {
     try {
       return this.#queue(queue, settings).consume(consumer, options, settings);
     } catch (error) {
-      return refusedConsumption(error);
+      return new LateConsumption(Promise.reject(error), consumer, options, settings);
     }
   }
 

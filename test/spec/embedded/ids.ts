@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ClassicLevel } from 'classic-level';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { message, newDirectory, Opened, ShiftedClock, textOf } from './support/opened.ts';
+import { ShiftedClock } from '../../support/shifted-clock.ts';
+import { message, newDirectory, Opened, textOf } from './support/opened.ts';
 
 const test = suite('spec/embedded ids');
 // Else a failure would keep the process.

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { EmbeddedBackbone, type EmbeddedOptions } from '../../../../adapters/embedded/index.ts';
 import type { BrokerError } from '../../../../src/core/errors.ts';
 import { Message } from '../../../../src/core/message.ts';
-import type { Clock, Timer } from '../../../../src/ports/clock.ts';
-import { SystemClock } from '../../../../src/system-clock.ts';
+import { ShiftedClock } from '../../../support/shifted-clock.ts';
 
 const MiB = 1024 * 1024;
 let folder: string | undefined;
@@ -19,28 +18,6 @@ export function newDirectory(): string {
   // Not before it is asked for: a process that is killed leaves nothing behind.
   folder ??= mkdtempSync(join(tmpdir(), 'trimaran-embedded-'));
   return join(folder, String(directories++));
-}
-
-/** The machine's clock, that can be put forward. */
-export class ShiftedClock implements Clock {
-  readonly #clock = new SystemClock();
-  shift = 0;
-
-  now(): number {
-    return this.#clock.now() + this.shift;
-  }
-
-  schedule(delay: number, task: () => void): Timer {
-    return this.#clock.schedule(delay, task);
-  }
-
-  defer(task: () => void): void {
-    this.#clock.defer(task);
-  }
-
-  random(count: number): Uint8Array {
-    return this.#clock.random(count);
-  }
 }
 
 export interface Line {

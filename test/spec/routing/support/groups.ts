@@ -17,7 +17,6 @@ import type { OutboxSink } from '../../../../src/ports/routing.ts';
 import { LocalGroups } from '../../../../src/routing/groups/local-groups.ts';
 import { GroupTable } from '../../../../src/routing/groups/table.ts';
 import { LogOutbox } from '../../../../src/routing/outbox.ts';
-import { QueueBroker } from '../../../../src/routing/queues.ts';
 import { RetainedStore } from '../../../../src/routing/retained.ts';
 import { TopicRouter } from '../../../../src/routing/router.ts';
 import { SessionRegistry } from '../../../../src/routing/sessions.ts';
@@ -25,6 +24,7 @@ import { FakeClock } from '../../stomp/support/harness.ts';
 
 const { limits } = resolveConfig({ limits: { outboxMessages: 20 } });
 const publisher = { clientId: 'p', protocol: 'mqtt' } as const;
+const noQueues = { push() {}, request() {}, bound: () => [] };
 const nobody = { appended() {}, refused() {} };
 
 interface Taken {
@@ -105,8 +105,7 @@ export class GroupsNode {
     const { state, log, cluster } = backbone;
     const logger = { debug() {}, info() {}, warn() {}, error() {} };
     const retained = new RetainedStore(state, limits, counters, clock, logger);
-    const queues = new QueueBroker(limits, counters, clock);
-    const router = new TopicRouter(backbone, retained, queues, counters, clock, logger);
+    const router = new TopicRouter(backbone, retained, noQueues, counters, clock, logger);
     const options = { detachedSessions: 100, checkpointMilliseconds: 100 };
     const sessions = new SessionRegistry(backbone, clock, counters, logger, options, () => {});
     const outbox = (sink: OutboxSink, from?: readonly number[]): LogOutbox =>
@@ -125,6 +124,9 @@ export class GroupsNode {
   /** A new one, or one that follows another that has crashed. */
   static async start(before?: GroupsNode): Promise<GroupsNode> {
     const clock = before?.clock ?? new FakeClock();
+    // The other one does nothing any more.
+    clock.settle();
+    clock.timers.clear();
     const dedup = { seconds: 120, messages: 1000 };
     const backbone = before?.backbone ?? new MemoryBackbone({ logBytes: 64 * 1024 * 1024, dedup }, clock);
     const node = new GroupsNode(clock, backbone);

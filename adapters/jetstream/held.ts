@@ -1,0 +1,89 @@
+import type { Message } from '../../src/core/message.ts';
+import type { QueueEntry } from '../../src/ports/queue-store.ts';
+import { Heap } from '../shared/heap.ts';
+import { EntryQueue } from './entry.ts';
+import type { Lane } from './lane.ts';
+
+/** A message that the server has given to this node: it waits to be wanted, or is taken. */
+export class Held implements QueueEntry {
+  readonly id: number;
+  readonly message: Message;
+  readonly deliveries: number;
+  readonly redelivered: boolean;
+  readonly buffer: LaneBuffer;
+  /** Times that the server gave it. */
+  readonly delivered: number;
+  /** The number of this delivery; another one when the server gives it once more. */
+  consumed: number;
+  taken = false;
+
+  constructor(
+    id: number,
+    message: Message,
+    deliveries: number,
+    buffer: LaneBuffer,
+    delivered: number,
+    consumed: number,
+  ) {
+    this.id = id;
+    this.message = message;
+    this.deliveries = deliveries;
+    this.redelivered = deliveries > 0;
+    this.buffer = buffer;
+    this.delivered = delivered;
+    this.consumed = consumed;
+  }
+}
+
+/** Milliseconds that what was never given waits for what was released at once, and comes first. */
+const RETURN = 1_000;
+
+/** Messages of one priority that came and are not taken: more than were wanted, as another priority had some as well. */
+export class LaneBuffer {
+  readonly lane: Lane;
+  /** Of this priority that are taken. */
+  taken = 0;
+  /** Released messages that come at once; until when they are waited for. */
+  returning = 0;
+  #returningUntil = 0;
+  readonly #again = new Heap<Held>((a, b) => a.id < b.id);
+  readonly #fresh = new EntryQueue<Held>();
+
+  constructor(lane: Lane) {
+    this.lane = lane;
+  }
+
+  get size(): number {
+    return this.#again.size + this.#fresh.length;
+  }
+
+  add(held: Held): void {
+    if (held.delivered > 1) this.#again.push(held);
+    else this.#fresh.push(held);
+  }
+
+  awaitReturn(now: number): void {
+    this.returning++;
+    this.#returningUntil = now + RETURN;
+  }
+
+  /** The next in order; undefined when there is none, or 'wait' when it is on its way. */
+  next(now: number): Held | 'wait' | undefined {
+    const again = this.#again.pop();
+    if (again !== undefined) return again;
+    if (this.returning > 0 && now < this.#returningUntil) return 'wait';
+    const fresh = this.#fresh.peek();
+    if (fresh !== undefined) {
+      this.#fresh.shift();
+      return fresh;
+    }
+    return this.lane.awaits ? 'wait' : undefined;
+  }
+
+  /** None is left. */
+  clear(): Held[] {
+    const all = this.#fresh.take();
+    for (let held = this.#again.pop(); held !== undefined; held = this.#again.pop()) all.push(held);
+    return all;
+  }
+}

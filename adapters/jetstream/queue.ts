@@ -1,0 +1,390 @@
+import type { Msg } from 'nats';
+import { BrokerError } from '../../src/core/errors.ts';
+import type { Message } from '../../src/core/message.ts';
+import { QUEUE_PREFIX } from '../../src/core/topic.ts';
+import type { AppendReceiver } from '../../src/ports/backbone.ts';
+import type { QueueEntry, QueueReceiver, QueueStore } from '../../src/ports/queue-store.ts';
+import type { Arrival } from './ack-replies.ts';
+import type { Stored } from './direct-get.ts';
+import { type OwnIds, scheduleLines } from './headers.ts';
+import { Held, LaneBuffer } from './held.ts';
+import { Lane, type LaneHost, type LaneReceiver } from './lane.ts';
+import { Push, type Pusher, type PushReceiver } from './pusher.ts';
+import type { Contents } from './queue-contents.ts';
+import { isScheduled, priorityOf, queueLines, queueMessage } from './queue-messages.ts';
+import type { QueueNames } from './queue-names.ts';
+import type { Notes } from './queue-notes.ts';
+import { browse, purge } from './queue-reads.ts';
+import type { Raw } from './raw.ts';
+import { Releases } from './releases.ts';
+
+/** Milliseconds up to which a message that is not due keeps its place in its queue, and is passed over until it is. */
+const SHORT_DELAY = 10_000;
+/** Seconds between signs that messages are still here. */
+const PROGRESS = 10;
+
+export interface QueueHost extends LaneHost {
+  readonly pusher: Pusher;
+  readonly ids: OwnIds;
+  /** A name for a message that waits for its time. */
+  unique(): string;
+  closed(): void;
+}
+
+/** A queue in the work-queue stream: a consumer for each priority that its messages have had. */
+export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
+  readonly #name: string;
+  readonly #topic: string;
+  readonly #names: QueueNames;
+  readonly #host: QueueHost;
+  readonly #receiver: QueueReceiver;
+  readonly #notes: Notes;
+  readonly #releases: Releases;
+  /** In the order in which they are served. */
+  readonly #buffers: LaneBuffer[] = [];
+  readonly #byPriority: (LaneBuffer | undefined)[] = [];
+  readonly #held = new Map<number, Held>();
+  /** The end of the stream when this was opened: what is behind it was counted. */
+  readonly #openedAt: number;
+  #messages: number;
+  #bytes: number;
+  #wanted = 0;
+  /** Everything up to it that was not taken then is removed. */
+  #purged = 0;
+  #pushes = 0;
+  #drained: (() => void) | undefined;
+  #scheduled = false;
+  #open = true;
+  #closing: Promise<void> | undefined;
+  #ticks = 0;
+  readonly #turn = (): void => {
+    this.#scheduled = false;
+    this.#releases.send();
+    this.#give();
+  };
+
+  constructor(name: string, names: QueueNames, contents: Contents, notes: Notes, host: QueueHost, to: QueueReceiver) {
+    this.#name = name;
+    this.#topic = QUEUE_PREFIX + name;
+    this.#names = names;
+    this.#host = host;
+    this.#receiver = to;
+    this.#notes = notes;
+    this.#releases = new Releases(host.clock);
+    this.#messages = contents.messages;
+    this.#bytes = contents.bytes;
+    this.#openedAt = contents.last;
+    this.#buffer(0, contents.priorities.has(0));
+    for (const priority of contents.priorities) this.#buffer(priority, true);
+  }
+
+  get messages(): number {
+    return this.#messages;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  #buffer(priority: number, more = false): LaneBuffer {
+    const known = this.#byPriority[priority];
+    if (known !== undefined) return known;
+    const description = `${this.#name.slice(0, 1000)}${priority === 0 ? '' : `, priority ${priority}`}`;
+    const { consumer, subject } = { consumer: this.#names.consumer(priority), subject: this.#names.lane(priority) };
+    const lane = new Lane(priority, consumer, subject, `Queue ${description}`, more, this.#host, this);
+    const buffer = new LaneBuffer(lane);
+    this.#byPriority[priority] = buffer;
+    this.#buffers.push(buffer);
+    this.#buffers.sort((a, b) => b.lane.priority - a.lane.priority);
+    return buffer;
+  }
+
+  // --- in ------------------------------------------------------------------------------------------------------------
+
+  push(message: Message, origin: AppendReceiver, token: number): void {
+    if (!this.#open) {
+      this.#host.clock.defer(() => origin.refused(token, new BrokerError('unavailable', 'the queue is not open')));
+      return;
+    }
+    const priority = priorityOf(message.properties);
+    const { deliverAt = 0 } = message.properties ?? {};
+    const target = this.#names.lane(priority);
+    const own = queueLines(message, this.#topic);
+    const later = deliverAt > 0 && deliverAt - this.#host.clock.now() > SHORT_DELAY;
+    const subject = later ? this.#names.later(this.#host.unique()) : target;
+    const lines = later ? own + scheduleLines(deliverAt, target) : own;
+    const dedupId = message.dedupId === undefined ? undefined : this.#notes.scoped(message.dedupId);
+    this.#pushes++;
+    this.#host.pusher.push(new Push(message, this, origin, token, subject, lines, dedupId, later ? -1 : priority));
+  }
+
+  stored({ message, origin, token, priority }: Push, sequence: number, repeated: boolean): void {
+    this.#pushes--;
+    if (!repeated) {
+      this.#messages++;
+      if (sequence > this.#purged) this.#bytes += message.size;
+      if (priority >= 0) this.#buffer(priority).lane.stored(sequence);
+      if (this.#wanted > 0) this.#schedule();
+    }
+    origin.appended(token, message, repeated);
+    this.#drain();
+  }
+
+  failed({ origin, token }: Push, error: BrokerError): void {
+    this.#pushes--;
+    origin.refused(token, error);
+    this.#drain();
+  }
+
+  #drain(): void {
+    if (this.#pushes > 0 || this.#drained === undefined) return;
+    this.#drained();
+    this.#drained = undefined;
+  }
+
+  // --- out -----------------------------------------------------------------------------------------------------------
+
+  want(count: number): void {
+    this.#wanted += count;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || !this.#open) return;
+    this.#scheduled = true;
+    this.#host.clock.defer(this.#turn);
+  }
+
+  resumed(): void {
+    this.#schedule();
+  }
+
+  #give(): void {
+    if (!this.#open || this.#wanted === 0) return;
+    const now = this.#host.clock.now();
+    const entries: Held[] = [];
+    for (const buffer of this.#buffers) {
+      const next = this.#giveFrom(buffer, entries, now);
+      if (next === 'wait' || this.#wanted === 0) break;
+    }
+    for (const { lane, size, returning } of this.#buffers) lane.request(Math.max(this.#wanted - size, returning && 1));
+    if (entries.length > 0) this.#receiver.take(entries);
+  }
+
+  #giveFrom(buffer: LaneBuffer, entries: Held[], now: number): 'wait' | undefined {
+    while (this.#wanted > 0) {
+      const next = buffer.next(now);
+      if (next === undefined || next === 'wait') return next;
+      next.taken = true;
+      buffer.taken++;
+      this.#wanted--;
+      entries.push(next);
+    }
+    return undefined;
+  }
+
+  arrived(lane: Lane, _message: Msg, { bytes, headerBytes }: Raw, arrival: Arrival): void {
+    const { id, consumed, delivered } = arrival;
+    const held = this.#held.get(id);
+    if (held !== undefined) held.consumed = consumed;
+    if (held !== undefined || !this.#open) return;
+    if (lane.removals.has(id)) {
+      lane.removals.again(id, consumed);
+      return;
+    }
+    const released = this.#releases.get(id);
+    if (released === undefined && id <= this.#purged) {
+      lane.removals.add(id, consumed);
+      return;
+    }
+    const message = queueMessage(bytes, headerBytes, this.#topic, arrival.time);
+    if (released === undefined && delivered === 1) this.#count(message, id, bytes, headerBytes);
+    const buffer = this.#buffer(lane.priority);
+    const dueAt = released?.dueAt ?? message.properties?.deliverAt ?? 0;
+    const noted = this.#notes.of(id);
+    if (dueAt > this.#host.clock.now()) {
+      const { deliveries } = released ?? noted ?? { deliveries: 0 };
+      this.#releases.postpone({ id, dueAt, deliveries, buffer, consumed, size: message.size });
+      return;
+    }
+    this.#releases.returned(id);
+    const deliveries = (released ?? noted)?.deliveries ?? delivered - 1;
+    const entry = new Held(id, message, deliveries, buffer, delivered, consumed);
+    this.#held.set(id, entry);
+    buffer.add(entry);
+    this.#schedule();
+  }
+
+  /** What an application has put there was not counted yet; and what comes back before it was said to be stored, is. */
+  #count({ size }: Message, id: number, bytes: Uint8Array, headerBytes: number): void {
+    const number = this.#host.ids.numberIn(bytes, headerBytes);
+    if (number > 0) this.#host.pusher.seen(number, id);
+    else if (id > this.#openedAt && !isScheduled(bytes, headerBytes)) {
+      this.#messages++;
+      this.#bytes += size;
+    }
+  }
+
+  inherited(lane: Lane, stored: readonly Stored[], consumed: number): void {
+    const now = this.#host.clock.now();
+    const buffer = this.#buffer(lane.priority);
+    for (const { sequence: id, bytes, headerBytes, time } of stored) {
+      const { size, properties } = queueMessage(bytes, headerBytes, this.#topic, time);
+      const note = this.#notes.of(id);
+      const dueAt = note?.dueAt ?? properties?.deliverAt ?? 0;
+      const deliveries = note?.deliveries ?? (dueAt > now ? 0 : undefined);
+      this.#releases.add({ id, dueAt, deliveries, buffer, consumed, size });
+    }
+    this.#releases.send();
+  }
+
+  // --- and back ------------------------------------------------------------------------------------------------------
+
+  #settle(id: number): Held | undefined {
+    const held = this.#held.get(id);
+    if (held?.taken !== true) return undefined;
+    this.#held.delete(id);
+    held.buffer.taken--;
+    return held;
+  }
+
+  remove(id: number): void {
+    const held = this.#settle(id);
+    if (held === undefined) return;
+    held.buffer.lane.removals.add(id, held.consumed);
+    this.#messages = Math.max(0, this.#messages - 1);
+    this.#bytes = this.#messages === 0 ? 0 : Math.max(0, this.#bytes - held.message.size);
+    this.#notes.drop(id);
+  }
+
+  release(id: number, dueAt: number, deliveries: number): void {
+    const held = this.#settle(id);
+    if (held === undefined) return;
+    const { buffer, consumed, message, delivered } = held;
+    // The server would say that it has given it so often, and does not know the time when another node asks.
+    const known = deliveries === delivered && dueAt <= this.#host.clock.now() && this.#notes.of(id) === undefined;
+    if (!known) this.#notes.put(id, { deliveries, dueAt });
+    this.#releases.add({ id, dueAt, deliveries, buffer, consumed, size: message.size });
+    this.#schedule();
+  }
+
+  async flushed(): Promise<void> {
+    this.#releases.send();
+    await Promise.all([...this.#buffers.map(({ lane }) => lane.removals.flushed()), this.#notes.flushed()]);
+  }
+
+  // --- as a whole ----------------------------------------------------------------------------------------------------
+
+  browse(
+    after: number,
+    count: number,
+  ): Promise<{ readonly entries: readonly QueueEntry[]; readonly next: number | undefined }> {
+    return browse(
+      this.#names,
+      this.#host.direct,
+      after,
+      count,
+      ({ sequence: id, bytes, headerBytes, time }, priority) => {
+        if (this.#byPriority[priority]?.lane.removals.has(id) === true) return undefined;
+        const message = queueMessage(bytes, headerBytes, this.#topic, time);
+        const held = this.#held.get(id);
+        const deliveries = (held ?? this.#releases.get(id) ?? this.#notes.of(id))?.deliveries ?? 0;
+        return { id, message, deliveries, redelivered: deliveries > 0 };
+      },
+    );
+  }
+
+  async purge(): Promise<number> {
+    const taken = (): Held[] => [...this.#held.values()].filter((held) => held.taken);
+    await this.flushed();
+    const bytes = this.#bytes - taken().reduce((sum, { message }) => sum + message.size, 0);
+    const count = await purge(this.#names, this.#host, this.#buffers, {
+      begin: (last) => {
+        this.#purged = last;
+        const gone = [...this.#buffers.flatMap((buffer) => buffer.clear()), ...this.#releases.clear(last)];
+        for (const { id, consumed, buffer } of gone) {
+          this.#held.delete(id);
+          buffer.lane.removals.add(id, consumed);
+          this.#notes.drop(id);
+        }
+        return gone.length;
+      },
+      kept: (id) => this.#held.has(id) || this.#releases.get(id) !== undefined,
+    });
+    this.#messages = Math.max(taken().length, this.#messages - count);
+    this.#bytes = Math.max(0, this.#bytes - bytes);
+    return count;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#open = false;
+    this.#releases.send();
+    const held = [...this.#held.values()].sort((a, b) => a.id - b.id);
+    for (const { id, consumed, buffer } of held) buffer.lane.release(id, consumed, 0);
+    this.#held.clear();
+    try {
+      await this.#pushed();
+      await this.#notes.flushed();
+      await Promise.all(this.#buffers.map(({ lane }) => lane.close()));
+      this.#host.frames.flush();
+    } finally {
+      this.stop();
+    }
+  }
+
+  #pushed(): Promise<void> {
+    if (this.#pushes === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#drained = resolve;
+    });
+  }
+
+  async destroy(): Promise<void> {
+    this.#open = false;
+    await this.#pushed();
+    await this.#notes.flushed();
+    this.stop();
+    this.#held.clear();
+    const { connection, stream } = this.#host;
+    for (let priority = 0; priority <= 9; priority++) await this.#buffer(priority).lane.destroy();
+    for (const filter of [this.#names.subject, this.#names.below]) {
+      await connection.ask(`$JS.API.STREAM.PURGE.${stream}`, { filter });
+    }
+    await this.#notes.bear();
+    this.#messages = 0;
+    this.#bytes = 0;
+  }
+
+  /** Without a word to the server. */
+  stop(): void {
+    this.#open = false;
+    for (const { lane } of this.#buffers) lane.stop();
+    this.#host.closed();
+  }
+
+  // --- time, and the way to NATS -------------------------------------------------------------------------------------
+
+  /** Once a second. */
+  tick(now: number): void {
+    for (const { lane } of this.#buffers) lane.tick(now);
+    if (this.#wanted > 0) this.#schedule();
+    if (++this.#ticks % PROGRESS !== 0) return;
+    for (const { id, consumed, buffer } of this.#held.values()) buffer.lane.progress(id, consumed);
+  }
+
+  down(): void {
+    for (const { lane } of this.#buffers) lane.down();
+  }
+
+  up(): void {
+    for (const { lane } of this.#buffers) lane.up();
+    for (const { id, consumed, buffer } of this.#held.values()) buffer.lane.progress(id, consumed);
+    this.#releases.repeat();
+    this.#schedule();
+  }
+}
