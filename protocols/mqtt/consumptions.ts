@@ -35,7 +35,10 @@ export class Consumptions {
     for (const { options } of this.#held.values()) yield options;
   }
 
-  /** Adds a subscription, or replaces one. Resolves once messages may come; rejects with a BrokerError when none will. */
+  /**
+   * Adds a subscription, or replaces one. Resolves once messages may come, which they do from the next `pump` on; rejects
+   * with a BrokerError when none will.
+   */
   add(options: ConsumeOptions): Promise<void> {
     const { filter } = options;
     const previous = this.#held.get(filter);
@@ -55,7 +58,10 @@ export class Consumptions {
   /** One that was there before this connection. What it cannot have now it may have later, or never. */
   resume(options: ConsumeOptions): void {
     const holding = this.#begin(options);
-    holding.opened.catch((error: BrokerError) => this.#lost(holding, error));
+    holding.opened.then(
+      () => holding.pump(),
+      (error: BrokerError) => this.#lost(holding, error),
+    );
   }
 
   #begin(options: ConsumeOptions): Holding {

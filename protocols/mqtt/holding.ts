@@ -37,7 +37,7 @@ export interface HoldingOwner {
 }
 
 /**
- * - `opening`: asked for. `open`: messages come.
+ * - `opening`: asked for. `open`: messages come, from the next `pump` on.
  * - `finishing`: takes no more, and ends when the client has settled what it has.
  * - `over`: what is still settled concerns nobody.
  */
@@ -95,8 +95,6 @@ export class Holding implements GroupMember {
       (error: unknown) => this.#fail(owner, error instanceof BrokerError ? error : new BrokerError('internal')),
     );
     this.#opened = Promise.race([done, released]);
-    // It may have had messages at once, when there was nothing yet to settle them with.
-    this.pump();
   }
 
   #fail(owner: HoldingOwner, error: BrokerError): void {
@@ -120,7 +118,8 @@ export class Holding implements GroupMember {
     const prefetch = Math.min(rest.prefetch ?? window, window);
     if (this.#queue) {
       const options = { clientId, prefetch, priority, exclusive };
-      this.#consumption = services.queues.consume(queueName(filter), this, options, settings);
+      const given = Object.keys(settings).length === 0 ? undefined : settings;
+      this.#consumption = services.queues.consume(queueName(filter), this, options, given);
       return this.#consumption;
     }
     const { name, filter: inner } = parseShared(filter);
@@ -163,8 +162,7 @@ export class Holding implements GroupMember {
   // --- of what is consumed ------------------------------------------------------------------------------------------
 
   ready(): boolean {
-    const taking = this.#state === 'open' || this.#state === 'opening';
-    return taking && this.#consumption !== undefined && this.#context.outgoing.ready();
+    return this.#state === 'open' && this.#context.outgoing.ready();
   }
 
   take(message: Message, delivery: Delivery): void {
@@ -205,7 +203,7 @@ export class Holding implements GroupMember {
 
   takeLive(message: Message): boolean {
     const { outgoing } = this.#context;
-    if (this.#state === 'finishing' || !outgoing.roomy()) return false;
+    if (this.#state !== 'open' || !outgoing.roomy()) return false;
     outgoing.sendLive(message, liveDelivery(message, this.#options));
     return true;
   }

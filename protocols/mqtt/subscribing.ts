@@ -142,6 +142,8 @@ export class Subscribing {
       if (exchange.over) return;
       writeCodes(connection, TYPE.suback, version, packetId, codes, reasons);
       for (const { filter, retained } of answers) if (retained) session.replayRetained(filter);
+      // What a queue or group has follows its SUBACK.
+      session.drained();
     });
   }
 

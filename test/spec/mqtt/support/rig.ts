@@ -1,0 +1,100 @@
+import { startBroker, type TestBroker } from '../../../support/broker.ts';
+import { type Packet, RawMqtt } from '../../../support/mqtt-client.ts';
+
+export type Client = Awaited<ReturnType<typeof RawMqtt.connect>>;
+
+/** A session that outlives its connection. */
+export const lasting = { clean: false, properties: { sessionExpiryInterval: 600 } };
+
+/** A broker for each test, and clients that are gone with it. */
+export class Rig {
+  #server: TestBroker | undefined;
+  readonly #clients: RawMqtt[] = [];
+
+  get server(): TestBroker {
+    if (this.#server === undefined) throw new Error('the broker is not started');
+    return this.#server;
+  }
+
+  async start(): Promise<void> {
+    this.#server = await startBroker();
+  }
+
+  async stop(): Promise<void> {
+    for (const each of this.#clients.splice(0)) each.destroy();
+    await this.#server?.broker.stop();
+  }
+
+  /** MQTT 5, unless `options` say otherwise. */
+  async client(clientId: string, options: object = {}): Promise<Client> {
+    const connected = await RawMqtt.connect(this.server.mqtt, { clientId, protocolVersion: 5, ...options });
+    this.#clients.push(connected);
+    return connected;
+  }
+}
+
+/** User properties by name. */
+export type Named = Record<string, string | string[]>;
+
+/** mqtt-packet writes nothing at all for an empty set of them. */
+function user(userProperties: Named): object {
+  return Object.keys(userProperties).length === 0 ? {} : { properties: { userProperties } };
+}
+
+/** Publishes at QoS 1, one after the other, and sees each acknowledged. */
+export async function publish(
+  publisher: RawMqtt,
+  topic: string,
+  payloads: readonly (string | number)[],
+  userProperties: Named = {},
+): Promise<void> {
+  for (const [i, payload] of payloads.entries())
+    publisher.publish(topic, `${payload}`, { qos: 1, messageId: i + 1, ...user(userProperties) });
+  for (const _ of payloads) {
+    const { reasonCode, properties } = await publisher.expect('puback');
+    if ((reasonCode ?? 0) !== 0) throw new Error(`${reasonCode}: ${properties?.reasonString}`);
+  }
+}
+
+/** SUBSCRIBE with user properties; resolves with the codes and the reason in SUBACK. */
+export async function subscribe(
+  client: RawMqtt,
+  filters: string | readonly string[],
+  userProperties: Named = {},
+  qos: 0 | 1 | 2 = 1,
+): Promise<{ readonly codes: number[]; readonly reason: string }> {
+  const topics = typeof filters === 'string' ? [filters] : filters;
+  const subscriptions = topics.map((topic) => ({ topic, qos }));
+  client.send({ cmd: 'subscribe', messageId: 9, subscriptions, ...user(userProperties) });
+  const { granted, properties } = await client.expect('suback');
+  return { codes: granted.map(Number), reason: properties?.reasonString ?? '' };
+}
+
+export type Publish = Extract<Packet, { cmd: 'publish' }>;
+
+export function textOf(packet: Publish): string {
+  return packet.payload.toString();
+}
+
+export function propertyOf(packet: Publish, name: string): string | string[] | undefined {
+  return packet.properties?.userProperties?.[name];
+}
+
+/** The next so many messages, which stay unacknowledged. */
+export async function hold(client: RawMqtt, count: number): Promise<Publish[]> {
+  const seen: Publish[] = [];
+  while (seen.length < count) seen.push(await client.expect('publish'));
+  return seen;
+}
+
+/** The next so many messages, each acknowledged as it comes. `answer`: what else PUBACK has. */
+export async function receive(client: RawMqtt, count: number, answer: object = {}): Promise<Publish[]> {
+  const seen: Publish[] = [];
+  while (seen.length < count) {
+    const [packet] = await hold(client, 1);
+    if (packet === undefined) continue;
+    seen.push(packet);
+    client.send({ cmd: 'puback', messageId: packet.messageId ?? 0, ...answer });
+  }
+  return seen;
+}
