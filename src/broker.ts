@@ -3,6 +3,7 @@ import type { Server } from 'node:net';
 import { EmbeddedBackbone } from '../adapters/embedded/index.ts';
 import { JetStreamBackbone } from '../adapters/jetstream/index.ts';
 import { MemoryBackbone } from '../adapters/memory/index.ts';
+import { MemoryQueueStores } from '../adapters/memory/queues.ts';
 import { createMqtt } from '../protocols/mqtt/index.ts';
 import { createStomp } from '../protocols/stomp/index.ts';
 import { createWebSocket } from '../protocols/websocket/index.ts';
@@ -15,14 +16,14 @@ import { createLogger } from './logging.ts';
 import type { Backbone } from './ports/backbone.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Protocol } from './ports/protocol.ts';
-import type { Queues } from './ports/queues.ts';
 import type { Logger, OutboxSink, Services } from './ports/routing.ts';
 import { ConnectionBacklog } from './routing/backlog.ts';
 import { declareQueues } from './routing/declare.ts';
 import { GroupTable, type OpenSource } from './routing/groups.ts';
 import { LogGroup } from './routing/log-group.ts';
 import { LogOutbox } from './routing/outbox.ts';
-import { QueueBroker } from './routing/queues.ts';
+import { QueueCatalog } from './routing/queues/catalog.ts';
+import { LocalQueues } from './routing/queues/local-queues.ts';
 import { recall } from './routing/recall.ts';
 import { RetainedStore } from './routing/retained.ts';
 import { TopicRouter } from './routing/router.ts';
@@ -69,7 +70,8 @@ export class Broker {
   readonly #wills: WillKeeper;
   readonly #sessions: SessionRegistry;
   readonly #router: TopicRouter;
-  readonly #queues: Queues;
+  readonly #catalog: QueueCatalog;
+  readonly #queues: LocalQueues;
   readonly #registry: ConnectionRegistry;
   readonly #listeners: Listener[] = [];
   #http: HttpServer | undefined;
@@ -85,7 +87,12 @@ export class Broker {
     const backbone = createBackbone(config.backbone, clock, logger);
     this.#backbone = backbone;
     this.#retained = new RetainedStore(backbone.state, limits, counters, clock, logger);
-    const queues = new QueueBroker(limits, counters, clock);
+    const catalog = new QueueCatalog(backbone.state, queuesOf(config).defaults, limits, logger);
+    this.#catalog = catalog;
+    const { node } = backbone.cluster;
+    // A backbone without a store for them keeps them in memory.
+    const stores = backbone.queues ?? new MemoryQueueStores(config.backbone.dedup, clock);
+    const queues = new LocalQueues({ stores, catalog, node, limits, counters, clock, logger });
     this.#queues = queues;
     const router = new TopicRouter(this.#backbone, this.#retained, queues, counters, clock, logger);
     this.#router = router;
@@ -139,6 +146,8 @@ export class Broker {
     this.#registry.start();
     try {
       await this.#retained.start();
+      await this.#catalog.start();
+      this.#queues.start();
       await this.#sessions.start();
       await this.#wills.start();
       await declareQueues(this.#queues, queuesOf(this.#config).declared);
@@ -161,6 +170,7 @@ export class Broker {
     this.#sessions.stop();
     this.#wills.stop();
     this.#retained.stop();
+    await this.#queues.stop();
     await this.#backbone.stop();
   }
 

@@ -2,6 +2,7 @@ import type { Backbone, BackboneReceiver, Live } from '../../src/ports/backbone.
 import type { Clock } from '../../src/ports/clock.ts';
 import { NoOtherNodes, OnlyNode } from '../shared/single-node.ts';
 import { type DedupLimits, MemoryLog } from './log.ts';
+import { MemoryQueueStores } from './queues.ts';
 import { MemoryState } from './state.ts';
 
 export interface MemoryOptions {
@@ -16,11 +17,13 @@ export class MemoryBackbone implements Backbone {
   readonly live: Live = new NoOtherNodes();
   readonly state = new MemoryState();
   readonly cluster: OnlyNode;
+  readonly queues: MemoryQueueStores;
   #started = false;
 
   constructor(options: MemoryOptions, clock: Clock) {
     this.log = new MemoryLog(options.logBytes, options.dedup, clock);
     this.cluster = new OnlyNode(clock);
+    this.queues = new MemoryQueueStores(options.dedup, clock);
   }
 
   async start(receiver: BackboneReceiver): Promise<void> {

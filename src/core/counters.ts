@@ -18,8 +18,10 @@ export class Counters {
   droppedHeaders = 0;
   /** Retained messages not kept because the limits were reached. */
   droppedRetained = 0;
-  /** Messages refused or thrown away by a full or rejecting queue. */
+  /** Messages that a queue refused, and those it threw away: full, rejected, or delivered too often. */
   droppedQueue = 0;
+  /** Messages that went to the dead-letter queue of theirs. */
+  deadLettered = 0;
   /** Messages refused because of their topic or for want of a right. */
   droppedRefused = 0;
   /** Answers to requests that were over, or that no one had asked. */

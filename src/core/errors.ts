@@ -42,3 +42,8 @@ export class BrokerError extends Error {
     this.code = code;
   }
 }
+
+/** What is not one is an error of ours. */
+export function asBrokerError(error: unknown): BrokerError {
+  return error instanceof BrokerError ? error : new BrokerError('internal', String(error));
+}

@@ -1,5 +1,5 @@
 import type { Counters } from '../core/counters.ts';
-import { BrokerError } from '../core/errors.ts';
+import { asBrokerError, type BrokerError } from '../core/errors.ts';
 import { hasWildcard } from '../core/filter.ts';
 import type { Message } from '../core/message.ts';
 import { QUEUE_PREFIX, REPLY_PREFIX } from '../core/topic.ts';
@@ -7,7 +7,7 @@ import { TopicTree } from '../core/topic-tree.ts';
 import type { AppendReceiver, Backbone, BackboneReceiver } from '../ports/backbone.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger, Router, Subscriber, Subscription } from '../ports/routing.ts';
-import type { QueueBroker } from './queues.ts';
+import type { QueueInlet } from './hosts.ts';
 import type { RetainedStore } from './retained.ts';
 
 /** One client to which a topic's messages go, with those of its subscriptions that match. */
@@ -33,27 +33,32 @@ const NATS_REPLY = `${REPLY_PREFIX}nats/`;
 /** Milliseconds in which it is known whether other nodes listen to a request. */
 const ASKED = 5_000;
 
-/** Tells of a message once both of its stores have it, or one of them has not. */
-class Both {
-  readonly #receiver: AppendReceiver;
-  #left = 2;
+/** Of messages whose publisher waits for nothing. */
+const NOBODY: AppendReceiver = { appended() {}, refused() {} };
 
-  constructor(receiver: AppendReceiver) {
+/** Tells of a message once all of its stores have it, or one of them has not. */
+class All implements AppendReceiver {
+  readonly #receiver: AppendReceiver;
+  readonly #message: Message;
+  #left: number;
+  #repeated: boolean | undefined;
+
+  constructor(stores: number, message: Message, receiver: AppendReceiver) {
+    this.#left = stores;
+    this.#message = message;
     this.#receiver = receiver;
   }
 
-  done(token: number, message: Message): void {
-    if (--this.#left === 0) this.#receiver.appended(token, message);
+  /** `repeated`: the log had it; what is in queues by another way does not count. */
+  appended(token: number, message: Message, repeated?: boolean): void {
+    if (message === this.#message) this.#repeated ||= repeated;
+    if (--this.#left === 0) this.#receiver.appended(token, this.#message, this.#repeated);
   }
 
   refused(token: number, error: BrokerError): void {
     if (this.#left > 0) this.#receiver.refused(token, error);
     this.#left = 0;
   }
-}
-
-function asBrokerError(error: unknown): BrokerError {
-  return error instanceof BrokerError ? error : new BrokerError('internal', String(error));
 }
 
 /** Topics whose targets are remembered; past it all are forgotten, which costs one walk of the tree each. */
@@ -72,7 +77,7 @@ export class TopicRouter implements Router, BackboneReceiver {
   readonly #filters = new Map<string, number>();
   readonly #backbone: Backbone;
   readonly #retained: RetainedStore;
-  readonly #queues: QueueBroker;
+  readonly #queues: QueueInlet;
   readonly #counters: Counters;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -82,7 +87,7 @@ export class TopicRouter implements Router, BackboneReceiver {
   constructor(
     backbone: Backbone,
     retained: RetainedStore,
-    queues: QueueBroker,
+    queues: QueueInlet,
     counters: Counters,
     clock: Clock,
     logger: Logger,
@@ -99,8 +104,30 @@ export class TopicRouter implements Router, BackboneReceiver {
     this.#counters.received++;
     const { topic } = message;
     if (topic.charCodeAt(0) === 0x24 && topic.startsWith(QUEUE_PREFIX)) {
-      this.#queues.push(message, receiver, token);
-    } else if (message.retain) {
+      // In a queue every message is kept, whether its publisher waits for that or not.
+      this.#queues.push(topic.slice(QUEUE_PREFIX.length), message, message.qos === 0 ? NOBODY : receiver, token);
+      return;
+    }
+    const bound = this.#queues.bound(topic);
+    if (bound.length === 0) this.#publish(message, receiver, token);
+    else if (message.qos === 0) this.#publishBound(message, bound, NOBODY, token);
+    else this.#publishBound(message, bound, new All(bound.length + 1, message, receiver), token);
+  }
+
+  #publishBound(message: Message, queues: readonly string[], receiver: AppendReceiver, token: number): void {
+    // Each queue gives it an id of its own.
+    const copies = queues.map((): Message => {
+      const copy = message.with(message.qos, false);
+      copy.dedupId = message.dedupId;
+      return copy;
+    });
+    this.#publish(message, receiver, token);
+    for (const [i, copy] of copies.entries()) this.#queues.push(queues[i] ?? '', copy, receiver, token);
+  }
+
+  #publish(message: Message, receiver: AppendReceiver, token: number): void {
+    const { topic } = message;
+    if (message.retain) {
       this.#publishRetained(message, receiver, token);
     } else if (message.qos === 0) {
       this.#backbone.live.publish(message, this.#route(message, false));
@@ -116,7 +143,12 @@ export class TopicRouter implements Router, BackboneReceiver {
     const { topic } = message;
     const responseTopic = message.properties?.responseTopic ?? '';
     if (topic.startsWith(QUEUE_PREFIX)) {
-      this.#queues.request(message, nobody);
+      this.#queues.request(topic.slice(QUEUE_PREFIX.length), message, nobody);
+      return;
+    }
+    const bound = this.#queues.bound(topic);
+    if (bound.length > 0) {
+      this.#publishBound(message, bound, NOBODY, 0);
       return;
     }
     const heard = this.#count(topic) > 0;
@@ -159,16 +191,12 @@ export class TopicRouter implements Router, BackboneReceiver {
       });
       return;
     }
-    const both = new Both(receiver);
+    const both = new All(2, message, receiver);
     this.#retained.store(message).then(
-      () => both.done(token, message),
+      () => both.appended(token, message),
       (error: unknown) => both.refused(token, asBrokerError(error)),
     );
-    log.append(
-      message,
-      { appended: () => both.done(token, message), refused: (_, error) => both.refused(token, error) },
-      token,
-    );
+    log.append(message, both, token);
   }
 
   live(message: Message): void {

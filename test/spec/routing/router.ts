@@ -6,10 +6,10 @@ import { Counters } from '../../../src/core/counters.ts';
 import { Message, type Qos } from '../../../src/core/message.ts';
 import type { Limits } from '../../../src/ports/limits.ts';
 import type { Subscriber, Subscription } from '../../../src/ports/routing.ts';
-import { QueueBroker } from '../../../src/routing/queues.ts';
 import { RetainedStore } from '../../../src/routing/retained.ts';
 import { TopicRouter } from '../../../src/routing/router.ts';
 import { SystemClock } from '../../../src/system-clock.ts';
+import { QueueBroker } from '../../support/queue-broker.ts';
 
 class Recorder implements Subscriber {
   readonly clientId: string;

@@ -10,13 +10,13 @@ import type { Services } from '../../../../src/ports/routing.ts';
 import type { Connection, Peer } from '../../../../src/ports/transport.ts';
 import { ConnectionBacklog } from '../../../../src/routing/backlog.ts';
 import { LogOutbox } from '../../../../src/routing/outbox.ts';
-import { QueueBroker } from '../../../../src/routing/queues.ts';
 import { recall } from '../../../../src/routing/recall.ts';
 import { RetainedStore } from '../../../../src/routing/retained.ts';
 import { TopicRouter } from '../../../../src/routing/router.ts';
 import { SessionRegistry } from '../../../../src/routing/sessions.ts';
 import { startOf } from '../../../../src/routing/start.ts';
 import { WillKeeper } from '../../../../src/routing/wills.ts';
+import { QueueBroker } from '../../../support/queue-broker.ts';
 
 /** STOMP over the real routing, with time and connections of the test's own: everything happens when the test says so. */
 

@@ -1,9 +1,12 @@
-import type { Counters } from '../core/counters.ts';
-import { BrokerError } from '../core/errors.ts';
-import type { Message } from '../core/message.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Consumer } from '../ports/queues.ts';
-import { Fifo } from './fifo.ts';
+import type { Counters } from '../../src/core/counters.ts';
+import { BrokerError } from '../../src/core/errors.ts';
+import type { Message } from '../../src/core/message.ts';
+import type { AppendReceiver } from '../../src/ports/backbone.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { Limits } from '../../src/ports/limits.ts';
+import type { Consumer, Consumption, Outcome, Queues } from '../../src/ports/queues.ts';
+import { Fifo } from '../../src/routing/fifo.ts';
+import type { QueueInlet } from '../../src/routing/hosts.ts';
 
 interface Entry {
   readonly message: Message;
@@ -15,8 +18,7 @@ interface Delivery {
   readonly consumer: Consumer;
 }
 
-/** One queue, in memory: what waits, who consumes, and what is with whom unsettled. */
-export class Queue {
+class Queue {
   readonly #waiting = new Fifo<Entry>();
   readonly #consumers: Consumer[] = [];
   /** By delivery number, which ascends: in the order of delivery. */
@@ -122,5 +124,90 @@ export class Queue {
       }
     }
     return undefined;
+  }
+}
+
+/** Queues in memory that are there at once: for tests of protocols, where everything happens when the test says so. */
+export class QueueBroker implements Queues, QueueInlet {
+  readonly #queues = new Map<string, Queue>();
+  readonly #limits: Limits;
+  readonly #counters: Counters;
+  readonly #clock: Clock;
+
+  constructor(limits: Limits, counters: Counters, clock: Clock) {
+    this.#limits = limits;
+    this.#counters = counters;
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#queues.size;
+  }
+
+  push(name: string, message: Message, receiver: AppendReceiver, token: number): void {
+    const queue = this.#open(name);
+    const error =
+      queue === undefined
+        ? new BrokerError('quota', `there are ${this.#queues.size} queues already (limits.queues)`)
+        : queue.push(message);
+    if (error !== undefined) this.#counters.droppedQueue++;
+    this.#clock.defer(() => {
+      if (error === undefined) receiver.appended(token, message);
+      else receiver.refused(token, error);
+    });
+  }
+
+  request(name: string, message: Message): void {
+    this.push(name, message, { appended() {}, refused() {} }, 0);
+  }
+
+  bound(): readonly string[] {
+    return [];
+  }
+
+  consume(name: string, consumer: Consumer): Consumption {
+    const queue = this.#open(name);
+    const error = new BrokerError('quota', `there are ${this.#queues.size} queues already (limits.queues)`);
+    queue?.add(consumer);
+    return {
+      opened: queue === undefined ? Promise.reject(error) : Promise.resolve(),
+      settle: (delivery: number, outcome: Outcome) => {
+        queue?.settle(delivery, outcome);
+      },
+      settled: () => Promise.resolve(),
+      pump: () => queue?.dispatch(),
+      cancel: () => queue?.remove(consumer),
+    };
+  }
+
+  async declare(): Promise<never> {
+    throw new BrokerError('unsupported');
+  }
+
+  async status(): Promise<undefined> {}
+
+  list(): readonly string[] {
+    return [...this.#queues.keys()];
+  }
+
+  async browse(): Promise<never> {
+    throw new BrokerError('unsupported');
+  }
+
+  async purge(): Promise<never> {
+    throw new BrokerError('unsupported');
+  }
+
+  async delete(): Promise<never> {
+    throw new BrokerError('unsupported');
+  }
+
+  #open(name: string): Queue | undefined {
+    let queue = this.#queues.get(name);
+    if (queue === undefined && this.#queues.size < this.#limits.queues) {
+      queue = new Queue(this.#limits.queueMessages, this.#limits.queueBytes, this.#clock, this.#counters);
+      this.#queues.set(name, queue);
+    }
+    return queue;
   }
 }

@@ -1,0 +1,396 @@
+import { BrokerError } from '../../core/errors.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { QueueEntry, QueueReceiver, QueueSource } from '../../ports/queue-store.ts';
+import type { Consumer, ConsumerOptions, Consumption, Outcome } from '../../ports/queues.ts';
+import type { Logger } from '../../ports/routing.ts';
+import { Alarm } from './alarm.ts';
+import { Demand } from './demand.ts';
+import { EntryList, priorityOf } from './entries.ts';
+import { type KeyState, KeyTable } from './keys.ts';
+import { Member, type MemberHost, Unsettled } from './member.ts';
+import { hashOf, Members } from './members.ts';
+import { backOff, type DeadReason, type DispatcherOptions, expiryOf, isExhausted } from './rules.ts';
+
+/** Messages that wait behind others of their key, or for their retry, before no more are asked for. */
+const MOST_HELD = 4096;
+
+export type { DeadReason, DispatcherOptions } from './rules.ts';
+
+export interface DispatcherHandlers {
+  /** Given up. It is for the handler to remove it from the source. `deliveries`: how often it was given to a consumer. */
+  dead(entry: QueueEntry, reason: DeadReason, deliveries: number): void;
+  /** Whether there is still too much, so that the next message is to go (`overflow`). Without it, there never is. */
+  excess?(): boolean;
+}
+
+/**
+ * Gives the messages of a source to consumers: to those of the highest priority that are ready, each in its turn. What is
+ * taken from the source and cannot be given yet waits here; it is little, and none when there are no consumers.
+ */
+export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
+  readonly #source: QueueSource;
+  readonly #options: DispatcherOptions;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #handlers: DispatcherHandlers;
+  readonly #members: Members;
+  readonly #window = new EntryList();
+  readonly #keys: KeyTable;
+  readonly #demand: Demand;
+  readonly #alarm: Alarm;
+  #unsettled = 0;
+  #lastNumber = 0;
+  #dispatching = false;
+  #headExpiresAt = 0;
+  /** Given back during the dispatch: for another turn, so that a consumer that gives back all does not hold up the rest. */
+  #again: QueueEntry[] = [];
+  #closed = false;
+
+  constructor(
+    source: QueueSource,
+    options: DispatcherOptions,
+    clock: Clock,
+    logger: Logger,
+    handlers: DispatcherHandlers,
+  ) {
+    this.#source = source;
+    this.#options = options;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#handlers = handlers;
+    this.#members = new Members(options.singleActiveConsumer);
+    this.#keys = new KeyTable(this.#window);
+    this.#demand = new Demand(source);
+    this.#alarm = new Alarm(clock, () => this.#tick());
+  }
+
+  /** With consumers. */
+  get unsettled(): number {
+    return this.#unsettled;
+  }
+
+  get consumers(): number {
+    return this.#members.all.size;
+  }
+
+  /** Taken from the source, and not with consumers. */
+  get waiting(): number {
+    return this.#window.size + this.#keys.size + this.#again.length;
+  }
+
+  /** Without consumers: before this time (milliseconds since 1970) nothing expires, as far as is known. */
+  get headExpiresAt(): number {
+    return this.#headExpiresAt;
+  }
+
+  /** Nothing is with it, and nobody. */
+  get idle(): boolean {
+    return this.consumers === 0 && this.waiting === 0 && this.#unsettled === 0;
+  }
+
+  /**
+   * Messages may come during the call. Throws a BrokerError (`quota`) when it or another one wants to be the only consumer.
+   */
+  attach(consumer: Consumer, options: ConsumerOptions): Consumption {
+    const { all } = this.#members;
+    const [first] = all;
+    if (first?.options.exclusive) throw new BrokerError('quota', 'there is an exclusive consumer');
+    if (first !== undefined && options.exclusive)
+      throw new BrokerError('quota', `an exclusive consumer is to be the only one; there are ${all.size} others`);
+    let seed = hashOf(options.clientId);
+    if (this.#options.keys === 'sticky') while ([...all].some((each) => each.seed === seed)) seed++;
+    const member = new Member(this, consumer, options, seed);
+    this.#members.add(member);
+    if (this.#options.keys === 'sticky') this.#keys.unparkAll();
+    this.#dispatch();
+    return member;
+  }
+
+  take(entries: readonly QueueEntry[]): void {
+    this.#demand.came(entries.length);
+    for (const entry of entries) {
+      if (priorityOf(entry) > 0) this.#demand.prioritised = true;
+      this.#window.add(entry);
+    }
+    this.#dispatch();
+    if (this.consumers === 0 && !this.#closed) this.#demand.probeOn();
+  }
+
+  /** A message of this priority is on its way to the source: those of lower ones are not to be in its way. */
+  announce(priority: number): void {
+    if (priority === 0 && !this.#demand.prioritised) return;
+    this.#demand.prioritised = true;
+    const { last } = this.#window;
+    if (last !== undefined && priorityOf(last) < priority) this.#giveBackWaiting();
+  }
+
+  /**
+   * To be called every second or so. Drops what expired while it waited, also where there are no consumers; asks those again
+   * that were not ready.
+   */
+  sweep(): void {
+    const now = this.#clock.now();
+    for (const entry of this.#window.take((each) => expiryOf(each, this.#options) <= now)) this.#drop(entry, 'expired');
+    for (const member of this.#members.all) this.#revive(member);
+    this.#dispatch();
+  }
+
+  /**
+   * Takes messages from the source although no consumer wants them, to drop those that are expired, or `excess`: first so many,
+   * then more as long as all go. The others go back.
+   */
+  probe(count: number): void {
+    if (this.#closed) return;
+    this.#demand.probe(count, this.#window.size, this.consumers === 0);
+    this.#dispatch();
+  }
+
+  /** Another message may be the first now. */
+  forgetHead(): void {
+    this.#headExpiresAt = 0;
+  }
+
+  /** Removes all that is not with a consumer. Says how many those were. */
+  purge(): number {
+    const waiting = [...this.#takeWaiting(), ...this.#keys.takeDelayed().map(({ entry }) => entry)];
+    for (const { id } of waiting) this.#source.remove(id);
+    return waiting.length;
+  }
+
+  /**
+   * Its consumers are told why nothing more comes. All that is not settled goes back to the source, unless that is `lost`.
+   */
+  close(error: BrokerError, lost = false): void {
+    this.#closed = true;
+    this.#alarm.cancel();
+    const members = [...this.#members.all];
+    for (const member of members) {
+      this.#members.remove(member);
+      if (!lost) for (const { entry, count } of member.held.values()) this.#source.release(entry.id, 0, count);
+      member.held.clear();
+    }
+    this.#unsettled = 0;
+    const delayed = this.#keys.takeDelayed();
+    const waiting = this.#takeWaiting();
+    if (!lost) {
+      for (const { id, deliveries } of waiting) this.#source.release(id, 0, deliveries);
+      for (const { entry, dueAt } of delayed) this.#source.release(entry.id, dueAt, entry.deliveries);
+    }
+    for (const member of members) member.end(error, this.#logger);
+  }
+
+  // --- what members ask for -----------------------------------------------------------------------------------------
+
+  settle(member: Member, delivery: number, outcome: Outcome, delay: number | undefined): void {
+    const settled = member.held.get(delivery);
+    if (settled === undefined) return;
+    member.held.delete(delivery);
+    this.#unsettled--;
+    const { entry, count } = settled;
+    if (outcome === 'accept') this.#source.remove(entry.id);
+    else if (outcome === 'reject') this.#handlers.dead(entry, 'rejected', count);
+    else this.#giveBack(settled, delay ?? backOff(count, this.#options));
+    this.#members.count(member, 1);
+    this.#release(settled.key);
+    this.#keys.unparkFor(member);
+    this.#dispatch();
+  }
+
+  flushed(): Promise<void> {
+    return this.#source.flushed();
+  }
+
+  pumped(member: Member): void {
+    this.#revive(member);
+    this.#dispatch();
+  }
+
+  cancel(member: Member): void {
+    if (member.gone) return;
+    this.#members.remove(member);
+    for (const settled of member.held.values()) {
+      this.#unsettled--;
+      this.#giveBack(settled, 0);
+      this.#release(settled.key);
+    }
+    member.held.clear();
+    this.#keys.unparkAll();
+    this.#headExpiresAt = 0;
+    this.#dispatch();
+  }
+
+  failed(member: Member, error: unknown): void {
+    const { clientId } = member.options;
+    this.#logger.error({ err: error, clientId }, 'internal error of a consumer; it is dropped');
+    this.cancel(member);
+    member.end(new BrokerError('internal'), this.#logger);
+  }
+
+  // --- giving -------------------------------------------------------------------------------------------------------
+
+  #dispatch(): void {
+    if (this.#dispatching || this.#closed) return;
+    this.#dispatching = true;
+    const now = this.#clock.now();
+    while (this.#next(now));
+    this.#dispatching = false;
+    if (this.consumers === 0) this.#leave();
+    if (this.#again.length > 0) this.#clock.defer(this.#resume);
+    if (this.#closed || this.consumers === 0 || this.#keys.size >= MOST_HELD) return;
+    this.#demand.serve(this.#members, this.#window.size);
+  }
+
+  /** Nothing is held without consumers: it goes to the source, which records how often it was delivered. */
+  #leave(): void {
+    const head = this.#window.first;
+    if (head === undefined && this.#keys.size === 0) return;
+    if (head !== undefined) {
+      this.#headExpiresAt = expiryOf(head, this.#options);
+      this.#demand.found();
+    }
+    this.#giveBackWaiting();
+  }
+
+  readonly #resume = (): void => {
+    for (const entry of this.#again.splice(0)) this.#window.add(entry);
+    this.#dispatch();
+  };
+
+  /** Sees to the first message that waits. False when there is nothing to be done with it. */
+  #next(now: number): boolean {
+    const entry = this.#window.first;
+    if (entry === undefined) return false;
+    let reason: DeadReason | undefined;
+    if (expiryOf(entry, this.#options) <= now) reason = 'expired';
+    else if (isExhausted(entry.deliveries, this.#options)) reason = 'deliveries';
+    else if (this.#handlers.excess?.()) reason = 'overflow';
+    if (reason === undefined) return this.#place(entry, now);
+    this.#window.shift();
+    this.#drop(entry, reason);
+    return true;
+  }
+
+  #place(entry: QueueEntry, now: number): boolean {
+    const key = this.#options.keys === 'none' ? undefined : entry.message.properties?.key;
+    const state = key === undefined ? undefined : this.#keys.get(key);
+    if (state?.blocks(entry)) {
+      this.#window.shift();
+      this.#keys.park(state, entry, state.awaited);
+      return true;
+    }
+    const holder = key === undefined ? undefined : this.#holder(key, state);
+    const member = holder === undefined ? this.#members.next() : this.#members.free(holder) ? holder : undefined;
+    // Asking it may have changed everything.
+    if (this.#window.first !== entry) return true;
+    if (member === undefined && holder === undefined) return false;
+    this.#window.shift();
+    if (member === undefined) this.#keys.park(this.#keys.grow(key ?? ''), entry, holder);
+    else this.#give(member, entry, key === undefined ? undefined : this.#keys.grow(key), now);
+    return true;
+  }
+
+  /** The one who must have the next message of this key; undefined: anyone may. */
+  #holder(key: string, state: KeyState | undefined): Member | undefined {
+    if (state !== undefined && state.unsettled > 0) return state.holder;
+    return this.#options.keys === 'sticky' ? this.#members.of(key) : undefined;
+  }
+
+  #give(member: Member, entry: QueueEntry, state: KeyState | undefined, now: number): void {
+    const given = new Unsettled(++this.#lastNumber, entry, state, now);
+    member.held.set(given.number, given);
+    this.#members.count(member, -1);
+    this.#unsettled++;
+    if (state !== undefined) {
+      state.holder = member;
+      state.unsettled++;
+      this.#keys.unpark(state);
+    }
+    const { ackMilliseconds } = this.#options;
+    if (ackMilliseconds > 0) this.#alarm.set(now + ackMilliseconds);
+    try {
+      member.consumer.take(entry.message, given);
+    } catch (error) {
+      this.failed(member, error);
+    }
+  }
+
+  #drop(entry: QueueEntry, reason: DeadReason): void {
+    this.#handlers.dead(entry, reason, entry.deliveries);
+    const key = entry.message.properties?.key;
+    const state = key === undefined ? undefined : this.#keys.get(key);
+    if (state !== undefined) this.#keys.passed(state);
+  }
+
+  // --- taking back --------------------------------------------------------------------------------------------------
+
+  #giveBack({ entry: { id, message }, count, key }: Unsettled, delay: number): void {
+    const entry = { id, message, deliveries: count, redelivered: true };
+    if (isExhausted(count, this.#options)) {
+      this.#handlers.dead(entry, 'deliveries', count);
+      return;
+    }
+    const dueAt = this.#clock.now() + delay;
+    if (delay <= 0 && !this.#dispatching) {
+      this.#window.add(entry);
+    } else if (key !== undefined) {
+      // Those behind it wait, too.
+      this.#keys.delay(key, entry, dueAt);
+      this.#alarm.set(dueAt);
+    } else if (delay <= 0) {
+      this.#again.push(entry);
+    } else {
+      this.#source.release(id, dueAt, count);
+    }
+  }
+
+  /** One of the key is with nobody any more. */
+  #release(state: KeyState | undefined): void {
+    if (state === undefined) return;
+    state.unsettled--;
+    if (state.unsettled === 0) state.holder = undefined;
+    this.#keys.passed(state);
+  }
+
+  #revive(member: Member): void {
+    if (member.ringed || member.gone) return;
+    this.#members.enter(member);
+    this.#keys.unparkFor(member);
+  }
+
+  /** What waits, except for its retry. */
+  #takeWaiting(): QueueEntry[] {
+    return [...this.#again.splice(0), ...this.#window.take(), ...this.#keys.takeParked()];
+  }
+
+  #giveBackWaiting(): void {
+    for (const { id, deliveries } of this.#takeWaiting()) this.#source.release(id, 0, deliveries);
+  }
+
+  // --- time ---------------------------------------------------------------------------------------------------------
+
+  #tick(): void {
+    if (this.#closed) return;
+    const now = this.#clock.now();
+    this.#keys.due(now);
+    const { ackMilliseconds } = this.#options;
+    const oldest = ackMilliseconds > 0 ? this.#takeBackSilent(now - ackMilliseconds) : undefined;
+    if (oldest !== undefined) this.#alarm.set(oldest + ackMilliseconds);
+    if (this.#keys.nextDue !== undefined) this.#alarm.set(this.#keys.nextDue);
+    this.#dispatch();
+  }
+
+  /** Takes back what was given at `until` or earlier. Says when the oldest that is left was given. */
+  #takeBackSilent(until: number): number | undefined {
+    let oldest: number | undefined;
+    for (const member of this.#members.all) {
+      for (const settled of member.held.values()) {
+        if (settled.at > until) {
+          oldest = Math.min(oldest ?? settled.at, settled.at);
+          break;
+        }
+        this.settle(member, settled.number, 'requeue', 0);
+      }
+    }
+    return oldest;
+  }
+}

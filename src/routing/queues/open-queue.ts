@@ -1,0 +1,188 @@
+import type { Counters } from '../../core/counters.ts';
+import { BrokerError } from '../../core/errors.ts';
+import type { Message } from '../../core/message.ts';
+import { contradiction, type PartialSettings, type QueueSettings } from '../../core/queue-settings.ts';
+import type { AppendReceiver } from '../../ports/backbone.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Limits } from '../../ports/limits.ts';
+import type { QueueEntry, QueueStore } from '../../ports/queue-store.ts';
+import type { BrowsedPortion, Consumer, ConsumerOptions, Consumption, QueueStatus } from '../../ports/queues.ts';
+import type { Logger } from '../../ports/routing.ts';
+import { type DeadReason, Dispatcher, type DispatcherHandlers } from '../dispatch/dispatcher.ts';
+import { DEAD_LETTER_ID, DeadLetters, isDeadLetter, type PushDeadLetter } from './dead-letters.ts';
+
+/** A queue that drops its oldest may have so many too many for a while; then new ones are refused. */
+const SLACK = 1024;
+/** Milliseconds until a dead letter is tried again for which there was no room. */
+const CROWDED = 10_000;
+
+export interface QueueContext {
+  readonly node: string;
+  readonly limits: Limits;
+  readonly counters: Counters;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly deadLetter: PushDeadLetter;
+}
+
+/** A queue whose store is open: what comes in, what goes out, and what is given up. */
+export class OpenQueue implements DispatcherHandlers {
+  readonly name: string;
+  readonly settings: QueueSettings;
+  readonly store: QueueStore;
+  readonly dispatcher: Dispatcher;
+  readonly #context: QueueContext;
+  readonly #letters: DeadLetters | undefined;
+  readonly #maxMessages: number;
+  readonly #maxBytes: number;
+  /** When it had a consumer or a new message last, milliseconds since 1970; at most a second late. */
+  #usedAt: number;
+  #pushed = false;
+
+  constructor(name: string, settings: QueueSettings, store: QueueStore, context: QueueContext) {
+    this.name = name;
+    this.settings = settings;
+    this.store = store;
+    this.#context = context;
+    const { limits, clock, logger } = context;
+    const { deadLetterQueue, maxMessages, maxBytes } = settings;
+    this.#maxMessages = Math.min(maxMessages || Number.POSITIVE_INFINITY, limits.queueMessages);
+    this.#maxBytes = Math.min(maxBytes || Number.POSITIVE_INFINITY, limits.queueBytes);
+    this.#usedAt = clock.now();
+    this.dispatcher = new Dispatcher(store, { ...settings, keys: 'one' }, clock, logger, this);
+    if (deadLetterQueue !== '') {
+      const { counters, deadLetter: push } = context;
+      const letters = { clock, counters, logger, push };
+      this.#letters = new DeadLetters(name, deadLetterQueue, letters, (id) => store.remove(id));
+    }
+  }
+
+  push(message: Message, receiver: AppendReceiver, token: number): void {
+    const { messageId, priority } = message.properties ?? {};
+    if (messageId !== undefined && !message.dedupId?.startsWith(DEAD_LETTER_ID))
+      message.dedupId = `${this.name}\0${messageId}`;
+    const refusal = this.#refusal(message.size);
+    if (refusal !== undefined) {
+      this.#context.counters.droppedQueue++;
+      this.#context.clock.defer(() => receiver.refused(token, refusal));
+      return;
+    }
+    this.#pushed = true;
+    // It may be the first, or come before it.
+    if (priority !== undefined || this.store.messages === 0) this.dispatcher.forgetHead();
+    if (priority !== undefined) this.dispatcher.announce(priority);
+    this.store.push(message, receiver, token);
+    if (this.settings.overflow !== 'refuse') this.#shed();
+  }
+
+  /** Throws a BrokerError when the queue is set otherwise, or the consumer is not taken. */
+  attach(consumer: Consumer, options: ConsumerOptions, given: PartialSettings): Consumption {
+    this.check(given);
+    return this.dispatcher.attach(consumer, options);
+  }
+
+  /** Throws a BrokerError when it is set otherwise. */
+  check(given: PartialSettings): void {
+    const fault = contradiction(this.settings, given);
+    if (fault !== undefined) throw new BrokerError('fieldInvalid', fault);
+  }
+
+  status(): QueueStatus {
+    const { messages, bytes } = this.store;
+    const { unsettled, consumers } = this.dispatcher;
+    return {
+      name: this.name,
+      settings: this.settings,
+      messages,
+      bytes,
+      unsettled,
+      consumers,
+      node: this.#context.node,
+    };
+  }
+
+  async browse(after: number, count: number): Promise<BrowsedPortion> {
+    const { entries, next } = await this.store.browse(after, count);
+    return { messages: entries.map(({ message, id, deliveries }) => ({ message, id, deliveries })), next };
+  }
+
+  async purge(): Promise<number> {
+    const here = this.dispatcher.purge();
+    return here + (await this.store.purge());
+  }
+
+  // --- DispatcherHandlers -------------------------------------------------------------------------------------------
+
+  dead(entry: QueueEntry, reason: DeadReason, deliveries: number): void {
+    const { counters, clock } = this.#context;
+    if (this.#letters !== undefined && this.#goesOn(entry, reason)) {
+      const sent = this.#letters.send(entry, reason, deliveries);
+      if (!sent) this.store.release(entry.id, clock.now() + CROWDED, deliveries);
+      return;
+    }
+    this.store.remove(entry.id);
+    if (reason === 'expired') counters.droppedExpired++;
+    else counters.droppedQueue++;
+  }
+
+  /** What two full queues would hand to each other for ever stays away after the first time. */
+  #goesOn({ message }: QueueEntry, reason: DeadReason): boolean {
+    return reason !== 'overflow' || (this.settings.overflow === 'deadLetterOldest' && !isDeadLetter(message));
+  }
+
+  excess(): boolean {
+    return this.settings.overflow !== 'refuse' && this.#excess > 0;
+  }
+
+  /** How many messages are too many; 1 when it is their bytes. Those on their way to the dead-letter queue are not counted. */
+  get #excess(): number {
+    const messages = this.store.messages - (this.#letters?.size ?? 0) - this.#maxMessages;
+    if (messages > 0) return messages;
+    return this.store.bytes - (this.#letters?.bytes ?? 0) > this.#maxBytes ? 1 : 0;
+  }
+
+  #shed(): void {
+    const excess = this.#excess;
+    if (excess > 0) this.dispatcher.probe(excess);
+  }
+
+  /** Why a message of this size is not taken. */
+  #refusal(size: number): BrokerError | undefined {
+    const { messages, bytes } = this.store;
+    const slack = this.settings.overflow === 'refuse' ? 0 : SLACK;
+    const limits = this.#context.limits;
+    if (messages >= this.#maxMessages + slack) {
+      const name = this.#maxMessages === this.settings.maxMessages ? 'maxMessages' : 'limits.queueMessages';
+      return this.#full(`${messages} messages are in it, ${name} is ${this.#maxMessages}`);
+    }
+    if (bytes + size <= this.#maxBytes || (slack > 0 && size <= this.#maxBytes && bytes <= 2 * this.#maxBytes))
+      return undefined;
+    const name = this.#maxBytes < limits.queueBytes ? 'maxBytes' : 'limits.queueBytes';
+    return this.#full(`${bytes} bytes are in it and ${size} more are too many, ${name} is ${this.#maxBytes}`);
+  }
+
+  #full(detail: string): BrokerError {
+    return new BrokerError('quota', `the queue ${JSON.stringify(this.name)} is full: ${detail}`);
+  }
+
+  // --- time ---------------------------------------------------------------------------------------------------------
+
+  /** To be called every second or so. */
+  sweep(now: number): void {
+    const { dispatcher, store } = this;
+    if (this.#pushed || dispatcher.consumers > 0) this.#usedAt = now;
+    this.#pushed = false;
+    this.#letters?.retry(now);
+    if (dispatcher.consumers > 0) {
+      if (dispatcher.waiting > 0) dispatcher.sweep();
+    } else if (store.messages > (this.#letters?.size ?? 0) && dispatcher.headExpiresAt <= now) {
+      dispatcher.probe(1);
+    }
+    if (this.settings.overflow !== 'refuse') this.#shed();
+  }
+
+  unused(now: number): boolean {
+    const { expiryMilliseconds } = this.settings;
+    return expiryMilliseconds > 0 && this.dispatcher.consumers === 0 && this.#usedAt + expiryMilliseconds <= now;
+  }
+}
