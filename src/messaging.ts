@@ -9,7 +9,7 @@ import { ConnectionBacklog } from './routing/backlog.ts';
 import { declareQueues } from './routing/declare.ts';
 import { LocalGroups } from './routing/groups/local-groups.ts';
 import { GroupTable } from './routing/groups/table.ts';
-import type { QueueInlet } from './routing/hosts.ts';
+import type { GroupHost } from './routing/hosts.ts';
 import { LogOutbox } from './routing/outbox.ts';
 import { Peers } from './routing/peers/peers.ts';
 import { QueueCatalog } from './routing/queues/catalog.ts';
@@ -56,19 +56,18 @@ export class Messaging {
     const retained = new RetainedStore(state, limits, counters, clock, logger);
     this.#retained = retained;
     this.#catalog = new QueueCatalog(state, options.queueDefaults, limits, logger);
-    // Queues that are reached through the peers make dead letters, and the router fills queues: the one knows the other.
-    const inlet: QueueInlet = {
-      push: (queue, message, receiver, token) => this.#peers.queues.push(queue, message, receiver, token),
-      request: (queue, message, nobody) => this.#peers.queues.request(queue, message, nobody),
-      bound: (topic) => this.#catalog.bound(topic),
-    };
     const { node } = cluster;
     const common = { limits, counters, clock, logger };
     this.#queues = new LocalQueues({
-      ...common,
-      ...{ stores: backbone.queues, catalog: this.#catalog, node, deadLetter: inlet.push },
+      ...{ ...common, stores: backbone.queues, catalog: this.#catalog, node },
+      deadLetter: (queue, message, receiver, token) => queues.push(queue, message, receiver, token),
+      own: (queue) => peers.own(queue),
     });
-    const router = new TopicRouter(backbone, retained, inlet, counters, clock, logger);
+    const hosts = { queues: this.#queues, catalog: this.#catalog, groups: (): GroupHost => groups };
+    const peers = new Peers(cluster, hosts, clock, logger);
+    this.#peers = peers;
+    const { queues } = peers;
+    const router = new TopicRouter(backbone, retained, queues, counters, clock, logger);
     this.receiver = router;
     this.#wills = new WillKeeper(backbone, router, clock, logger);
     const kept = { checkpointMilliseconds, detachedSessions: limits.detachedSessions };
@@ -76,21 +75,21 @@ export class Messaging {
     this.#sessions = sessions;
     const outbox = (sink: OutboxSink, from?: readonly number[]): LogOutbox =>
       new LogOutbox(sink, log, clock, counters, logger, limits, from);
-    const groups = new LocalGroups({ ...common, log, router, outbox, sessions, state, node });
-    const hosts = { queues: this.#queues, groups, names: this.#catalog };
-    this.#peers = new Peers(cluster, hosts, clock, logger);
+    const groups = new LocalGroups({ ...common, log, router, outbox, sessions, state, node }, (name, filter) =>
+      peers.groups.closed(name, filter),
+    );
     cluster.join({
       yieldClient: (key) => sessions.yield(key),
       nodeLost: (lost) => this.#nodeLost(lost),
-      disowned: (key) => this.#peers.disowned(key),
-      received: (from, bytes) => this.#peers.received(from, bytes),
-      interrupted: () => this.#peers.interrupted(),
+      disowned: (key) => peers.disowned(key),
+      received: (from, bytes) => peers.received(from, bytes),
+      interrupted: () => peers.interrupted(),
     });
     this.services = {
       ...common,
       ...{ router, retained, sessions, wills: this.#wills, authorizer, outbox },
-      queues: this.#peers.queues,
-      groups: new GroupTable(router, counters, this.#peers.groups),
+      queues,
+      groups: new GroupTable(router, counters, peers.groups),
       backlog: (connection) => new ConnectionBacklog(router, connection, limits.publishBacklog),
       startOf: (start, filter) => startOf(log, start, filter),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),
@@ -102,6 +101,7 @@ export class Messaging {
     await this.#retained.start();
     await this.#catalog.start();
     this.#queues.start();
+    this.#peers.start();
     await this.#sessions.start();
     await this.#wills.start();
     await declareQueues(this.#peers.queues, this.#options.declaredQueues);

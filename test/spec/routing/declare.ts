@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { createBroker } from '../../../src/broker.ts';
 import { BrokerError } from '../../../src/core/errors.ts';
 import { DEFAULT_SETTINGS, type PartialSettings } from '../../../src/core/queue-settings.ts';
 import type { QueueStatus } from '../../../src/ports/queues.ts';
@@ -45,6 +49,37 @@ test('one that is there with other settings is named, with both values, and none
     'queues.declared[0] ("orders"): maxMessages of the queue is 7, not 5',
   );
   assert.equal(asked, ['orders']);
+});
+
+test('a stored queue that is set otherwise stops the start, which says both values', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'trimaran-declared-'));
+  const silent = { debug() {}, info() {}, warn() {}, error() {} };
+  const off = { enabled: false };
+  const start = async (maxMessages: number): Promise<string> => {
+    const broker = await createBroker(
+      {
+        listeners: { mqtt: off, stomp: off, http: off },
+        backbone: { type: 'embedded', embedded: { directory } },
+        queues: { declared: [{ name: 'orders', maxMessages }] },
+      },
+      { logger: silent },
+    );
+    try {
+      await broker.start();
+      return 'started';
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    } finally {
+      await broker.stop();
+    }
+  };
+  try {
+    assert.is(await start(7), 'started');
+    assert.is(await start(7), 'started');
+    assert.is(await start(5), 'queues.declared[0] ("orders"): maxMessages of the queue is 7, not 5');
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 test.run();
