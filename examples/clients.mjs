@@ -45,7 +45,7 @@ export function connectJson({ ws: url }, onMessage = () => {}) {
       if (answer.type === 'hello') return resolve(client);
       if (answer.id === undefined) return onMessage(answer, client);
       const { answered, refused } = asked.get(answer.id);
-      if (answer.type === 'error') refused(new Error(`${answer.code}: ${answer.text}`));
+      if (answer.type === 'error') refused(new Error(`${answer.code}: ${answer.message}`));
       else answered(answer);
     };
   });

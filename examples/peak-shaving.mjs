@@ -46,7 +46,7 @@ export default async function (urls) {
 
   let most = 0;
   const plot = async () => {
-    const { messages } = await admin.ask({ type: 'queueStatus', queue: 'orders' });
+    const { messages } = (await admin.ask({ type: 'queueStatus', queue: 'orders' })).status;
     most = Math.max(most, messages);
     const bar = '#'.repeat(Math.round((messages / (SECONDS * (ARRIVING - CAPACITY))) * 60));
     console.log(`${elapsed().toFixed(0).padStart(4)} s ${String(messages).padStart(7)} waiting ${bar}`);

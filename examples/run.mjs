@@ -39,7 +39,7 @@ async function withBroker(example) {
   const broker = await createBroker({
     listeners: { mqtt: { port: 0 }, stomp: { enabled: false }, http: { port: 0 } },
     backbone: { embedded: { directory } },
-    log: { level: 'warn' },
+    log: { level: 'error' },
     shutdown: { drainSeconds: 0 },
   });
   await broker.start();
