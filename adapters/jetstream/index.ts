@@ -3,12 +3,11 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { Logger } from '../../src/ports/routing.ts';
 import { JetStreamCluster } from './cluster.ts';
 import { Connection, explain } from './connection.ts';
-import { JetStreamGroups } from './groups.ts';
 import { JetStreamLive } from './live.ts';
 import { JetStreamLog } from './log.ts';
 import type { JetStreamOptions } from './options.ts';
 import { JetStreamState } from './state.ts';
-import { ensureStream, logConfig, stateConfig, streamNames } from './streams.ts';
+import { ensureStream, logConfig, stateConfig } from './streams.ts';
 
 export type { JetStreamOptions } from './options.ts';
 
@@ -21,7 +20,6 @@ export class JetStreamBackbone implements Backbone {
   readonly live: JetStreamLive;
   readonly state: JetStreamState;
   readonly cluster: JetStreamCluster;
-  readonly groups: JetStreamGroups;
   readonly #options: JetStreamOptions;
   readonly #connection: Connection;
   readonly #logger: Logger;
@@ -35,8 +33,6 @@ export class JetStreamBackbone implements Backbone {
     this.state = new JetStreamState(options, node, this.#connection, clock, logger);
     this.live = new JetStreamLive(options, this.#connection, clock);
     this.log = new JetStreamLog(options, node, this.#connection, this.state.changes, clock, logger);
-    const { log } = streamNames(options.prefix);
-    this.groups = new JetStreamGroups(this.#connection, clock, logger, log, options.prefix);
     this.cluster = new JetStreamCluster(options, node, this.state, this.#connection, clock, logger);
   }
 
@@ -86,7 +82,6 @@ export class JetStreamBackbone implements Backbone {
   }
 
   #close(): void {
-    this.groups.stop();
     this.live.stop();
     this.log.stop();
     this.state.stop();
