@@ -3,13 +3,12 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { Logger } from '../../src/ports/routing.ts';
 import { JetStreamCluster } from './cluster.ts';
 import { Connection, explain } from './connection.ts';
-import { JetStreamGroups } from './groups.ts';
 import { JetStreamLive } from './live.ts';
 import { JetStreamLog } from './log.ts';
 import type { JetStreamOptions } from './options.ts';
 import { JetStreamQueues } from './queues.ts';
 import { JetStreamState } from './state.ts';
-import { ensureStream, logConfig, queueConfig, stateConfig, streamNames } from './streams.ts';
+import { ensureStream, logConfig, queueConfig, stateConfig } from './streams.ts';
 
 export type { JetStreamOptions } from './options.ts';
 
@@ -22,7 +21,6 @@ export class JetStreamBackbone implements Backbone {
   readonly live: JetStreamLive;
   readonly state: JetStreamState;
   readonly cluster: JetStreamCluster;
-  readonly groups: JetStreamGroups;
   readonly queues: JetStreamQueues;
   readonly #options: JetStreamOptions;
   readonly #connection: Connection;
@@ -37,8 +35,6 @@ export class JetStreamBackbone implements Backbone {
     this.state = new JetStreamState(options, node, this.#connection, clock, logger);
     this.live = new JetStreamLive(options, this.#connection, clock);
     this.log = new JetStreamLog(options, node, this.#connection, this.state.changes, clock, logger);
-    const { log } = streamNames(options.prefix);
-    this.groups = new JetStreamGroups(this.#connection, clock, logger, log, options.prefix);
     this.queues = new JetStreamQueues(options, node, this.#connection, clock, logger);
     this.cluster = new JetStreamCluster(options, node, this.state, this.#connection, clock, logger);
   }
@@ -92,7 +88,6 @@ export class JetStreamBackbone implements Backbone {
   }
 
   #close(): void {
-    this.groups.stop();
     this.queues.stop();
     this.live.stop();
     this.log.stop();

@@ -18,30 +18,6 @@ export interface Backbone {
   readonly state: State;
   readonly cluster: Cluster;
   readonly queues: QueueStores;
-  /** Groups whose members are on several nodes; left out where there is one node, whose routing sees to them. */
-  readonly groups?: GroupSources;
-}
-
-/** Where the logged messages of groups come from: each goes to one node, which has a member for it. */
-export interface GroupSources {
-  open(name: string, filter: string, receiver: GroupReceiver): GroupSource;
-}
-
-export interface GroupReceiver {
-  /** How many more messages this node's members would take now. */
-  room(): number;
-  /** `delivery` is its number in `settle` and `giveBack`. */
-  take(message: Message, delivery: number): void;
-}
-
-export interface GroupSource {
-  /** There may be more room. */
-  pump(): void;
-  settle(delivery: number): void;
-  /** To another member, on whichever node. */
-  giveBack(delivery: number): void;
-  /** This node has no members any more; all it had is settled or given back. `forget`: nobody else needs the group. */
-  close(forget: boolean): void;
 }
 
 export interface BackboneReceiver {

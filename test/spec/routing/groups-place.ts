@@ -139,19 +139,22 @@ test('a group is forgotten when all its members have let go of it, and kept when
   assert.is(await node.status(), undefined);
 });
 
-test('a durable member that left before a crash is remembered', async () => {
-  const node = await GroupsNode.start();
-  const [durable] = [await node.joined(lasting), await node.joined()];
-  durable.leave(false);
-  await node.advance(200);
-  const next = await GroupsNode.start(node);
-  const clean = await next.joined();
-  await next.publishAll('t', 0, 3);
-  clean.leave(true);
-  await next.turn();
-  const status = await next.status();
-  assert.equal([status?.lag, status?.unsettled, status?.members], [0, 3, 0]);
-});
+for (const left of [true, false]) {
+  test(`a durable member ${left ? 'that left before' : 'of the time of'} a crash is remembered`, async () => {
+    const node = await GroupsNode.start();
+    const [durable] = [await node.joined(lasting), await node.joined()];
+    if (left) durable.leave(false);
+    await node.publishAll('t', 100, 101);
+    await node.advance(200);
+    const next = await GroupsNode.start(node);
+    const clean = await next.joined();
+    await next.publishAll('t', 0, 3);
+    clean.leave(true);
+    await next.turn();
+    const status = await next.status();
+    assert.equal([status?.lag, status?.unsettled, status?.members], [0, 4, 0]);
+  });
+}
 
 test('one that leaves before the group is open leaves its place as it was', async () => {
   const node = await GroupsNode.start();
@@ -232,6 +235,28 @@ test('a group without members is moved, and stays kept; one that is not there ca
   await node.turn();
   assert.is(await node.status('none'), undefined);
   assert.equal((await node.joined()).texts, numbers(6, 10));
+});
+
+test('a group that was moved back has each message once after a crash, also what is with a member', async () => {
+  const node = await GroupsNode.start();
+  const member = await node.joined({ ...lasting, prefetch: 5 });
+  await node.publishAll('t', 0, 10);
+  assert.is(member.unsettled.length, 5);
+  await node.move('first');
+  await node.advance(200);
+  const next = await GroupsNode.start(node);
+  const after = await next.joined({ prefetch: 100 });
+  assert.equal(after.texts, numbers(0, 10));
+});
+
+test('the lag of more than 100,000 messages is an estimate', async () => {
+  const node = await GroupsNode.start();
+  const member = await node.joined({ ...lasting, prefetch: 1 });
+  for (let i = 0; i < 240_000; i++) node.publish(i % 2 === 0 ? 't' : 'other', '');
+  await node.turn();
+  assert.is(member.taken.length, 1);
+  const lag = (await node.status())?.lag ?? 0;
+  assert.ok(lag > 119_900 && lag < 120_000, `${lag}`);
 });
 
 test('of a group that another node has from now on, the members are told, and the place is there for it', async () => {
