@@ -23,6 +23,9 @@ export interface ClientOwner {
   settled(): void;
 }
 
+/** What is told of a frame with a receipt: `error`: only when it has failed, the rest comes from elsewhere. */
+type Answer = 'receipt' | 'duplicate' | 'error';
+
 /** A client that has logged in: what its frames do. Throws a Refusal for those that are not taken. */
 export class StompClient implements PublicationsOwner, TemporaryNames {
   readonly #services: Services;
@@ -103,7 +106,7 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
       connection.resume();
       if (--this.#declaring === 0 && !this.#closed) this.#publications.release();
     });
-    this.#await(declared, receipt, false);
+    this.#await(declared, receipt, 'error');
   }
 
   topicOf(destination: string): string {
@@ -211,16 +214,16 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
   }
 
   /** Says so when all of it is durable. */
-  #confirm(effects: readonly Effect[], receipt: string | undefined, duplicate = false): void {
+  #confirm(effects: readonly Effect[], receipt: string | undefined, repeated = false): void {
     const awaited = effects.filter((each) => each !== undefined);
     const all = awaited.length > 0 ? Promise.all(awaited).then(() => {}) : undefined;
-    this.#await(all, receipt, receipt !== undefined, duplicate);
+    this.#await(all, receipt, repeated ? 'duplicate' : 'receipt');
   }
 
-  /** Answers with the receipt once that has come about, or, without `told`, only says why it has not. */
-  #await(effect: Effect, receipt: string | undefined, told = receipt !== undefined, duplicate = false): void {
+  /** Answers once that has come about, or says why it has not. */
+  #await(effect: Effect, receipt: string | undefined, answer: Answer = 'receipt'): void {
     if (effect === undefined) {
-      if (told && receipt !== undefined) writeReceipt(this.#link.connection, receipt, duplicate);
+      this.#answer(receipt, answer);
       return;
     }
     this.#awaited++;
@@ -228,7 +231,7 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
       () => {
         this.#awaited--;
         if (this.#closed) return;
-        if (told && receipt !== undefined) writeReceipt(this.#link.connection, receipt, duplicate);
+        this.#answer(receipt, answer);
         this.idle();
       },
       (error: unknown) => {
@@ -243,6 +246,11 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
         }
       },
     );
+  }
+
+  #answer(receipt: string | undefined, answer: Answer): void {
+    if (receipt === undefined || answer === 'error') return;
+    writeReceipt(this.#link.connection, receipt, answer === 'duplicate');
   }
 
   completed({ acks, receipt }: Completion, repeated: boolean): void {

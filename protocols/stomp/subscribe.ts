@@ -149,7 +149,8 @@ function readTopic(
 function groupFault(group: string, filter: string, limits: Limits): string | undefined {
   if (group === '') return 'is empty; the name of a group is expected';
   if (/[/+#]/.test(group)) return 'has one of / + # in it, which are in no name of a group';
-  return nameFault(`$share/${group}/${filter}`, limits)?.replace(/^/, 'with the destination ');
+  const fault = nameFault(`$share/${group}/${filter}`, limits);
+  return fault === undefined ? undefined : `with its destination ${fault}`;
 }
 
 function readOrder(frame: Frame): boolean {
