@@ -1,8 +1,15 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import type { Message, UserProperty } from '../../src/core/message.ts';
-import type { Timer } from '../../src/ports/clock.ts';
-import type { Consumption, Delivery, GroupMember, Membership, Outcome } from '../../src/ports/queues.ts';
-import type { Services } from '../../src/ports/routing.ts';
+import type { Clock, Timer } from '../../src/ports/clock.ts';
+import type {
+  Consumption,
+  Delivery,
+  GroupMember,
+  Groups,
+  Membership,
+  Outcome,
+  Queues,
+} from '../../src/ports/queues.ts';
 import { effectiveQos, extrasOf, liveDelivery } from './delivery.ts';
 import { kindOf, parseShared, queueName } from './filters.ts';
 import type { Outgoing } from './outgoing.ts';
@@ -21,8 +28,12 @@ export interface HoldingContext {
   readonly keptFor: number;
   /** Receive Maximum: messages it has unacknowledged at most. */
   readonly window: number;
-  readonly services: Services;
-  readonly outgoing: Outgoing;
+  readonly services: {
+    readonly queues: Pick<Queues, 'consume'>;
+    readonly groups: Pick<Groups, 'join'>;
+    readonly clock: Pick<Clock, 'schedule'>;
+  };
+  readonly outgoing: Pick<Outgoing, 'connected' | 'ready' | 'roomy' | 'fits' | 'send' | 'sendLive'>;
 }
 
 export type ConsumeOptions = Omit<SubscriptionOptions, 'cursor'>;
