@@ -124,6 +124,43 @@ test('settled() rejects when the owner is gone before it has said so', async () 
   assert.equal(worker.got, ['1', '1 again']);
 });
 
+test('what was settled, and is not known to be durable when the owner goes, is said to be in doubt: once', async () => {
+  const { a, b, cluster } = await ownedByB();
+  const worker = consume(a, 'q');
+  publish(b, '1');
+  await cluster.pass(11);
+  assert.equal(worker.got, ['1']);
+  b.node.kill();
+  await cluster.pass(2000);
+  const [first, second] = [0, 0].map(() => worker.consumption?.settled().catch((error: BrokerError) => error.code));
+  await cluster.pass(50);
+  assert.equal([await first, await second], ['unavailable', undefined]);
+});
+
+test('a node that stood still, and whose consumers were taken for gone, has them again', async () => {
+  const { a, b, cluster } = await ownedByB();
+  const worker = consume(a, 'q');
+  await cluster.pass(50);
+  a.node.freeze();
+  await cluster.pass(1000);
+  assert.is(b.host.consumers('q'), 1);
+  a.node.thaw();
+  await cluster.pass(1000);
+  publish(b, '1');
+  await cluster.pass(50);
+  assert.equal([worker.got, b.host.consumers('q')], [['1'], 2]);
+});
+
+test('a queue that this node no longer owns is not served any more, at once', async () => {
+  const { b, cluster, first } = await ownedByB();
+  cluster.owners.set('queue:q', 'a');
+  b.peers.disowned('queue:q');
+  b.peers.disowned('queue:other');
+  assert.is(b.host.consumers('q'), 0);
+  await cluster.pass(100);
+  assert.equal(first.ends, []);
+});
+
 test('while no owner can be found it is tried again, and the client hears nothing of it', async () => {
   const { a, b, cluster } = await ownedByB();
   const worker = consume(a, 'q');
