@@ -12,6 +12,8 @@ export const API = {
   streamNotFound: 10059,
   noMessage: 10037,
   consumerNotFound: 10014,
+  accountExceeded: 10002,
+  insufficientResources: 10023,
   storageExceeded: 10047,
   storeFailed: 10077,
 } as const;

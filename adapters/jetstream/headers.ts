@@ -293,9 +293,12 @@ export function noteOf(block: string): string | undefined {
   return headerValue(block, NOTE);
 }
 
+/** The end of the year 9999: times have no more digits. */
+const LAST_TIME = 253_402_300_799_000;
+
 /** The server puts the message on that subject at that time (milliseconds since 1970). */
 export function scheduleLines(time: number, target: string): string {
-  return `Nats-Schedule: @at ${new Date(time).toISOString()}\r\nNats-Schedule-Target: ${target}\r\n`;
+  return `Nats-Schedule: @at ${new Date(Math.min(time, LAST_TIME)).toISOString()}\r\nNats-Schedule-Target: ${target}\r\n`;
 }
 
 /** The header line that says which shared subscriptions have had a live message; empty for none. */

@@ -20,6 +20,8 @@ const AGAIN = 500;
 /** Milliseconds without a message after which, though there are some, the pulls are taken for lost. */
 const STALLED = 2_000;
 const NANOSECONDS = 1_000_000;
+/** The longest that the server is asked to wait; what comes before its time then is released again. */
+const LONGEST_DELAY = 24 * 3_600_000;
 /** Messages and bytes of one read for what another node had. */
 const READ = 1000;
 const READ_BYTES = 8 * 1024 * 1024;
@@ -89,7 +91,14 @@ export class Lane {
     this.#host = host;
     this.#receiver = receiver;
     this.#replies = new AckReplies(host.stream, consumer);
-    this.removals = new Removals(host.connection, host.clock, host.frames, host.holdSeconds, this.#replies);
+    this.removals = new Removals(
+      host.connection,
+      host.clock,
+      host.frames,
+      host.holdSeconds,
+      host.stream,
+      this.#replies,
+    );
   }
 
   /** Messages are to come that the server has not given yet. */
@@ -114,13 +123,12 @@ export class Lane {
       if (this.#state === 'new') void this.#open();
       return;
     }
+    const { connection, stream } = this.#host;
     const missing = count - this.#requested;
     // The server holds only so many pulls of a consumer: small ones wait until they are worth it.
-    if (missing <= 0 || missing * 2 < this.#requested) return;
+    if (missing <= 0 || missing * 2 < this.#requested || !connection.up) return;
     if (this.#requested === 0) this.#heard = this.#host.clock.now();
     this.#requested += missing;
-    const { connection, stream } = this.#host;
-    if (!connection.up) return;
     connection.nats.publish(
       `$JS.API.CONSUMER.MSG.NEXT.${stream}.${this.#consumer}`,
       JSON.stringify({ batch: missing, expires: EXPIRES * NANOSECONDS }),
@@ -130,7 +138,8 @@ export class Lane {
 
   /** Back to the server, which gives it again after so many milliseconds. */
   release(id: number, consumed: number, delay: number): void {
-    const answer = delay > 0 ? `-NAK {"delay":${Math.round(delay * NANOSECONDS)}}` : '-NAK';
+    const wait = Math.round(Math.min(delay, LONGEST_DELAY) * NANOSECONDS);
+    const answer = wait > 0 ? `-NAK {"delay":${wait}}` : '-NAK';
     this.#answer(id, consumed, Buffer.from(answer));
   }
 
@@ -161,7 +170,7 @@ export class Lane {
 
   /** NATS is there again. */
   up(): void {
-    this.removals.repeat();
+    void this.removals.repeat();
     if (this.#state === 'open') {
       this.#state = 'new';
       void this.#open();

@@ -8,6 +8,7 @@ import { headerText, isServed, servedLine } from './headers.ts';
 import { readMessage } from './message.ts';
 import type { JetStreamOptions } from './options.ts';
 import { raw } from './raw.ts';
+import { inboxOf, isNativeReply, isUnheard, replyOf, withReply } from './replies.ts';
 import { covers, TopicSubjects, withoutCovered } from './subjects.ts';
 
 /** Bytes after which it is asked whether the server has taken what was sent. */
@@ -62,8 +63,10 @@ export class JetStreamLive implements Live {
 
   publish(message: Message, served: readonly string[]): boolean {
     const connection = this.#connection;
-    const subject = this.#subjects.subjectOf(message.topic);
-    if (!connection.up || subject === undefined) return true;
+    const native = isNativeReply(message.topic);
+    const subject = native ? inboxOf(message.topic) : this.#subjects.subjectOf(message.topic);
+    if (!connection.up || subject === undefined) return !native;
+    const reply = native ? '' : replyOf(message, subject, this.#subjects);
     if (this.#losses !== connection.losses) {
       this.#losses = connection.losses;
       this.#taken = this.#sent;
@@ -74,7 +77,8 @@ export class JetStreamLive implements Live {
     if (bytes > connection.maxPayload || this.#sent - this.#taken + bytes > this.#limit) return true;
     this.#headers.block = block;
     // The client keeps a reference to what it is given until it is written; the caller's bytes are lent.
-    connection.nats.publish(subject, new Uint8Array(message.payload()), { headers: this.#headers });
+    const options = reply === '' ? { headers: this.#headers } : { headers: this.#headers, reply };
+    connection.nats.publish(subject, new Uint8Array(message.payload()), options);
     this.#sent += bytes;
     if (this.#sent - this.#taken >= MARK && !this.#asking) void this.#ask();
     return true;
@@ -134,7 +138,7 @@ export class JetStreamLive implements Live {
       this.#connection.subscribe(
         subject,
         (message) => {
-          if (isServed(raw(message), share)) return;
+          if (isUnheard(message) || isServed(raw(message), share)) return;
           const read = this.#read(message);
           if (read !== undefined) this.#receiver?.liveShared(read, share);
         },
@@ -152,14 +156,21 @@ export class JetStreamLive implements Live {
   /** The server sends a message once for each subscription that it matches; one of them is the one that counts. */
   #message(subscribed: string, message: Msg): void {
     const { subject } = message;
+    if (isUnheard(message)) {
+      const topic = this.#subjects.topicOf(subject);
+      if (topic !== undefined) this.#receiver?.unheard(topic);
+      return;
+    }
     if (this.#interests.size > 1 && this.#designatedOf(subject) !== subscribed) return;
     const read = this.#read(message);
     if (read !== undefined) this.#receiver?.live(read);
   }
 
   #read(message: Msg): Message | undefined {
-    const { bytes, headerBytes } = raw(message);
-    return readMessage(this.#subjects, message.subject, bytes, headerBytes, this.#clock.now(), 0);
+    const { bytes, headerBytes, reply } = raw(message);
+    const read = readMessage(this.#subjects, message.subject, bytes, headerBytes, this.#clock.now(), 0);
+    if (read === undefined || reply.length === 0) return read;
+    return withReply(read, Buffer.from(reply).toString('latin1'), this.#subjects);
   }
 
   #designatedOf(subject: string): string | undefined {

@@ -42,8 +42,9 @@ export class Push {
   readonly lines: string;
   /** By which the server knows a repetition; undefined for most. */
   readonly dedupId: string | undefined;
-  /** -1: it comes to none now. */
   readonly priority: number;
+  /** It comes later, of itself. */
+  readonly waits: boolean;
   readonly bytes: number;
   /** Of its last sending, and of its first, which names it. */
   number = 0;
@@ -60,7 +61,8 @@ export class Push {
     subject: string,
     lines: string,
     dedupId: string | undefined,
-    priority: number,
+    priority = 0,
+    waits = false,
   ) {
     this.message = message;
     this.receiver = receiver;
@@ -70,6 +72,7 @@ export class Push {
     this.lines = lines;
     this.dedupId = dedupId;
     this.priority = priority;
+    this.waits = waits;
     this.bytes = pendingSize(message);
   }
 }
@@ -348,7 +351,9 @@ function isFinal(error: ApiError): boolean {
   return (error.status < 500 && error.status !== 429) || isFull(error);
 }
 
-/** An account is at its limit, or the stream at one that an operator has set. */
+/** The server, the account or the disk is full, or the stream by what an operator has set. */
 function isFull({ apiCode, message }: ApiError): boolean {
-  return apiCode === API.storageExceeded || (apiCode === API.storeFailed && message.includes('maximum'));
+  return FULL.has(apiCode) || (apiCode === API.storeFailed && message.includes('maximum'));
 }
+
+const FULL: ReadonlySet<number> = new Set([API.accountExceeded, API.insufficientResources, API.storageExceeded]);

@@ -15,6 +15,7 @@ export interface Contents {
   readonly messages: number;
   /** Of payloads; an estimate where there are more than some. */
   readonly bytes: number;
+  /** Of messages in it, or of those that wait for their time. */
   readonly priorities: ReadonlySet<number>;
   /** The end of the stream, about then. */
   readonly last: number;
@@ -43,7 +44,7 @@ export async function readContents(
   const read = (stored: Stored): void => {
     const { bytes, headerBytes, subject } = stored;
     const found = names.read(subject);
-    if (found?.kind === 'lane') priorities.add(found.priority);
+    if (found !== undefined && found.kind !== 'note') priorities.add(found.priority);
     if (found?.kind !== 'note') return;
     if (found.of === BORN) born = readBorn(bytes, headerBytes) ?? born;
     const note = readNote(bytes, headerBytes);
@@ -59,13 +60,17 @@ export async function readContents(
     await everyNote(direct, names, read);
     const ofPriorities = await connection.ask(`$JS.API.STREAM.INFO.${stream}`, { subjects_filter: names.priorities });
     const counts = Object.entries(record(record(ofPriorities.state).subjects));
-    const later = await direct.portion(1, names.allLater, 1, SAMPLE_BYTES);
-    messages = base.messages.length + base.left + later.messages.length + later.left;
+    messages = base.messages.length + base.left;
     for (const [subject, count] of counts) {
       const found = names.read(subject);
       if (found?.kind !== 'lane') continue;
       priorities.add(found.priority);
       messages += number(count);
+    }
+    for (let priority = 0; priority <= 9; priority++) {
+      const later = await direct.portion(1, names.later(priority, '>'), 1, SAMPLE_BYTES);
+      if (later.messages.length > 0) priorities.add(priority);
+      messages += later.messages.length + later.left;
     }
   }
   const bytes = samples.length === 0 ? 0 : Math.round((size / samples.length) * messages);

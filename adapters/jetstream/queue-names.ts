@@ -6,8 +6,7 @@ import { fitsSubject, keyToken } from './subjects.ts';
 const READABLE = 180;
 
 export type QueueSubject =
-  | { readonly kind: 'lane'; readonly priority: number }
-  | { readonly kind: 'later' }
+  | { readonly kind: 'lane' | 'later'; readonly priority: number }
   | { readonly kind: 'note'; readonly of: string };
 
 /** What belongs to a queue in NATS. README.md lists it for applications of NATS. */
@@ -28,7 +27,7 @@ export class QueueNames {
     this.priorities = `${this.subject}.*`;
     this.allLater = `${this.subject}.later.>`;
     this.notes = `${this.subject}.note.>`;
-    if (!fitsSubject(this.later('-'.repeat(32)))) {
+    if (!fitsSubject(this.later(0, '-'.repeat(32)))) {
       const longest = 'the name of the queue, with backbone.nats.prefix, is longer than NATS can carry';
       throw new BrokerError('fieldInvalid', longest);
     }
@@ -40,8 +39,9 @@ export class QueueNames {
     return priority === 0 ? this.subject : `${this.subject}.${priority}`;
   }
 
-  later(unique: string): string {
-    return `${this.subject}.later.${unique}`;
+  /** `unique`: `>` for all. */
+  later(priority: number, unique: string): string {
+    return `${this.subject}.later.${priority}.${unique}`;
   }
 
   note(of: number | string): string {
@@ -56,8 +56,8 @@ export class QueueNames {
   read(subject: string): QueueSubject | undefined {
     if (subject === this.subject) return { kind: 'lane', priority: 0 };
     const [first = '', second = ''] = subject.slice(this.subject.length + 1).split('.');
-    if (first === 'later') return { kind: 'later' };
     if (first === 'note') return { kind: 'note', of: second };
+    if (first === 'later') return /^[0-9]$/.test(second) ? { kind: 'later', priority: Number(second) } : undefined;
     return /^[1-9]$/.test(first) ? { kind: 'lane', priority: Number(first) } : undefined;
   }
 }

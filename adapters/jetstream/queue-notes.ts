@@ -81,7 +81,7 @@ export class Notes implements PushReceiver {
 
   #push(subject: string, lines: string): void {
     this.#pending++;
-    this.#host.pusher.push(new Push(noteMessage(), this, NO_ONE, 0, subject, lines, undefined, -1));
+    this.#host.pusher.push(new Push(noteMessage(), this, NO_ONE, 0, subject, lines, undefined));
   }
 
   stored(): void {

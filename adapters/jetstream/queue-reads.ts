@@ -31,7 +31,7 @@ export async function browse(
     for (const each of stored) {
       const found = names.read(each.subject);
       if (each.sequence >= horizon || found === undefined || found.kind === 'note') continue;
-      const read = entry(each, found.kind === 'lane' ? found.priority : 0);
+      const read = entry(each, found.priority);
       if (read === undefined) continue;
       if (entries.length === count) return { entries, next: entries[count - 1]?.id };
       entries.push(read);

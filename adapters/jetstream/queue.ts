@@ -111,19 +111,20 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     const target = this.#names.lane(priority);
     const own = queueLines(message, this.#topic);
     const later = deliverAt > 0 && deliverAt - this.#host.clock.now() > SHORT_DELAY;
-    const subject = later ? this.#names.later(this.#host.unique()) : target;
+    const subject = later ? this.#names.later(priority, this.#host.unique()) : target;
     const lines = later ? own + scheduleLines(deliverAt, target) : own;
     const dedupId = message.dedupId === undefined ? undefined : this.#notes.scoped(message.dedupId);
     this.#pushes++;
-    this.#host.pusher.push(new Push(message, this, origin, token, subject, lines, dedupId, later ? -1 : priority));
+    this.#host.pusher.push(new Push(message, this, origin, token, subject, lines, dedupId, priority, later));
   }
 
-  stored({ message, origin, token, priority }: Push, sequence: number, repeated: boolean): void {
+  stored({ message, origin, token, priority, waits }: Push, sequence: number, repeated: boolean): void {
     this.#pushes--;
     if (!repeated) {
       this.#messages++;
       if (sequence > this.#purged) this.#bytes += message.size;
-      if (priority >= 0) this.#buffer(priority).lane.stored(sequence);
+      const { lane } = this.#buffer(priority);
+      if (!waits) lane.stored(sequence);
       if (this.#wanted > 0) this.#schedule();
     }
     origin.appended(token, message, repeated);
@@ -185,14 +186,18 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
 
   arrived(lane: Lane, _message: Msg, { bytes, headerBytes }: Raw, arrival: Arrival): void {
     const { id, consumed, delivered } = arrival;
+    const released = this.#releases.get(id);
+    if (!this.#open) return;
+    this.#schedule();
     const held = this.#held.get(id);
-    if (held !== undefined) held.consumed = consumed;
-    if (held !== undefined || !this.#open) return;
+    if (held !== undefined) {
+      held.consumed = consumed;
+      return;
+    }
     if (lane.removals.has(id)) {
       lane.removals.again(id, consumed);
       return;
     }
-    const released = this.#releases.get(id);
     if (released === undefined && id <= this.#purged) {
       lane.removals.add(id, consumed);
       return;
@@ -212,7 +217,6 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     const entry = new Held(id, message, deliveries, buffer, delivered, consumed);
     this.#held.set(id, entry);
     buffer.add(entry);
-    this.#schedule();
   }
 
   /** What an application has put there was not counted yet; and what comes back before it was said to be stored, is. */

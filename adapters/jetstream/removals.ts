@@ -2,15 +2,18 @@ import { createInbox, type Subscription } from 'nats';
 import { BrokerError } from '../../src/core/errors.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { AckReplies } from './ack-replies.ts';
+import { ApiError } from './api.ts';
 import type { Connection } from './connection.ts';
 import type { Frames } from './frames.ts';
 
-/** Milliseconds after which acknowledgements that are not confirmed are repeated. */
+/** Milliseconds after which what is not confirmed is deleted instead. */
 const LATE = 2_500;
+/** Deletions under way at a time. */
+const DELETIONS = 256;
 
 interface Batch {
   readonly number: number;
-  readonly count: number;
+  readonly ids: readonly number[];
 }
 
 interface Waiter {
@@ -22,16 +25,18 @@ interface Waiter {
 
 /**
  * Acknowledgements of one consumer on their way to the server: those of a turn together, of which the last one asks for an answer.
- * The server goes through them in order, so then all are known to be there. Until then they are kept, and repeated.
+ * The server goes through them in order, so then all are known to be there. Those that it does not confirm it may not know of: one
+ * that was killed begins again with an earlier state of the consumer. Then the messages themselves are deleted.
  */
 export class Removals {
   readonly #connection: Connection;
   readonly #clock: Clock;
   readonly #frames: Frames;
   readonly #hold: number;
+  readonly #stream: string;
   readonly #replies: AckReplies;
   readonly #inbox = createInbox();
-  /** Not confirmed: message and delivery, in the order of sending; those of this turn at the end. */
+  /** Not confirmed: message and delivery. */
   readonly #open = new Map<number, number>();
   #batches: Batch[] = [];
   #waiters: Waiter[] = [];
@@ -40,14 +45,23 @@ export class Removals {
   #sentAt = 0;
   #scheduled = false;
   #stopped = false;
+  #deleting = false;
   #subscription: Subscription | undefined;
   readonly #flush = (): void => this.#send();
 
-  constructor(connection: Connection, clock: Clock, frames: Frames, holdSeconds: number, replies: AckReplies) {
+  constructor(
+    connection: Connection,
+    clock: Clock,
+    frames: Frames,
+    holdSeconds: number,
+    stream: string,
+    replies: AckReplies,
+  ) {
     this.#connection = connection;
     this.#clock = clock;
     this.#frames = frames;
     this.#hold = holdSeconds * 1000;
+    this.#stream = stream;
     this.#replies = replies;
   }
 
@@ -77,20 +91,38 @@ export class Removals {
     });
   }
 
-  /** All that are not confirmed. */
-  repeat(): void {
-    if (this.#open.size === 0) return;
-    this.#unsent = [...this.#open.keys()];
+  /** Deletes what is not confirmed. */
+  async repeat(): Promise<void> {
+    if (this.#deleting || this.#open.size === 0 || !this.#connection.up) return;
+    this.#deleting = true;
+    this.#unsent = [];
     this.#batches = [];
-    this.#send();
-    // Whoever waited waits for what this batch confirms, which is the same.
     const batch = this.#lastBatch;
-    this.#waiters = this.#waiters.map((waiter) => ({ ...waiter, batch }));
+    const ids = [...this.#open.keys()];
+    let failed = false;
+    while (ids.length > 0 && !failed && !this.#stopped) {
+      const answers = await Promise.all(ids.splice(0, DELETIONS).map((id) => this.#delete(id)));
+      failed = answers.includes(false);
+    }
+    this.#deleting = false;
+    this.#sentAt = this.#clock.now();
+    if (!failed && !this.#stopped) this.#tell(batch);
+  }
+
+  async #delete(id: number): Promise<boolean> {
+    try {
+      await this.#connection.ask(`$JS.API.STREAM.MSG.DELETE.${this.#stream}`, { seq: id, no_erase: true });
+    } catch (error) {
+      // It says in several ways that there is no such message.
+      if (!(error instanceof ApiError && error.status < 500)) return false;
+    }
+    this.#open.delete(id);
+    return true;
   }
 
   tick(now: number): void {
     if (this.#open.size === 0) return;
-    if (this.#connection.up && now - this.#sentAt > LATE) this.repeat();
+    if (now - this.#sentAt > LATE) void this.repeat();
     const late = this.#waiters.filter(({ since }) => now - since > Math.max(this.#hold, LATE));
     if (late.length === 0) return;
     this.#waiters = this.#waiters.filter((waiter) => !late.includes(waiter));
@@ -114,7 +146,7 @@ export class Removals {
       this.#confirmed(Number(message.subject.slice(this.#inbox.length + 1))),
     );
     this.#sentAt = this.#clock.now();
-    this.#batches.push({ number: ++this.#lastBatch, count: ids.length });
+    this.#batches.push({ number: ++this.#lastBatch, ids });
     const reply = `${this.#inbox}.${this.#lastBatch}`;
     const last = ids.length - 1;
     for (const [i, id] of ids.entries()) {
@@ -124,14 +156,14 @@ export class Removals {
   }
 
   #confirmed(batch: number): void {
-    let count = 0;
-    const first = this.#batches[0];
-    if (first === undefined || first.number > batch) return;
-    while ((this.#batches[0]?.number ?? Infinity) <= batch) count += this.#batches.shift()?.count ?? 0;
-    for (const id of this.#open.keys()) {
-      if (count-- <= 0) break;
-      this.#open.delete(id);
+    for (let first = this.#batches[0]; first !== undefined && first.number <= batch; first = this.#batches[0]) {
+      for (const id of first.ids) this.#open.delete(id);
+      this.#batches.shift();
     }
+    this.#tell(batch);
+  }
+
+  #tell(batch: number): void {
     if (this.#waiters.length === 0) return;
     const done = this.#waiters.filter((waiter) => waiter.batch <= batch);
     this.#waiters = this.#waiters.filter((waiter) => waiter.batch > batch);

@@ -15,6 +15,7 @@ export class NatsNode implements BackboneReceiver, ClusterReceiver {
   /** From other nodes. */
   readonly got: { readonly node: string; readonly bytes: Uint8Array }[] = [];
   interruptions = 0;
+  readonly unheardOf: string[] = [];
   /** Appended or refused, in the order of being told. */
   readonly appended: string[] = [];
   readonly refused: string[] = [];
@@ -31,7 +32,10 @@ export class NatsNode implements BackboneReceiver, ClusterReceiver {
   }
 
   liveShared(): void {}
-  unheard(): void {}
+
+  unheard(responseTopic: string): void {
+    this.unheardOf.push(responseTopic);
+  }
 
   disowned(key: string): void {
     this.disownedKeys.push(key);

@@ -40,6 +40,8 @@ const properties = fc.record<Properties>(
     user: fc.array(fc.tuple(text, text), { minLength: 1, maxLength: 4 }),
     key: text,
     messageId: text,
+    priority: fc.integer({ min: 0, max: 9 }),
+    deliverAt: fc.integer({ min: 0, max: 2 ** 45 }),
   },
   { requiredKeys: [], noNullPrototype: true },
 );
