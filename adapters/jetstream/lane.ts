@@ -123,13 +123,12 @@ export class Lane {
       if (this.#state === 'new') void this.#open();
       return;
     }
+    const { connection, stream } = this.#host;
     const missing = count - this.#requested;
     // The server holds only so many pulls of a consumer: small ones wait until they are worth it.
-    if (missing <= 0 || missing * 2 < this.#requested) return;
+    if (missing <= 0 || missing * 2 < this.#requested || !connection.up) return;
     if (this.#requested === 0) this.#heard = this.#host.clock.now();
     this.#requested += missing;
-    const { connection, stream } = this.#host;
-    if (!connection.up) return;
     connection.nats.publish(
       `$JS.API.CONSUMER.MSG.NEXT.${stream}.${this.#consumer}`,
       JSON.stringify({ batch: missing, expires: EXPIRES * NANOSECONDS }),

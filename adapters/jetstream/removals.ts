@@ -97,7 +97,7 @@ export class Removals {
     this.#deleting = true;
     this.#unsent = [];
     this.#batches = [];
-    const batch = this.#lastBatch++;
+    const batch = this.#lastBatch;
     const ids = [...this.#open.keys()];
     let failed = false;
     while (ids.length > 0 && !failed && !this.#stopped) {

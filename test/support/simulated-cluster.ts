@@ -7,9 +7,8 @@ import type { Clock, Timer } from '../../src/ports/clock.ts';
  * order, the same every time. Nodes can be killed, stand still, and be cut off for a while.
  */
 
-/** Milliseconds from node to node, for a question to the cluster, and until a node that is gone is known to be. */
+/** Milliseconds from node to node, and until a node that is gone is known to be. */
 const LATENCY = 2;
-const ASKING = 3;
 const LEASE = 500;
 
 interface Event {
@@ -28,6 +27,8 @@ export class SimulatedCluster {
   /** What fails when the cluster is asked for an owner. */
   failure: BrokerError | undefined;
   asked = 0;
+  /** Milliseconds until it is answered. */
+  asking = 3;
   now = 1_000_000;
   #events: Event[] = [];
   #order = 0;
@@ -94,7 +95,7 @@ export class SimulatedCluster {
   own(node: SimulatedNode, key: string): Promise<string> {
     this.asked++;
     return new Promise((resolve, reject) => {
-      this.at(ASKING, node, () => {
+      this.at(this.asking, node, () => {
         if (this.failure !== undefined) {
           reject(this.failure);
           return;

@@ -164,3 +164,30 @@ export function consume(
 ): Worker {
   return worker.begin(peer.peers.queues.consume(queue, worker, { ...OPTIONS, ...options }));
 }
+
+/** Two nodes. */
+export function pair(): { a: Peer; b: Peer } & Omit<ReturnType<typeof setUp>, 'nodes'> {
+  const { nodes, ...rest } = setUp('a', 'b');
+  const [a, b] = nodes;
+  if (a === undefined || b === undefined) throw new Error('there are two');
+  return { a, b, ...rest };
+}
+
+/** Two nodes; the queue `q` is b's, with a worker there that takes nothing. */
+export async function ownedByB() {
+  const all = pair();
+  const first = new Worker();
+  first.open = false;
+  consume(all.b, 'q', {}, first);
+  await all.cluster.pass(50);
+  if (all.cluster.owners.get('queue:q') !== 'b') throw new Error('the queue is not b’s');
+  return { ...all, first };
+}
+
+export function publish(peer: Peer, ...texts: string[]): Publisher {
+  const publisher = new Publisher();
+  texts.forEach((text, i) => {
+    peer.peers.queues.push('q', message(text), publisher, i);
+  });
+  return publisher;
+}

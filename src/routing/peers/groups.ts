@@ -56,8 +56,13 @@ export class ClusterGroups implements GroupHost {
   }
 
   #call(asked: GroupCall): Promise<Answer> {
-    return askOwner(this.ownership, nameOf(asked.group, asked.filter), this.#clock, (node) =>
-      node === this.ownership.node ? this.#perform(asked) : this.#links.to(node).call(asked),
+    const name = nameOf(asked.group, asked.filter);
+    return askOwner(
+      this.ownership,
+      name,
+      this.#clock,
+      (node) => (node === this.ownership.node ? this.#perform(asked) : this.#links.to(node).call(asked)),
+      (node) => this.ownership.forget(name, node),
     );
   }
 

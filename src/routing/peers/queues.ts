@@ -210,8 +210,12 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   }
 
   #call(asked: QueueCall): Promise<Answer> {
-    return askOwner(this.ownership, asked.queue, this.#clock, (node) =>
-      node === this.ownership.node ? performQueueCall(this.#host, asked) : this.#links.to(node).call(asked),
+    return askOwner(
+      this.ownership,
+      asked.queue,
+      this.#clock,
+      (node) => (node === this.ownership.node ? performQueueCall(this.#host, asked) : this.#links.to(node).call(asked)),
+      (node) => this.#moved(asked.queue, node),
     );
   }
 

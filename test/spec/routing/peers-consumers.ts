@@ -1,36 +1,9 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { BrokerError } from '../../../src/core/errors.ts';
 import { unavailable } from '../../support/simulated-cluster.ts';
-import { consume, message, type Peer, Publisher, setUp, Worker } from '../../support/simulated-peers.ts';
+import { consume, message, ownedByB, Publisher, pair, publish, Worker } from '../../support/simulated-peers.ts';
 
 const test = suite('routing/peers: consumers');
-
-function pair(): { a: Peer; b: Peer } & Omit<ReturnType<typeof setUp>, 'nodes'> {
-  const { nodes, ...rest } = setUp('a', 'b');
-  const [a, b] = nodes;
-  if (a === undefined || b === undefined) throw new Error('there are two');
-  return { a, b, ...rest };
-}
-
-/** The queue is b's, with a worker there that takes nothing. */
-async function ownedByB() {
-  const all = pair();
-  const first = new Worker();
-  first.open = false;
-  consume(all.b, 'q', {}, first);
-  await all.cluster.pass(50);
-  assert.is(all.cluster.owners.get('queue:q'), 'b');
-  return { ...all, first };
-}
-
-function publish(peer: Peer, ...texts: string[]): Publisher {
-  const publisher = new Publisher();
-  texts.forEach((text, i) => {
-    peer.peers.queues.push('q', message(text), publisher, i);
-  });
-  return publisher;
-}
 
 test('a consumer gets messages of a queue that another node has, and settles them there', async () => {
   const { a, b, cluster, stores } = await ownedByB();
@@ -88,42 +61,6 @@ test('settled() resolves once the owner says that it is durable', async () => {
   assert.is(stores.get('q').messages.size, 0);
 });
 
-test('the owner is killed: the consumer goes on at the next one, and gets again what it had not settled', async () => {
-  const { a, b, cluster } = await ownedByB();
-  const worker = new Worker();
-  worker.holds = true;
-  consume(a, 'q', {}, worker);
-  publish(b, '1', '2');
-  await cluster.pass(50);
-  b.node.kill();
-  await cluster.pass(2000);
-  assert.is(cluster.owners.get('queue:q'), 'a');
-  assert.equal(worker.got, ['1', '2', '1 again', '2 again']);
-  assert.equal(worker.ends, []);
-  // Numbers ascend, and those of the old owner settle nothing at the new one.
-  const [first, , third] = worker.deliveries;
-  assert.ok((third?.number ?? 0) > (first?.number ?? 0));
-  worker.consumption?.settle(first?.number ?? 0, 'accept');
-  await cluster.pass(20);
-  assert.is(await worker.consumption?.settled().catch((error: BrokerError) => error.code), 'unavailable');
-  worker.consumption?.settle(third?.number ?? 0, 'accept');
-  const later = worker.consumption?.settled();
-  await cluster.pass(20);
-  await later;
-});
-
-test('settled() rejects when the owner is gone before it has said so', async () => {
-  const { a, b, cluster } = await ownedByB();
-  const worker = consume(a, 'q');
-  publish(b, '1');
-  await cluster.pass(11);
-  const settled = worker.consumption?.settled().catch((error: BrokerError) => error.code);
-  b.node.kill();
-  await cluster.pass(2000);
-  assert.is(await settled, 'unavailable');
-  assert.equal(worker.got, ['1', '1 again']);
-});
-
 test('while no owner can be found it is tried again, and the client hears nothing of it', async () => {
   const { a, b, cluster } = await ownedByB();
   const worker = consume(a, 'q');
@@ -155,21 +92,6 @@ test('it is refused when no owner can be found at first, or the owner refuses it
   assert.equal([first.opened, exclusive.opened, exclusive.ends], ['opened', 'quota', ['quota']]);
 });
 
-test('the node of a consumer is killed: its messages go to others', async () => {
-  const { a, b, cluster } = await ownedByB();
-  const worker = new Worker();
-  worker.holds = true;
-  consume(a, 'q', {}, worker);
-  publish(b, '1');
-  await cluster.pass(50);
-  assert.equal(worker.got, ['1']);
-  const other = consume(b, 'q');
-  a.node.kill();
-  await cluster.pass(2000);
-  assert.equal(other.got, ['1 again']);
-  assert.is(b.host.consumers('q'), 2, 'with the one that takes nothing');
-});
-
 test('a consumer that goes gives back what it has, wherever the queue is', async () => {
   const { a, b, cluster } = await ownedByB();
   const worker = new Worker();
@@ -192,72 +114,6 @@ test('one that goes before it is known where the queue is, is nowhere', async ()
   late.consumption?.cancel();
   await cluster.pass(100);
   assert.is(b.host.consumers('q'), 1);
-});
-
-for (const cut of ['a', 'b'] as const) {
-  test(`the way is interrupted at ${cut}: both sides start over, and nothing is left of before`, async () => {
-    const { a, b, cluster } = await ownedByB();
-    const worker = new Worker();
-    worker.holds = true;
-    consume(a, 'q', { prefetch: 2 }, worker);
-    publish(b, '1', '2', '3');
-    await cluster.pass(50);
-    (cut === 'a' ? a : b).node.interrupt(100);
-    publish(b, '4');
-    await cluster.pass(500);
-    assert.equal(worker.got, ['1', '2', '1 again', '2 again']);
-    assert.is(b.host.consumers('q'), 2);
-    for (const { number } of worker.deliveries) worker.consumption?.settle(number, 'accept');
-    worker.holds = false;
-    await cluster.pass(500);
-    assert.equal(worker.got.slice(4), ['3', '4']);
-  });
-}
-
-test('a packet that is lost without anyone saying so is noticed with the next one', async () => {
-  const { a, b, cluster } = await ownedByB();
-  const worker = consume(a, 'q');
-  await cluster.pass(50);
-  let drop = 1;
-  cluster.filter = (from) => !(from === 'b' && drop-- > 0);
-  publish(b, '1');
-  await cluster.pass(50);
-  publish(b, '2');
-  await cluster.pass(500);
-  assert.equal(worker.got.map((each) => each.slice(0, 1)).sort(), ['1', '2']);
-});
-
-test('what is not heard by the owner at first is said again', async () => {
-  const { a, b, cluster } = await ownedByB();
-  let drop = true;
-  cluster.filter = (from) => !(from === 'a' && drop);
-  const worker = consume(a, 'q');
-  await cluster.pass(1000);
-  drop = false;
-  await cluster.pass(5000);
-  publish(b, '1');
-  await cluster.pass(50);
-  assert.equal([worker.opened, worker.got], ['opened', ['1']]);
-});
-
-test('a node that stood still, and lost its queue, ends its consumers; they go on at the new owner', async () => {
-  const { a, b, cluster, first } = await ownedByB();
-  first.consumption?.cancel();
-  const there = consume(b, 'q');
-  const here = consume(a, 'q');
-  await cluster.pass(50);
-  b.node.freeze();
-  await cluster.pass(2000);
-  assert.is(cluster.owners.get('queue:q'), 'a');
-  b.node.thaw();
-  await cluster.pass(10_000);
-  assert.equal([there.ends, here.ends], [[], []]);
-  assert.is(b.host.consumers('q'), 0);
-  assert.is(a.host.consumers('q'), 2);
-  publish(a, '1', '2', '3', '4');
-  await cluster.pass(100);
-  assert.is(there.got.length + here.got.length, 4);
-  assert.ok(there.got.length > 0);
 });
 
 test('deliveries stop at so many bytes on the way, and go on when they have come', async () => {
@@ -291,21 +147,6 @@ test('a queue that is deleted ends its consumers on all nodes', async () => {
   assert.is(await deleted, 0);
   assert.equal(worker.ends, ['notFound']);
   assert.equal(b.errors, []);
-});
-
-test('a node that stops gives its queues up, and ends nobody else’s consumers', async () => {
-  const { a, b, cluster } = await ownedByB();
-  const worker = consume(a, 'q');
-  await cluster.pass(50);
-  b.peers.close();
-  b.host.drop('q');
-  await b.peers.release();
-  b.node.kill();
-  assert.not(cluster.owners.has('queue:q'));
-  await cluster.pass(3000);
-  const published = publish(a, '1');
-  await cluster.pass(50);
-  assert.equal([worker.got, worker.ends, published.stored], [['1'], [], ['1']]);
 });
 
 test('groups have their members on all nodes', async () => {

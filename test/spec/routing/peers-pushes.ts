@@ -152,10 +152,24 @@ test('answers that were lost are given again, whatever they were', async () => {
   assert.equal(kept(), ['1', '3']);
 });
 
+test('one that comes a second time while it is being stored is answered when that is done, not before', async () => {
+  const { a, b, cluster, push, publisher } = await ownedByB();
+  push(a, '1');
+  await cluster.pass(50);
+  b.host.refusal = new BrokerError('quota');
+  push(a, '2');
+  await cluster.pass(2);
+  a.peers.interrupted();
+  await cluster.pass(50);
+  assert.equal([publisher.stored, publisher.refusals, b.host.pushes], [['1'], ['1 quota'], 3]);
+});
+
 test('an owner that lost the queue says so; messages go to the new owner, in order', async () => {
   const { a, b, c, cluster, push, publisher, kept } = await ownedByB();
   push(a, '0');
   await cluster.pass(50);
+  // To ask for the owner takes less time than to be answered by one that is none.
+  cluster.asking = 1;
   b.node.freeze();
   await cluster.pass(10);
   // The lease has run out, c has the queue, and a has not heard of it yet.
