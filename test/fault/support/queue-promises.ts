@@ -28,6 +28,8 @@ export interface QueueTally {
 
 const QUEUE = '/queue/promises';
 const WINDOW = 40;
+/** Messages confirmed and not settled, beyond which producers wait. */
+const BACKLOG = 3000;
 /** Milliseconds without anything new after which nothing more is expected. */
 const SILENCE = 25_000;
 const CONNECT_PAUSE = 20;
@@ -76,6 +78,7 @@ abstract class Client {
 }
 
 class Producer extends Client {
+  readonly #judge: QueuePromises;
   readonly name: string;
   readonly #identified: boolean;
   /** Not confirmed yet: number and attempts. */
@@ -84,8 +87,9 @@ class Producer extends Client {
   sent = 0;
   active = true;
 
-  constructor(name: string, address: () => Address, identified: boolean) {
+  constructor(judge: QueuePromises, name: string, address: () => Address, identified: boolean) {
     super(address);
+    this.#judge = judge;
     this.name = name;
     this.#identified = identified;
   }
@@ -107,8 +111,14 @@ class Producer extends Client {
     this.#fill(connection);
   }
 
+  /** Also called when others have made room. */
+  fill(): void {
+    if (this.connection !== undefined) this.#fill(this.connection);
+  }
+
   #fill(connection: RawStomp): void {
-    while (this.active && this.#open.size < WINDOW) this.#send(connection, this.sent++, 1);
+    while (this.active && this.#open.size < WINDOW && this.#judge.backlog < BACKLOG)
+      this.#send(connection, this.sent++, 1);
   }
 
   #send(connection: RawStomp, number: number, attempt: number): void {
@@ -135,7 +145,7 @@ class Consumer extends Client {
   }
 
   protected frame(connection: RawStomp, frame: StompFrame): void {
-    if (frame.command === 'RECEIPT') this.#judge.settled.add(header(frame, 'receipt-id') ?? '');
+    if (frame.command === 'RECEIPT') this.#judge.settle(header(frame, 'receipt-id') ?? '');
     if (frame.command !== 'MESSAGE') return;
     const body = frame.body.toString();
     this.#judge.arrived(body, header(frame, 'redelivered') === 'true');
@@ -163,12 +173,22 @@ export class QueuePromises {
   /** `address` may be another one at every call: of several gateways. */
   constructor(address: () => Address, random: () => number) {
     this.#random = random;
-    this.#producers = [new Producer('plain', address, false), new Producer('identified', address, true)];
+    this.#producers = [new Producer(this, 'plain', address, false), new Producer(this, 'identified', address, true)];
     this.#consumers = Array.from({ length: 3 }, () => new Consumer(this, address, random));
   }
 
   start(): void {
     for (const each of [...this.#producers, ...this.#consumers]) this.#running.push(each.run());
+  }
+
+  /** Confirmed to producers, and not settled yet. */
+  get backlog(): number {
+    return this.#producers.reduce((sum, { confirmed }) => sum + confirmed.size, 0) - this.settled.size;
+  }
+
+  settle(body: string): void {
+    this.settled.add(body);
+    for (const each of this.#producers) each.fill();
   }
 
   arrived(body: string, redelivered: boolean): void {
@@ -195,7 +215,7 @@ export class QueuePromises {
     for (let quiet = 0; quiet < SILENCE; quiet += 100) {
       await sleep(100);
       // What a consumer left unacknowledged comes again only without its connection.
-      if (quiet % 1000 === 0) for (const each of this.#consumers) each.drop();
+      if (quiet % 1000 === 900) for (const each of this.#consumers) each.drop();
       const tally = this.tally();
       if (tally.lost === 0 && this.#producers.every(({ open }) => open === 0)) break;
       const now = `${this.#seen.size} ${tally.settled} ${tally.confirmed}`;
