@@ -27,6 +27,8 @@ export class Feed implements Subscriber, OutboxSink {
   positions = false;
   readonly #context: FeedContext;
   #outbox: Outbox | undefined;
+  /** A subscription went another way: what waits here may be for it alone. */
+  #left = false;
   /** Per shard, where to go on in the log: behind the last message sent, and not before what was kept. */
   #cursor: number[] | undefined;
 
@@ -50,6 +52,11 @@ export class Feed implements Subscriber, OutboxSink {
   /** The log goes on where the client stands. */
   begin(): void {
     if (this.#context.outgoing.connected) this.#outbox ??= this.#context.services.outbox(this, this.#cursor);
+  }
+
+  /** The subscription goes another way from here; what waits for it here is not sent. */
+  handOver(filter: string): void {
+    if (this.subscriptions.delete(filter)) this.#left = true;
   }
 
   /** Where it is now; undefined as long as that is nowhere. */
@@ -102,9 +109,11 @@ export class Feed implements Subscriber, OutboxSink {
     return this.subscriptions.filters();
   }
 
-  send(message: Message, subscriptions: readonly Subscription[], replayed: boolean): void {
+  send(message: Message, matching: readonly Subscription[], replayed: boolean): void {
     const { outgoing } = this.#context;
     if (!outgoing.connected) return;
+    const subscriptions = this.#left ? matching.filter(({ filter }) => this.subscriptions.get(filter)) : matching;
+    if (subscriptions.length === 0) return;
     const qos = effectiveQos(message, subscriptions);
     const retain = replayed || keepsRetain(message, subscriptions);
     const { shard } = message;
@@ -118,10 +127,17 @@ export class Feed implements Subscriber, OutboxSink {
       outgoing.sendLive(message, { qos, retain, dup: false, packetId: 0, extras });
       return;
     }
-    const { source } = this;
-    const kept = sequence === 0 ? message : undefined;
-    const flags = { released: false, holding: undefined, delivery: 0 };
-    const sent = { qos, shard, sequence, message: kept, retain, source, ...flags };
+    const sent = {
+      qos,
+      shard,
+      sequence,
+      message: sequence === 0 ? message : undefined,
+      retain,
+      released: false,
+      source: this.source,
+      holding: undefined,
+      delivery: 0,
+    };
     if (outgoing.fits(message, sent, extras)) outgoing.send(message, sent, extras);
   }
 

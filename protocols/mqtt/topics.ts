@@ -73,13 +73,13 @@ export class TopicSubscriptions {
     const since = this.#usual.subscriptions.get(filter)?.since;
     const cursor = since === undefined ? here : (this.#usual.cursor() ?? here);
     this.#replaying.add({ ...options, since: since ?? here }, cursor, true);
-    this.#usual.subscriptions.delete(filter);
+    this.#usual.handOver(filter);
     return undefined;
   }
 
   async #startOver(options: NewSubscription, { start, positions }: Wishes): Promise<void> {
     if (start === undefined || !(await this.#replaying.start(options, start, positions))) return;
-    this.#usual.subscriptions.delete(options.filter);
+    this.#usual.handOver(options.filter);
   }
 
   get(filter: string): Subscription | undefined {

@@ -156,7 +156,7 @@ test('killed: the wills of its clients are published when it is back, those with
   await client('d1', { will: will('will/now', 0) });
   await client('d2', { ...lasting, will: will('will/later', 1) });
   const polite = await client('d3', { will: will('will/never', 0) });
-  const back = await client('d4', { ...lasting, will: will('will/back', 2) });
+  const back = await client('d4', { ...lasting, will: will('will/back', 600) });
   polite.send({ cmd: 'disconnect', reasonCode: 0 });
   await polite.end();
   back.destroy();
@@ -166,20 +166,33 @@ test('killed: the wills of its clients are published when it is back, those with
   await publisher.expect('puback');
   await restart('killed');
   await client('d4', lasting);
+  // [MQTT-3.1.2-8]: with the end of the session a will that still waited would come, before the last message.
+  await client('d4', { clean: true });
   const again = await client('w', lasting);
-  assert.is((await again.expect('publish')).topic, 'will/now');
-  assert.is((await again.expect('publish')).topic, 'will/later');
-  await new Promise((resolve) => setTimeout(resolve, 1500));
-  assert.equal(await again.flush(), []);
+  for (const topic of ['will/now', 'will/later']) assert.is((await again.expect('publish')).topic, topic);
+  again.publish('will/last', 'x', { qos: 1, messageId: 1 });
+  const packets = [await again.next(), await again.next()];
+  assert.equal(
+    packets.flatMap((each) => (each.cmd === 'publish' ? [each.topic] : [])),
+    ['will/last'],
+    'beside its PUBACK',
+  );
 });
 
 test('a session whose time is over is gone, and so is what was published for it', async () => {
-  const first = await client('s', { clean: false, properties: { sessionExpiryInterval: 1 } });
+  const watcher = await client('w', lasting);
+  await watcher.subscribe('gone', 1);
+  // [MQTT-3.1.2-8]: the will comes with the end of the session.
+  const will = {
+    ...{ topic: 'gone', payload: Buffer.from('x'), qos: 1 as const, retain: false },
+    properties: { willDelayInterval: 600 },
+  };
+  const first = await client('s', { clean: false, properties: { sessionExpiryInterval: 1 }, will });
   await first.subscribe('a', 1);
   first.destroy();
   await first.end();
   await restart('killed');
-  await new Promise((resolve) => setTimeout(resolve, 1100));
+  assert.is((await (await client('w', lasting)).expect('publish')).topic, 'gone');
   assert.not((await client('s', lasting)).connack.sessionPresent);
 });
 

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { eventually } from '../../support/eventually.ts';
-import { hold, propertyOf, publish, Rig, receive, subscribe, textOf } from './support/rig.ts';
+import { hold, propertyOf, publish, Rig, range, receive, subscribe, textOf } from './support/rig.ts';
 
 /** What `$share/GROUP/FILTER` is beyond MQTT 5.0, 4.8.2 (`shared.ts`): order by key, where it begins, what is refused. */
 
@@ -9,8 +9,6 @@ const test = suite('mqtt/groups');
 const rig = new Rig();
 test.before.each(() => rig.start());
 test.after.each(() => rig.stop());
-
-const range = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `${from + i}`);
 
 test('start=first: a new group begins with the first message kept; one that is there goes on', async () => {
   await publish(await rig.client('p'), 't', range(0, 3));

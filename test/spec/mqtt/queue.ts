@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { eventually } from '../../support/eventually.ts';
-import { hold, lasting, propertyOf, publish, Rig, receive, subscribe, textOf } from './support/rig.ts';
+import { hold, lasting, propertyOf, publish, Rig, range, receive, subscribe, textOf } from './support/rig.ts';
 
 /** `$queue/NAME`: what fills a queue, who empties it, and what the client's acknowledgements do. */
 
@@ -9,8 +9,6 @@ const test = suite('mqtt/queue');
 const rig = new Rig();
 test.before.each(() => rig.start());
 test.after.each(() => rig.stop());
-
-const range = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `${from + i}`);
 
 test('each message goes to one consumer, in order; what came before the consumers waits for them', async () => {
   const publisher = await rig.client('p');

@@ -1,6 +1,17 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Client, hold, lasting, propertyOf, publish, Rig, receive, subscribe, textOf } from './support/rig.ts';
+import {
+  type Client,
+  hold,
+  lasting,
+  propertyOf,
+  publish,
+  Rig,
+  range,
+  receive,
+  subscribe,
+  textOf,
+} from './support/rig.ts';
 
 /** Subscriptions that begin elsewhere in the log: SUBSCRIBE with `start`, and messages with their positions. */
 
@@ -8,8 +19,6 @@ const test = suite('mqtt/replay');
 const rig = new Rig();
 test.before.each(() => rig.start());
 test.after.each(() => rig.stop());
-
-const range = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `${from + i}`);
 
 /** What comes until a ping is answered, twice: what is read from the log takes a turn. All acknowledged. */
 async function rest(client: Client): Promise<string[]> {
@@ -113,12 +122,12 @@ test('positions=true on a subscription that is there leaves nothing out and repe
   const publisher = await rig.client('p');
   const reader = await rig.client('r', { properties: { receiveMaximum: 2 } });
   await subscribe(reader, 't');
-  await publish(publisher, 't', range(0, 2));
+  await publish(publisher, 't', range(0, 4));
   const held = await hold(reader, 2);
   await subscribe(reader, 't', { positions: 'true' });
-  await publish(publisher, 't', range(2, 5));
+  await publish(publisher, 't', range(4, 6));
   for (const { messageId = 0 } of held) reader.send({ cmd: 'puback', messageId });
-  assert.equal((await receive(reader, 3)).map(textOf), range(2, 5));
+  assert.equal((await receive(reader, 4)).map(textOf), range(2, 6));
   assert.equal(await rest(reader), []);
 });
 
@@ -171,6 +180,22 @@ test('a durable session goes on where its replay was, and what was in flight is 
   assert.equal(more.map(textOf), range(3, 8));
   for (const packet of more) assert.match(String(propertyOf(packet, 'position')), /^0-/);
   assert.equal(await rest(again), []);
+});
+
+test('a message in flight by a replay and by a usual subscription is sent again for both', async () => {
+  await publish(await rig.client('p'), 't', ['before']);
+  const first = await rig.client('s', lasting);
+  await subscribe(first, '+');
+  await subscribe(first, 't', { start: 'new' });
+  await publish(await rig.client('q'), 't', ['both']);
+  const held = await hold(first, 2);
+  first.destroy();
+  await first.end();
+  const repeated = await receive(await rig.client('s', lasting), 2);
+  for (const packets of [held, repeated]) {
+    assert.is(packets.filter((packet) => propertyOf(packet, 'position') !== undefined).length, 1);
+    assert.equal(packets.map(textOf), ['both', 'both']);
+  }
 });
 
 test('retained messages are not sent with a start, except with new', async () => {

@@ -33,6 +33,9 @@ export class Rig {
   }
 }
 
+/** Numbers as payloads. */
+export const range = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `${from + i}`);
+
 /** User properties by name. */
 export type Named = Record<string, string | string[]>;
 
