@@ -11,6 +11,7 @@ import { Member, type MemberHost, Unsettled } from './member.ts';
 import { hashOf, Members } from './members.ts';
 import { backOff, type DeadReason, type DispatcherOptions, expiryOf, isExhausted } from './rules.ts';
 
+const NONE: readonly QueueEntry[] = [];
 /** Messages that wait behind others of their key, or for their retry, before no more are asked for. */
 const MOST_HELD = 4096;
 
@@ -120,8 +121,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   announce(priority: number): void {
     if (priority === 0 && !this.#demand.prioritised) return;
     this.#demand.prioritised = true;
-    const { last } = this.#window;
-    if (last !== undefined && priorityOf(last) < priority) this.#giveBackWaiting();
+    this.#dispatch();
   }
 
   /**
@@ -130,7 +130,9 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
    */
   sweep(): void {
     const now = this.#clock.now();
-    for (const entry of this.#window.take((each) => expiryOf(each, this.#options) <= now)) this.#drop(entry, 'expired');
+    const expired = (entry: QueueEntry): boolean => expiryOf(entry, this.#options) <= now;
+    for (const entry of [...this.#window.take(expired), ...this.#keys.takeParked(expired)])
+      this.#drop(entry, 'expired');
     for (const member of this.#members.all) this.#revive(member);
     this.#dispatch();
   }
@@ -152,7 +154,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
 
   /** Removes all that is not with a consumer. Says how many those were. */
   purge(): number {
-    const waiting = [...this.#takeWaiting(), ...this.#keys.takeDelayed().map(({ entry }) => entry)];
+    const waiting = this.#takeAll();
     for (const { id } of waiting) this.#source.remove(id);
     return waiting.length;
   }
@@ -170,12 +172,9 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
       member.held.clear();
     }
     this.#unsettled = 0;
-    const delayed = this.#keys.takeDelayed();
-    const waiting = this.#takeWaiting();
-    if (!lost) {
-      for (const { id, deliveries } of waiting) this.#source.release(id, 0, deliveries);
-      for (const { entry, dueAt } of delayed) this.#source.release(entry.id, dueAt, entry.deliveries);
-    }
+    // What waits for its retry, too: else those behind it of the same key would come before it.
+    const waiting = this.#takeAll();
+    if (!lost) for (const { id, deliveries } of waiting) this.#source.release(id, 0, deliveries);
     for (const member of members) member.end(error, this.#logger);
   }
 
@@ -184,16 +183,20 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   settle(member: Member, delivery: number, outcome: Outcome, delay: number | undefined): void {
     const settled = member.held.get(delivery);
     if (settled === undefined) return;
-    member.held.delete(delivery);
+    this.#settle(member, settled, outcome, delay);
+    this.#keys.unparkFor(member);
+    this.#dispatch();
+  }
+
+  #settle(member: Member, settled: Unsettled, outcome: Outcome, delay: number | undefined): void {
+    const { entry, count, number, key } = settled;
+    member.held.delete(number);
     this.#unsettled--;
-    const { entry, count } = settled;
     if (outcome === 'accept') this.#source.remove(entry.id);
     else if (outcome === 'reject') this.#handlers.dead(entry, 'rejected', count);
     else this.#giveBack(settled, delay ?? backOff(count, this.#options));
     this.#members.count(member, 1);
-    this.#release(settled.key);
-    this.#keys.unparkFor(member);
-    this.#dispatch();
+    this.#release(key);
   }
 
   flushed(): Promise<void> {
@@ -235,6 +238,8 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     while (this.#next(now));
     this.#dispatching = false;
     if (this.consumers === 0) this.#leave();
+    // What no consumer has room for would be in the way of a higher priority that comes later.
+    else if (this.#demand.prioritised && this.#window.size > 0) this.#giveBackWaiting();
     if (this.#again.length > 0) this.#clock.defer(this.#resume);
     if (this.#closed || this.consumers === 0 || this.#keys.size >= MOST_HELD) return;
     this.#demand.serve(this.#members, this.#window.size);
@@ -242,13 +247,10 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
 
   /** Nothing is held without consumers: it goes to the source, which records how often it was delivered. */
   #leave(): void {
-    const head = this.#window.first;
-    if (head === undefined && this.#keys.size === 0) return;
-    if (head !== undefined) {
-      this.#headExpiresAt = expiryOf(head, this.#options);
-      this.#demand.found();
-    }
-    this.#giveBackWaiting();
+    const [head] = this.#giveBackWaiting();
+    if (head === undefined) return;
+    this.#headExpiresAt = expiryOf(head, this.#options);
+    this.#demand.found();
   }
 
   readonly #resume = (): void => {
@@ -329,17 +331,21 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
       this.#handlers.dead(entry, 'deliveries', count);
       return;
     }
-    const dueAt = this.#clock.now() + delay;
-    if (delay <= 0 && !this.#dispatching) {
-      this.#window.add(entry);
-    } else if (key !== undefined) {
+    const now = this.#clock.now();
+    // What expires meanwhile is given up then, and holds nobody back any longer.
+    const dueAt = Math.min(now + delay, expiryOf(entry, this.#options));
+    const later = dueAt > now;
+    if (key !== undefined && (later || this.#dispatching)) {
       // Those behind it wait, too.
       this.#keys.delay(key, entry, dueAt);
       this.#alarm.set(dueAt);
-    } else if (delay <= 0) {
+    } else if (later || (key === undefined && this.#demand.prioritised)) {
+      // Where there are priorities, something of a higher one may be there by now.
+      this.#source.release(id, later ? dueAt : 0, count);
+    } else if (this.#dispatching) {
       this.#again.push(entry);
     } else {
-      this.#source.release(id, dueAt, count);
+      this.#window.add(entry);
     }
   }
 
@@ -362,8 +368,15 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     return [...this.#again.splice(0), ...this.#window.take(), ...this.#keys.takeParked()];
   }
 
-  #giveBackWaiting(): void {
-    for (const { id, deliveries } of this.#takeWaiting()) this.#source.release(id, 0, deliveries);
+  #takeAll(): QueueEntry[] {
+    return [...this.#keys.takeDelayed().map(({ entry }) => entry), ...this.#takeWaiting()];
+  }
+
+  #giveBackWaiting(): readonly QueueEntry[] {
+    if (this.waiting === 0) return NONE;
+    const waiting = this.#takeWaiting();
+    for (const { id, deliveries } of waiting) this.#source.release(id, 0, deliveries);
+    return waiting;
   }
 
   // --- time ---------------------------------------------------------------------------------------------------------
@@ -388,8 +401,9 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
           oldest = Math.min(oldest ?? settled.at, settled.at);
           break;
         }
-        this.settle(member, settled.number, 'requeue', 0);
+        this.#settle(member, settled, 'requeue', 0);
       }
+      this.#keys.unparkFor(member);
     }
     return oldest;
   }

@@ -123,7 +123,8 @@ export class KeyTable {
       const { state, entry } = delayed;
       state.delayed.splice(state.delayed.indexOf(entry), 1);
       this.#window.add(entry);
-      // Where it is given up on the way, those behind it go on by `passed`.
+      // One of a higher priority goes before it.
+      this.unpark(state);
     }
   }
 
@@ -135,15 +136,16 @@ export class KeyTable {
     if (state.idle) this.#states.delete(state.key);
   }
 
-  /** Takes out what waits behind others of its key. */
-  takeParked(): QueueEntry[] {
+  /** Takes out what waits behind others of its key, or those of it that are to go. */
+  takeParked(goes?: (entry: QueueEntry) => boolean): QueueEntry[] {
+    if (this.#parked === 0 && goes !== undefined) return [];
     const all: QueueEntry[] = [];
     for (const state of this.#states.values()) {
-      if (state.parked.size > 0) all.push(...state.parked.take());
-      this.#forgetAwaited(state);
+      if (state.parked.size > 0) all.push(...state.parked.take(goes));
+      if (state.parked.size === 0) this.#forgetAwaited(state);
       if (state.idle) this.#states.delete(state.key);
     }
-    this.#parked = 0;
+    this.#parked -= all.length;
     return all;
   }
 
