@@ -1,8 +1,9 @@
 import type { QueueEntry } from '../../src/ports/queue-store.ts';
 import type { QueueBlock } from './queue-block.ts';
-import { LATER } from './queue-keys.ts';
+import { LATER, totalsKey } from './queue-keys.ts';
 import type { Lane } from './queue-lane.ts';
 import { blockBefore, readLane } from './queue-reads.ts';
+import { decodeTotals } from './queue-totals.ts';
 import type { Store, View } from './store.ts';
 
 /** Bytes of blocks looked through for one portion, of each lane: what is behind them is in the next portion. */
@@ -28,11 +29,11 @@ export async function browse(
     const found: Found[] = [];
     // Ids up to this have been looked for in every lane.
     let until = Infinity;
-    for (const lane of lanes) {
-      if (lane?.head === undefined) continue;
+    const totals = await store.get(totalsKey(number), true, view);
+    const places = totals === undefined ? [] : [...decodeTotals(totals).lanes, { number: LATER, head: 0 }];
+    for (const lane of places) {
       until = Math.min(until, await look(store, number, lane.number, lane.head, after, count, view, found));
     }
-    until = Math.min(until, await look(store, number, LATER, 0, after, count, view, found));
     const all = found.filter(({ id }) => id <= until).sort((a, b) => a.id - b.id);
     const entries = all.slice(0, count).map((each) => entryOf(each, lanes));
     const more = all.length > count || until < Infinity;
