@@ -1,7 +1,7 @@
 import type { QueueEntry } from '../../src/ports/queue-store.ts';
 import type { QueueBlock } from './queue-block.ts';
 import { LATER, totalsKey } from './queue-keys.ts';
-import type { Lane } from './queue-lane.ts';
+import type { Lanes } from './queue-lanes.ts';
 import { blockBefore, readLane } from './queue-reads.ts';
 import { decodeTotals } from './queue-totals.ts';
 import type { Store, View } from './store.ts';
@@ -20,7 +20,7 @@ interface Found {
 export async function browse(
   store: Store,
   number: number,
-  lanes: readonly (Lane | undefined)[],
+  lanes: Lanes,
   after: number,
   count: number,
 ): Promise<{ readonly entries: readonly QueueEntry[]; readonly next: number | undefined }> {
@@ -74,12 +74,12 @@ async function look(
   }
 }
 
-function entryOf({ id, block, value, index }: Found, lanes: readonly (Lane | undefined)[]): QueueEntry {
+function entryOf({ id, block, value, index }: Found, lanes: Lanes): QueueEntry {
   const { deliveries, redelivered } = block.past;
   return {
     id,
     message: block.message(value, index, true),
     deliveries,
-    redelivered: redelivered || (lanes[block.lane]?.wasGiven(id) ?? false),
+    redelivered: redelivered || lanes.wasGiven(block.lane, id),
   };
 }
