@@ -139,6 +139,8 @@ export class QueueBlock {
   left: number;
   /** It is in the store: its bytes can be read again. */
   stored = true;
+  /** Its bytes are counted among those that wait. */
+  held = false;
   /** Something of it was given out since the queue was opened. */
   touched = false;
   #removed: Uint8Array | undefined;

@@ -1,8 +1,9 @@
 import type { QueueEntry } from '../../src/ports/queue-store.ts';
 import type { QueueBlock } from './queue-block.ts';
-import { LATER } from './queue-keys.ts';
-import type { Lane } from './queue-lane.ts';
+import { LATER, totalsKey } from './queue-keys.ts';
+import type { Lanes } from './queue-lanes.ts';
 import { blockBefore, readLane } from './queue-reads.ts';
+import { decodeTotals } from './queue-totals.ts';
 import type { Store, View } from './store.ts';
 
 /** Bytes of blocks looked through for one portion, of each lane: what is behind them is in the next portion. */
@@ -19,7 +20,7 @@ interface Found {
 export async function browse(
   store: Store,
   number: number,
-  lanes: readonly (Lane | undefined)[],
+  lanes: Lanes,
   after: number,
   count: number,
 ): Promise<{ readonly entries: readonly QueueEntry[]; readonly next: number | undefined }> {
@@ -28,11 +29,11 @@ export async function browse(
     const found: Found[] = [];
     // Ids up to this have been looked for in every lane.
     let until = Infinity;
-    for (const lane of lanes) {
-      if (lane?.head === undefined) continue;
+    const totals = await store.get(totalsKey(number), true, view);
+    const places = totals === undefined ? [] : [...decodeTotals(totals).lanes, { number: LATER, head: 0 }];
+    for (const lane of places) {
       until = Math.min(until, await look(store, number, lane.number, lane.head, after, count, view, found));
     }
-    until = Math.min(until, await look(store, number, LATER, 0, after, count, view, found));
     const all = found.filter(({ id }) => id <= until).sort((a, b) => a.id - b.id);
     const entries = all.slice(0, count).map((each) => entryOf(each, lanes));
     const more = all.length > count || until < Infinity;
@@ -73,12 +74,12 @@ async function look(
   }
 }
 
-function entryOf({ id, block, value, index }: Found, lanes: readonly (Lane | undefined)[]): QueueEntry {
+function entryOf({ id, block, value, index }: Found, lanes: Lanes): QueueEntry {
   const { deliveries, redelivered } = block.past;
   return {
     id,
     message: block.message(value, index, true),
     deliveries,
-    redelivered: redelivered || (lanes[block.lane]?.wasGiven(id) ?? false),
+    redelivered: redelivered || lanes.wasGiven(block.lane, id),
   };
 }

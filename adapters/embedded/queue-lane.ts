@@ -124,6 +124,8 @@ export class Lane {
    */
   arrive(block: QueueBlock): void {
     if (block.left === 0) return;
+    // One that was given out before it was in the store.
+    if (block.given) this.#drop(block);
     if (this.#late !== undefined) {
       this.#late.push(block);
     } else if (block.first < this.#known) {
@@ -157,11 +159,12 @@ export class Lane {
   found(block: QueueBlock, value: Buffer): void {
     if (this.lacking !== block) return;
     block.value = value;
-    this.#hold(block.size);
+    this.#hold(block);
   }
 
   /** The last message of one of its blocks was removed. */
   removed(block: QueueBlock): void {
+    block.stored = true;
     this.#drop(block);
     this.gone.set(block.first, block);
     if (++this.#goneCount < GONE || this.#goneCount * 2 < this.#blocks.length) return;
@@ -185,7 +188,7 @@ export class Lane {
   /** Gives back the memory of what waits. */
   evict(): void {
     this.#shrink(0);
-    for (const block of this.#blocks) if (block.stored) this.#drop(block);
+    for (const block of this.#blocks) this.#drop(block);
   }
 
   #takeFrom(block: QueueBlock, value: Buffer, wanted: number, free: number, taken: TakenEntry[]): void {
@@ -217,7 +220,8 @@ export class Lane {
     } else if (at === this.#blocks.length) this.#blocks.push(block);
     else this.#blocks.splice(at, 0, block);
     this.#at = Math.min(this.#at, at);
-    this.#hold(block.size);
+    if (block.given) this.#drop(block);
+    else this.#hold(block);
   }
 
   /** The last ones are left to be read again. */
@@ -244,15 +248,20 @@ export class Lane {
     return low;
   }
 
-  #hold(bytes: number): void {
-    this.#bytes += bytes;
-    this.#held.bytes += bytes;
+  #hold(block: QueueBlock): void {
+    block.held = true;
+    this.#bytes += block.size;
+    this.#held.bytes += block.size;
   }
 
+  /** What is not in the store yet is needed to write it. */
   #drop(block: QueueBlock): void {
-    if (block.value === undefined) return;
+    if (!block.stored) return;
     block.value = undefined;
-    this.#hold(-block.size);
+    if (!block.held) return;
+    block.held = false;
+    this.#bytes -= block.size;
+    this.#held.bytes -= block.size;
   }
 }
 

@@ -114,6 +114,22 @@ export class QueuePart {
     for (const block of struck) this.struck.add(block);
   }
 
+  /** Who waits for it is told. */
+  succeed(): void {
+    for (let i = 0; i < this.messages.length; i++) {
+      const message = this.messages[i];
+      if (message !== undefined) this.receivers[i]?.appended(this.tokens[i] ?? 0, message, false);
+    }
+    for (const { message, receiver, token } of this.echoes) receiver.appended(token, message, true);
+    for (const { resolve } of this.settles) resolve();
+  }
+
+  fail(error: BrokerError): void {
+    for (const [i, receiver] of this.receivers.entries()) receiver.refused(this.tokens[i] ?? 0, error);
+    for (const { receiver, token } of this.echoes) receiver.refused(token, error);
+    for (const { reject } of this.settles) reject(error);
+  }
+
   /** Removals first: a message may come back under the key of its block. */
   encode(number: number, changes: Change[]): void {
     this.number = number;

@@ -12,6 +12,9 @@ export interface Totals {
   readonly lanes: readonly { readonly number: number; readonly head: number; readonly mark: number }[];
 }
 
+/** Of a new queue. */
+export const NO_TOTALS: Totals = { messages: 0, bytes: 0, nextId: 1, due: Infinity, lanes: [] };
+
 const FIXED = 4 * 8;
 const LANE = 1 + 8 + 8;
 

@@ -17,12 +17,13 @@ export class Windows implements Held {
     this.#limit = limit;
   }
 
+  /** The holder has just got some, and is about to use it. */
   use(holder: Holder): void {
     this.#holders.delete(holder);
     this.#holders.add(holder);
     if (this.bytes <= this.#limit) return;
     for (const oldest of this.#holders) {
-      if (this.bytes <= this.#limit) return;
+      if (this.bytes <= this.#limit || oldest === holder) return;
       this.#holders.delete(oldest);
       oldest.evict();
     }
