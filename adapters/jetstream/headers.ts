@@ -28,9 +28,9 @@ const NAMES = {
 
 /** `%` and what is no printable ASCII; a space at either end, which is cut off on the way; and, in names, `=`. */
 const ODD = /%|[^\x20-\x7e]|^ | $/u;
-const ODD_NAME = /[%=\x20]|[^\x20-\x7e]/u;
+export const ODD_NAME = /[%=\x20]|[^\x20-\x7e]/u;
 
-function safe(text: string, odd = ODD): string {
+export function safe(text: string, odd = ODD): string {
   if (!odd.test(text)) return text;
   const all = new RegExp(odd.source, 'gu');
   return text.replace(all, (character) => {
@@ -41,7 +41,7 @@ function safe(text: string, odd = ODD): string {
 }
 
 /** What does not decode was not written by us and stays as it is. */
-function plain(text: string): string {
+export function plain(text: string): string {
   if (!text.includes('%')) return text;
   try {
     return decodeURIComponent(text);
@@ -112,38 +112,6 @@ export interface Meta {
 export function headerText(meta: Meta, id: string, more = ''): string {
   const lines = meta.properties === undefined ? '' : propertyLines(meta.properties);
   return `${BEGIN}${id}${publisherText(meta.publisher, meta.qos, meta.retain)}${lines}${more}\r\n`;
-}
-
-const SPACE = 0x20;
-const DOT = 0x2e;
-const ZERO = 0x30;
-
-/** Ids of a node's messages: its name and a number. */
-export class OwnIds {
-  readonly #start: string;
-  readonly #bytes: Uint8Array;
-
-  constructor(node: string) {
-    this.#start = `${node}.`;
-    this.#bytes = Buffer.from(this.#start);
-  }
-
-  of(number: number): string {
-    return this.#start + number;
-  }
-
-  /** The number in the id of a message of this node; 0 for others. */
-  numberIn(bytes: Uint8Array, headerBytes: number): number {
-    const own = this.#bytes;
-    let at = BEGIN.length;
-    if (headerBytes < at + own.length) return 0;
-    for (let i = 0; i < own.length; i++) if (bytes[at++] !== own[i]) return 0;
-    let number = 0;
-    for (; at < headerBytes && bytes[at] !== SPACE && bytes[at] !== DOT; at++) {
-      number = number * 10 + ((bytes[at] ?? ZERO) - ZERO);
-    }
-    return number;
-  }
 }
 
 /** One client publishes many messages: its `Publisher` is the same object for as long as it is remembered. */
@@ -258,47 +226,6 @@ export function headerValue(block: string, name: string): string | undefined {
 /** The line by which the server knows a repetition; `id` may be any text. */
 export function idLine(id: string): string {
   return `Nats-Msg-Id: ${/^[\x21-\x7e]+$/.test(id) ? id : `b64:${Buffer.from(id).toString('base64url')}`}\r\n`;
-}
-
-const QUEUED = 'Trimaran-Queued';
-
-/** When a message of a queue was taken in, and its topic, where that is not the queue's own. */
-export function queuedLine(timestamp: number, topic: string | undefined): string {
-  return `${QUEUED}: ${topic === undefined ? timestamp : `${timestamp} ${safe(topic, ODD_NAME)}`}\r\n`;
-}
-
-export interface Queued {
-  readonly timestamp: number;
-  readonly topic: string | undefined;
-}
-
-/** Undefined for a message of an application. */
-export function readQueued(block: string): Queued | undefined {
-  const value = block.startsWith(BEGIN) ? headerValue(block, QUEUED) : undefined;
-  if (value === undefined) return undefined;
-  const space = value.indexOf(' ');
-  const timestamp = Number(space === -1 ? value : value.slice(0, space));
-  if (!Number.isFinite(timestamp)) return undefined;
-  return { timestamp, topic: space === -1 ? undefined : plain(value.slice(space + 1)) };
-}
-
-const NOTE = 'Trimaran-Note';
-
-/** What is to be known beside the messages. It is the only one of its subject, and is forgotten after so long. */
-export function noteLine(text: string, seconds: number): string {
-  return `${NOTE}: ${text}\r\nNats-Rollup: sub\r\nNats-TTL: ${seconds}s\r\n`;
-}
-
-export function noteOf(block: string): string | undefined {
-  return headerValue(block, NOTE);
-}
-
-/** The end of the year 9999: times have no more digits. */
-const LAST_TIME = 253_402_300_799_000;
-
-/** The server puts the message on that subject at that time (milliseconds since 1970). */
-export function scheduleLines(time: number, target: string): string {
-  return `Nats-Schedule: @at ${new Date(Math.min(time, LAST_TIME)).toISOString()}\r\nNats-Schedule-Target: ${target}\r\n`;
 }
 
 /** The header line that says which shared subscriptions have had a live message; empty for none. */

@@ -8,6 +8,7 @@ import type { DirectGet, Stored } from './direct-get.ts';
 import type { Frames } from './frames.ts';
 import { type Raw, raw } from './raw.ts';
 import { Removals } from './removals.ts';
+import type { Turns } from './turns.ts';
 
 /** Milliseconds after which the server gives a message again of which it has heard nothing. */
 const ACK_WAIT = 30_000;
@@ -36,6 +37,7 @@ export interface LaneHost {
   readonly direct: DirectGet;
   readonly stream: string;
   readonly holdSeconds: number;
+  readonly turns: Turns;
 }
 
 export interface LaneReceiver {
@@ -73,6 +75,8 @@ export class Lane {
   #lastCame = 0;
   #more = false;
   #stalled = false;
+  /** Whether its absence has been reported. */
+  #reported = false;
 
   constructor(
     priority: number,
@@ -207,8 +211,8 @@ export class Lane {
     if (this.#state !== 'new' || !this.#host.connection.up) return;
     this.#state = 'opening';
     try {
-      const found = await this.#create();
-      if (this.#closed()) return;
+      const found = await this.#host.turns.run(async () => (this.#closed() ? undefined : this.#create()));
+      if (found === undefined || this.#closed()) return;
       if (this.#subscription === undefined) {
         this.#subscription = this.#host.connection.subscribe(`${this.#inbox}.*`, (message) => this.#message(message));
         this.#more = number(found.num_pending) > 0;
@@ -216,13 +220,17 @@ export class Lane {
       }
       if (this.#closed()) return;
       this.#state = 'open';
+      this.#reported = false;
       this.#forgetPulls();
       this.#receiver.resumed();
     } catch (error) {
       if (this.#closed()) return;
       this.#state = 'new';
       if (!this.#host.connection.up) return;
-      this.#host.logger.warn({ consumer: this.#consumer, error: explain(error) }, 'A queue cannot be read yet');
+      const { logger } = this.#host;
+      if (!this.#reported)
+        logger.warn({ consumer: this.#consumer, error: explain(error) }, 'A queue cannot be read yet');
+      this.#reported = true;
       this.#host.clock.schedule(AGAIN, () => void this.#open());
     }
   }

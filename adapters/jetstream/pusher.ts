@@ -10,8 +10,9 @@ import type { Connection } from './connection.ts';
 import { DirectGet } from './direct-get.ts';
 import { EntryQueue, Flight, pendingSize } from './entry.ts';
 import type { Frames } from './frames.ts';
-import { headerText, idLine, type OwnIds } from './headers.ts';
+import { headerText, idLine } from './headers.ts';
 import type { JetStreamOptions } from './options.ts';
+import type { OwnIds } from './own-ids.ts';
 
 /** Messages and bytes that are on their way to the server at a time. A stream of nats-server takes in 10,000 at most. */
 const WINDOW = 4096;

@@ -1,5 +1,6 @@
 import { Message, type Properties } from '../../src/core/message.ts';
-import { decodeHeaders, noteLine, noteOf, queuedLine, readQueued } from './headers.ts';
+import { decodeHeaders } from './headers.ts';
+import { noteLine, noteOf, queuedLine, readQueued } from './queue-headers.ts';
 
 /** A queue's messages as they are in the stream. */
 
@@ -14,8 +15,8 @@ export function queueLines(message: Message, ownTopic: string): string {
 /** `time` is the server's, for a message that says none. The payload is copied. */
 export function queueMessage(bytes: Uint8Array, headerBytes: number, ownTopic: string, time: number): Message {
   const block = Buffer.from(bytes.buffer, bytes.byteOffset, headerBytes).toString('latin1');
-  const { qos, retain, properties, publisher } = decodeHeaders(block, 1);
   const queued = readQueued(block);
+  const { qos, retain, properties, publisher } = decodeHeaders(queued?.block ?? block, 1);
   const topic = queued?.topic ?? ownTopic;
   const timestamp = queued?.timestamp ?? time;
   return new Message(topic, bytes, headerBytes, bytes.length, qos, retain, properties, publisher, timestamp).keep();

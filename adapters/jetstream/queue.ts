@@ -6,11 +6,13 @@ import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import type { QueueEntry, QueueReceiver, QueueStore } from '../../src/ports/queue-store.ts';
 import type { Arrival } from './ack-replies.ts';
 import type { Stored } from './direct-get.ts';
-import { type OwnIds, scheduleLines } from './headers.ts';
-import { Held, LaneBuffer } from './held.ts';
-import { Lane, type LaneHost, type LaneReceiver } from './lane.ts';
+import { Held } from './held.ts';
+import type { Lane, LaneHost, LaneReceiver } from './lane.ts';
+import { Lanes } from './lanes.ts';
+import type { OwnIds } from './own-ids.ts';
 import { Push, type Pusher, type PushReceiver } from './pusher.ts';
 import type { Contents } from './queue-contents.ts';
+import { scheduleLines } from './queue-headers.ts';
 import { isScheduled, priorityOf, queueLines, queueMessage } from './queue-messages.ts';
 import type { QueueNames } from './queue-names.ts';
 import type { Notes } from './queue-notes.ts';
@@ -33,16 +35,13 @@ export interface QueueHost extends LaneHost {
 
 /** A queue in the work-queue stream: a consumer for each priority that its messages have had. */
 export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
-  readonly #name: string;
   readonly #topic: string;
   readonly #names: QueueNames;
   readonly #host: QueueHost;
   readonly #receiver: QueueReceiver;
   readonly #notes: Notes;
   readonly #releases: Releases;
-  /** In the order in which they are served. */
-  readonly #buffers: LaneBuffer[] = [];
-  readonly #byPriority: (LaneBuffer | undefined)[] = [];
+  readonly #lanes: Lanes;
   readonly #held = new Map<number, Held>();
   /** The end of the stream when this was opened: what is behind it was counted. */
   readonly #openedAt: number;
@@ -64,7 +63,6 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   };
 
   constructor(name: string, names: QueueNames, contents: Contents, notes: Notes, host: QueueHost, to: QueueReceiver) {
-    this.#name = name;
     this.#topic = QUEUE_PREFIX + name;
     this.#names = names;
     this.#host = host;
@@ -74,8 +72,9 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     this.#messages = contents.messages;
     this.#bytes = contents.bytes;
     this.#openedAt = contents.last;
-    this.#buffer(0, contents.priorities.has(0));
-    for (const priority of contents.priorities) this.#buffer(priority, true);
+    this.#lanes = new Lanes(name, names, host, this);
+    this.#lanes.of(0, contents.priorities.has(0));
+    for (const priority of contents.priorities) this.#lanes.of(priority, true);
   }
 
   get messages(): number {
@@ -84,19 +83,6 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
 
   get bytes(): number {
     return this.#bytes;
-  }
-
-  #buffer(priority: number, more = false): LaneBuffer {
-    const known = this.#byPriority[priority];
-    if (known !== undefined) return known;
-    const description = `${this.#name.slice(0, 1000)}${priority === 0 ? '' : `, priority ${priority}`}`;
-    const { consumer, subject } = { consumer: this.#names.consumer(priority), subject: this.#names.lane(priority) };
-    const lane = new Lane(priority, consumer, subject, `Queue ${description}`, more, this.#host, this);
-    const buffer = new LaneBuffer(lane);
-    this.#byPriority[priority] = buffer;
-    this.#buffers.push(buffer);
-    this.#buffers.sort((a, b) => b.lane.priority - a.lane.priority);
-    return buffer;
   }
 
   // --- in ------------------------------------------------------------------------------------------------------------
@@ -123,7 +109,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     if (!repeated) {
       this.#messages++;
       if (sequence > this.#purged) this.#bytes += message.size;
-      const { lane } = this.#buffer(priority);
+      const { lane } = this.#lanes.of(priority);
       if (!waits) lane.stored(sequence);
       if (this.#wanted > 0) this.#schedule();
     }
@@ -162,26 +148,9 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
 
   #give(): void {
     if (!this.#open || this.#wanted === 0) return;
-    const now = this.#host.clock.now();
-    const entries: Held[] = [];
-    for (const buffer of this.#buffers) {
-      const next = this.#giveFrom(buffer, entries, now);
-      if (next === 'wait' || this.#wanted === 0) break;
-    }
-    for (const { lane, size, returning } of this.#buffers) lane.request(Math.max(this.#wanted - size, returning && 1));
+    const entries = this.#lanes.take(this.#wanted, this.#host.clock.now());
+    this.#wanted -= entries.length;
     if (entries.length > 0) this.#receiver.take(entries);
-  }
-
-  #giveFrom(buffer: LaneBuffer, entries: Held[], now: number): 'wait' | undefined {
-    while (this.#wanted > 0) {
-      const next = buffer.next(now);
-      if (next === undefined || next === 'wait') return next;
-      next.taken = true;
-      buffer.taken++;
-      this.#wanted--;
-      entries.push(next);
-    }
-    return undefined;
   }
 
   arrived(lane: Lane, _message: Msg, { bytes, headerBytes }: Raw, arrival: Arrival): void {
@@ -204,7 +173,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     }
     const message = queueMessage(bytes, headerBytes, this.#topic, arrival.time);
     if (released === undefined && delivered === 1) this.#count(message, id, bytes, headerBytes);
-    const buffer = this.#buffer(lane.priority);
+    const buffer = this.#lanes.of(lane.priority);
     const dueAt = released?.dueAt ?? message.properties?.deliverAt ?? 0;
     const noted = this.#notes.of(id);
     if (dueAt > this.#host.clock.now()) {
@@ -231,7 +200,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
 
   inherited(lane: Lane, stored: readonly Stored[], consumed: number): void {
     const now = this.#host.clock.now();
-    const buffer = this.#buffer(lane.priority);
+    const buffer = this.#lanes.of(lane.priority);
     for (const { sequence: id, bytes, headerBytes, time } of stored) {
       const { size, properties } = queueMessage(bytes, headerBytes, this.#topic, time);
       const note = this.#notes.of(id);
@@ -274,7 +243,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
 
   async flushed(): Promise<void> {
     this.#releases.send();
-    await Promise.all([...this.#buffers.map(({ lane }) => lane.removals.flushed()), this.#notes.flushed()]);
+    await Promise.all([this.#lanes.flushed(), this.#notes.flushed()]);
   }
 
   // --- as a whole ----------------------------------------------------------------------------------------------------
@@ -289,7 +258,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
       after,
       count,
       ({ sequence: id, bytes, headerBytes, time }, priority) => {
-        if (this.#byPriority[priority]?.lane.removals.has(id) === true) return undefined;
+        if (this.#lanes.isRemoved(priority, id)) return undefined;
         const message = queueMessage(bytes, headerBytes, this.#topic, time);
         const held = this.#held.get(id);
         const deliveries = (held ?? this.#releases.get(id) ?? this.#notes.of(id))?.deliveries ?? 0;
@@ -302,10 +271,10 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     const taken = (): Held[] => [...this.#held.values()].filter((held) => held.taken);
     await this.flushed();
     const bytes = this.#bytes - taken().reduce((sum, { message }) => sum + message.size, 0);
-    const count = await purge(this.#names, this.#host, this.#buffers, {
+    const count = await purge(this.#names, this.#host, this.#lanes.all, {
       begin: (last) => {
         this.#purged = last;
-        const gone = [...this.#buffers.flatMap((buffer) => buffer.clear()), ...this.#releases.clear(last)];
+        const gone = [...this.#lanes.all.flatMap((buffer) => buffer.clear()), ...this.#releases.clear(last)];
         for (const { id, consumed, buffer } of gone) {
           this.#held.delete(id);
           buffer.lane.removals.add(id, consumed);
@@ -334,7 +303,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     try {
       await this.#pushed();
       await this.#notes.flushed();
-      await Promise.all(this.#buffers.map(({ lane }) => lane.close()));
+      await this.#lanes.close();
       this.#host.frames.flush();
     } finally {
       this.stop();
@@ -355,7 +324,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     this.stop();
     this.#held.clear();
     const { connection, stream } = this.#host;
-    for (let priority = 0; priority <= 9; priority++) await this.#buffer(priority).lane.destroy();
+    await this.#lanes.destroy();
     for (const filter of [this.#names.subject, this.#names.below]) {
       await connection.ask(`$JS.API.STREAM.PURGE.${stream}`, { filter });
     }
@@ -367,7 +336,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   /** Without a word to the server. */
   stop(): void {
     this.#open = false;
-    for (const { lane } of this.#buffers) lane.stop();
+    this.#lanes.stop();
     this.#host.closed();
   }
 
@@ -375,18 +344,18 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
 
   /** Once a second. */
   tick(now: number): void {
-    for (const { lane } of this.#buffers) lane.tick(now);
+    this.#lanes.tick(now);
     if (this.#wanted > 0) this.#schedule();
     if (++this.#ticks % PROGRESS !== 0) return;
     for (const { id, consumed, buffer } of this.#held.values()) buffer.lane.progress(id, consumed);
   }
 
   down(): void {
-    for (const { lane } of this.#buffers) lane.down();
+    this.#lanes.down();
   }
 
   up(): void {
-    for (const { lane } of this.#buffers) lane.up();
+    this.#lanes.up();
     for (const { id, consumed, buffer } of this.#held.values()) buffer.lane.progress(id, consumed);
     this.#releases.repeat();
     this.#schedule();

@@ -6,19 +6,22 @@ import type { StreamState } from './api.ts';
 import { type Connection, explain } from './connection.ts';
 import { DirectGet } from './direct-get.ts';
 import { Frames } from './frames.ts';
-import { OwnIds } from './headers.ts';
 import type { JetStreamOptions } from './options.ts';
+import { OwnIds } from './own-ids.ts';
 import { Pusher } from './pusher.ts';
 import { JetStreamQueue } from './queue.ts';
 import { readContents } from './queue-contents.ts';
 import { QueueNames } from './queue-names.ts';
 import { Notes } from './queue-notes.ts';
 import { streamNames } from './streams.ts';
+import { Turns } from './turns.ts';
 
 const TICK = 1_000;
 const NAME_BYTES = 1024;
 /** Milliseconds between looks whether everything is sent. */
 const DRAIN = 20;
+/** Queues that are being opened, or whose consumers are being made, at a time. */
+const TURNS = 64;
 
 /** Queues in one work-queue stream. */
 export class JetStreamQueues implements QueueStores {
@@ -32,6 +35,7 @@ export class JetStreamQueues implements QueueStores {
   readonly #direct: DirectGet;
   readonly #ids: OwnIds;
   readonly #pusher: Pusher;
+  readonly #turns = new Turns(TURNS);
   readonly #open = new Set<JetStreamQueue>();
   #scheduled = 0;
   #timer: Timer | undefined;
@@ -88,7 +92,7 @@ export class JetStreamQueues implements QueueStores {
     const shared = {
       ...{ connection: this.#connection, clock: this.#clock, logger: this.#logger, frames: this.#frames },
       ...{ direct: this.#direct, stream: this.#stream, pusher: this.#pusher, ids: this.#ids },
-      ...{ holdSeconds, dedupSeconds: dedup.seconds },
+      ...{ holdSeconds, dedupSeconds: dedup.seconds, turns: this.#turns },
       unique: () => `${this.#node}-${++this.#scheduled}`,
       closed: (): void => {
         if (queue !== undefined) this.#open.delete(queue);
@@ -96,7 +100,8 @@ export class JetStreamQueues implements QueueStores {
     };
     try {
       const { connection, direct, stream } = shared;
-      const contents = await readContents(names, connection, direct, stream, replicas > 1);
+      const read = () => readContents(names, connection, direct, stream, replicas > 1);
+      const contents = await this.#turns.run(read);
       const notes = new Notes(name, names, contents.notes, contents.born, shared);
       queue = new JetStreamQueue(name, names, contents, notes, shared, receiver);
       this.#open.add(queue);

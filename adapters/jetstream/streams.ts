@@ -7,6 +7,8 @@ import type { JetStreamOptions } from './options.ts';
 /** Seconds in which a repeated change of the state is recognised; it is repeated after the time of an answer. */
 const STATE_REPEATS = 60;
 const NANOSECONDS = 1_000_000_000;
+/** Queues that are consumed, and their priorities. From 2.15 on a stream that says nothing has 1,000 at most. */
+const MAX_CONSUMERS = 100_000;
 
 export interface Names {
   readonly log: string;
@@ -73,7 +75,7 @@ export function queueConfig({ prefix, replicas, dedup }: JetStreamOptions): Answ
     max_age: 0,
     max_msgs: -1,
     max_msgs_per_subject: -1,
-    max_consumers: -1,
+    max_consumers: MAX_CONSUMERS,
     max_msg_size: -1,
     duplicate_window: dedup.seconds * NANOSECONDS,
     allow_direct: true,
