@@ -203,12 +203,10 @@ export class QueueModel {
     for (const row of this.rows) {
       if (row.state !== 'waiting') continue;
       row.doubtful ||= killed;
+      row.fuzzy ||= killed && row.deliveries > 0;
       row.step = this.step;
       // Retries of messages with a key are not remembered: at once, and in order.
-      if (row.key !== undefined && !row.delayed) {
-        row.dueAt = now;
-        row.fuzzy ||= killed && row.deliveries > 0;
-      }
+      if (row.key !== undefined && !row.delayed) row.dueAt = now;
     }
   }
 
