@@ -61,6 +61,8 @@ export class Lane {
   /** What became durable while the lane is being read, and first ids of what is gone since. */
   #late: QueueBlock[] | undefined;
   readonly #hidden = new Set<number>();
+  /** What is on its way to the store, and belongs behind what is known, by first id. */
+  readonly #coming = new Map<number, QueueBlock>();
   readonly #held: Held;
 
   /** `first`: where blocks in the store begin, Infinity if there are none. `before`: ids up to which they may have been given out. */
@@ -126,10 +128,11 @@ export class Lane {
     if (block.left === 0) return;
     // One that was given out before it was in the store.
     if (block.given) this.#drop(block);
+    this.#coming.delete(block.first);
     if (this.#late !== undefined) {
       this.#late.push(block);
-    } else if (block.first < this.#known) {
-      this.#insert(block);
+    } else {
+      this.#keep(block);
       this.#shrink(WINDOW_BYTES);
     }
   }
@@ -144,7 +147,7 @@ export class Lane {
     const late = this.#late ?? [];
     this.#known = next;
     for (const block of blocks) if (!this.gone.has(block.first) && !this.#hidden.has(block.first)) this.#insert(block);
-    for (const block of late) if (block.first < next) this.#insert(block);
+    for (const block of [...late, ...this.#coming.values()]) this.#keep(block);
     this.#late = undefined;
     this.#hidden.clear();
   }
@@ -207,6 +210,16 @@ export class Lane {
     }
     // Those behind it may all have been removed.
     while (block.next < block.count && block.isRemoved(block.next)) block.next++;
+  }
+
+  /** What is not in the store yet may not be found by reading. */
+  #keep(block: QueueBlock): void {
+    if (block.first < this.#known) {
+      this.#coming.delete(block.first);
+      this.#insert(block);
+    } else if (!block.stored) {
+      this.#coming.set(block.first, block);
+    }
   }
 
   #insert(block: QueueBlock): void {

@@ -70,7 +70,9 @@ export class Lanes {
   places(parts: readonly QueuePart[], marks: QueuePart['marks']): Totals['lanes'] {
     const heads: number[] = [];
     const look = ({ lane, left, first }: QueueBlock): void => {
-      if (lane !== LATER && left > 0) heads[lane] = Math.min(heads[this.get(lane).number] ?? Infinity, first);
+      if (lane === LATER || left === 0) return;
+      this.get(lane);
+      heads[lane] = Math.min(heads[lane] ?? Infinity, first);
     };
     for (const { made, singles, moved } of parts) {
       made.forEach(look);

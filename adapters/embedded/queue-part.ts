@@ -56,8 +56,8 @@ export class QueuePart {
   moved: { readonly from: QueueBlock; readonly to: QueueBlock }[] = [];
   /** Blocks of which messages were removed. */
   readonly struck = new Set<QueueBlock>();
-  /** Numbers that the queue had before; what they have is to go. */
-  readonly dropped: number[] = [];
+  /** Numbers that the queue had before, and bytes of payloads that they have; all that is to go. */
+  readonly dropped: { readonly number: number; readonly bytes: number }[] = [];
   /** What is to be done with the queue's name: it gets this number, or goes. */
   name: 'put' | 'remove' | undefined;
   /** The lanes' marks in it. */
@@ -98,11 +98,11 @@ export class QueuePart {
   }
 
   /** The queue has another number: what was removed, released or moved under the old one is over. */
-  renumber(old: number): void {
+  renumber(old: number, bytes: number): void {
     this.singles.clear();
     this.struck.clear();
     this.moved = [];
-    this.dropped.push(old);
+    this.dropped.push({ number: old, bytes });
   }
 
   /** What an earlier write that failed has, and nobody was refused. `blocks`: with what was removed and released. */

@@ -156,7 +156,7 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
     if (refusal !== undefined) throw refusal;
     const part = this.#part();
     const purged = this.messages - this.#taken.size - part.messages.length;
-    part.renumber(this.number);
+    part.renumber(this.number, this.bytes);
     part.name = 'put';
     this.number = this.#parts.newNumber();
     this.#lanes.clear();
@@ -190,7 +190,7 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
   destroy(): Promise<void> {
     this.#closing ??= this.#close(() => {
       const part = this.#part();
-      part.renumber(this.number);
+      part.renumber(this.number, this.bytes);
       part.name = 'remove';
       this.messages = 0;
       this.bytes = 0;
@@ -237,7 +237,9 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
     this.#pending = undefined;
     this.#sealed = part;
     const { number } = this;
-    for (const old of part.dropped) changes.push([totalsKey(old), undefined], [droppedKey(old), Buffer.alloc(0)]);
+    for (const old of part.dropped) {
+      changes.push([totalsKey(old.number), undefined], [droppedKey(old.number), Buffer.alloc(0)]);
+    }
     if (part.name === 'remove') {
       part.number = number;
       changes.push([queueNameKey(this.name), undefined]);
@@ -254,7 +256,7 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
 
   durable(part: QueuePart): void {
     if (this.#sealed === part) this.#sealed = undefined;
-    for (const number of part.dropped) this.#parts.drop(number);
+    for (const old of part.dropped) this.#parts.drop(old.number, old.bytes);
     if (part.number === this.number && !this.closed) {
       this.#lanes.arrive(part);
       this.#parts.alarm.set(this.#due);

@@ -15,6 +15,8 @@ import type { Store, Value } from './store.ts';
 
 /** Ids that are longer are remembered by their hash. */
 const LONG_ID = 256;
+/** LevelDB gives the disk's room back when it compacts; for so much it is asked to. */
+const COMPACT_BYTES = 64 * 1024 * 1024;
 
 /** What queues share. */
 export interface QueueParts {
@@ -32,8 +34,8 @@ export interface QueueParts {
   newNumber(): number;
   /** What is to be written when a queue has got a number. */
   named(queue: EmbeddedQueue): readonly (readonly [Buffer, Buffer])[];
-  /** What has this number is to go. */
-  drop(number: number): void;
+  /** What has this number is to go: so many bytes of payloads, as far as is known. */
+  drop(number: number, bytes: number): void;
   leave(queue: EmbeddedQueue): void;
   warn(error: unknown, queue: string): void;
 }
@@ -120,8 +122,8 @@ export class EmbeddedQueueStores implements QueueStores, QueueParts {
     ];
   }
 
-  drop(number: number): void {
-    this.#dropping = this.#dropping.then(() => this.#remove(number));
+  drop(number: number, bytes: number): void {
+    this.#dropping = this.#dropping.then(() => this.#remove(number, bytes));
   }
 
   leave(queue: EmbeddedQueue): void {
@@ -135,7 +137,7 @@ export class EmbeddedQueueStores implements QueueStores, QueueParts {
     this.#sequence = Math.max(this.#sequence, (await this.ids.load(store)) + 1);
     const range = { gte: numberKey(KIND.queueDropped, 0, 0), lt: Buffer.of(KIND.queueDropped + 1) };
     await store.each(range, (key) => {
-      this.drop(droppedNumber(key));
+      this.drop(droppedNumber(key), 0);
       return true;
     });
     this.store = store;
@@ -178,7 +180,7 @@ export class EmbeddedQueueStores implements QueueStores, QueueParts {
     await this.ids.trim(this.#sequence, store);
   }
 
-  async #remove(number: number): Promise<void> {
+  async #remove(number: number, bytes: number): Promise<void> {
     const { store } = this;
     // Else it is removed when the store is opened again.
     if (store === undefined) return;
@@ -187,6 +189,8 @@ export class EmbeddedQueueStores implements QueueStores, QueueParts {
         await store.clear({ gte: numberKey(kind, number, 0), lt: numberEnd(kind, number) });
       }
       await store.write([[droppedKey(number), undefined]], false);
+      if (bytes < COMPACT_BYTES || this.store === undefined) return;
+      await store.compact(numberKey(KIND.queued, number, 0), numberEnd(KIND.queued, number));
     } catch {
       // A store that fails says so to the next write, which closes it.
     }

@@ -3,16 +3,20 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { QueueEntry } from '../../../src/ports/queue-store.ts';
 import { HeldQueue, queued, textOf } from '../../contract/support/held-queue.ts';
+import { eventually } from '../../support/eventually.ts';
+import { ShiftedClock } from '../../support/shifted-clock.ts';
+import { failNext } from './support/faulty-writes.ts';
 import { newDirectory, Opened } from './support/opened.ts';
 
 /**
- * Random operations on a queue against a list: what comes, in which order, and what is left after closing, stopping and
- * purging. Payloads are large and the memory for them is small, so that most of it is read from the disk.
+ * Random operations on a queue against a list: what comes, in which order, and what is left after closing, stopping,
+ * purging, and writes that fail. Payloads are large and the memory for them is small, so that most of it is read from the
+ * disk.
  */
 
-const RUNS = 12;
+const RUNS = 8;
 const STEPS = 120;
-const OPTIONS = { cacheBytes: 128 * 1024, sync: 'system' } as const;
+const OPTIONS = { cacheBytes: 128 * 1024, sync: 'always' } as const;
 /** Milliseconds a delayed message waits: longer than a few steps take. */
 const DELAY = 400;
 const NEARLY = 150;
@@ -33,6 +37,13 @@ interface Item {
   /** It was given out; and it may have been, for all that a store knows that was stopped. */
   given: boolean;
   maybe: boolean;
+}
+
+/** Opens a store that failed again at once. */
+class Impatient extends ShiftedClock {
+  override schedule(delay: number, task: () => void): ReturnType<ShiftedClock['schedule']> {
+    return super.schedule(delay === 1000 ? 1 : delay, task);
+  }
 }
 
 class Run {
@@ -62,7 +73,7 @@ class Run {
   }
 
   async open(): Promise<void> {
-    this.#opened ??= await Opened.open(this.directory, OPTIONS);
+    this.#opened ??= await Opened.open(this.directory, OPTIONS, new Impatient());
     this.#queue = await HeldQueue.open(this.#opened.backbone.queues, 'q');
   }
 
@@ -176,6 +187,32 @@ class Run {
     );
   }
 
+  /** What was pushed with it is refused, what was settled is so. */
+  async fail(): Promise<void> {
+    failNext(this.next(2) === 0 ? 'gone' : 'there');
+    const id = `id ${this.#pushed}`;
+    const attempts = [this.queue.push(queued('refused')), this.queue.push(queued('refused', { priority: 5 }, id))];
+    this.remove();
+    this.release();
+    for (const attempt of await Promise.allSettled([...attempts, this.queue.store.flushed()]))
+      assert.is(attempt.status, 'rejected');
+    await eventually('the store is open again', () => this.#opened?.backbone.notReady() === undefined);
+    assert.is(await this.pushKnown(id), false, 'what was refused has not been here');
+  }
+
+  async pushKnown(id: string): Promise<boolean> {
+    const fresh = { deliveries: 0, released: false, taken: false, given: false, maybe: false };
+    this.items.push({
+      text: `${this.#pushed}`,
+      priority: 0,
+      size: `${this.#pushed}`.length,
+      id: 0,
+      dueAt: 0,
+      ...fresh,
+    });
+    return this.queue.push(queued(`${this.#pushed++}`, undefined, id));
+  }
+
   check(): void {
     assert.is(this.queue.store.messages, this.items.length);
     assert.is(
@@ -214,7 +251,8 @@ for (const seed of SEEDS) {
       else if (dice < 87) run.release();
       else if (dice < 91) await run.browse();
       else if (dice < 94) await run.close();
-      else if (dice < 98) await run.restart();
+      else if (dice < 96) await run.restart();
+      else if (dice < 98) await run.fail();
       else await run.purge();
       run.check();
     }
