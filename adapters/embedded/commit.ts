@@ -3,6 +3,7 @@ import type { Message } from '../../src/core/message.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { REVISION_KEY } from './keys.ts';
+import type { QueuePart } from './queue-part.ts';
 import type { Change, Store, Value } from './store.ts';
 
 interface Settle {
@@ -29,6 +30,9 @@ export class Write {
   /** Of the state, by name; the last change of each. */
   readonly state = new Map<string, Change>();
   readonly settles: Settle[] = [];
+  /** What queues have in it, and, once it is sealed, the changes that those are. */
+  readonly queues: QueuePart[] = [];
+  readonly changes: Change[] = [];
   readonly ids: string[] = [];
   /** First sequences of the spans that end in it. */
   readonly spans: number[] = [];
@@ -36,7 +40,7 @@ export class Write {
   revision = 0;
 
   get empty(): boolean {
-    return this.messages.length === 0 && this.settles.length === 0;
+    return this.messages.length === 0 && this.settles.length === 0 && this.queues.length === 0;
   }
 }
 
@@ -83,11 +87,17 @@ export class Commit {
   open(store: Store): void {
     this.#store = store;
     this.#closed = undefined;
+    if (!this.pending.empty) this.#schedule();
   }
 
   /** From now on everything is refused with this. What was taken in before is still written. */
   close(refusal: BrokerError): void {
     this.#closed = refusal;
+  }
+
+  /** Why nothing is written now; undefined when it is. */
+  get closed(): BrokerError | undefined {
+    return this.#closed;
   }
 
   /** Why it does not take anything now; undefined when it does. */
@@ -109,6 +119,11 @@ export class Commit {
   appended(bytes: number): void {
     this.pending.bytes += bytes;
     this.#grace = 0;
+    this.#schedule();
+  }
+
+  /** A queue has something in the pending write that nobody is refused for. */
+  touched(): void {
     this.#schedule();
   }
 
@@ -170,6 +185,7 @@ export class Commit {
     const pending = this.pending;
     this.pending = new Write();
     this.#underway = undefined;
+    this.#store = undefined;
     this.close(error);
     this.#receiver.failed([write, pending], error);
     for (const { settles } of [write, pending]) for (const { reject } of settles) reject(error);
@@ -186,6 +202,7 @@ export class Commit {
 
 function* changesOf(write: Write): Generator<Change> {
   yield* write.puts;
+  yield* write.changes;
   if (write.state.size === 0) return;
   yield* write.state.values();
   const revision = Buffer.allocUnsafe(8);
@@ -196,7 +213,7 @@ function* changesOf(write: Write): Generator<Change> {
 /** What undoes a write that failed, made while the store still shows what was before it. */
 export async function undo(write: Write, store: Store): Promise<Change[]> {
   const changes: Change[] = write.puts.map(([key]) => [key, undefined]);
-  const keys = [...write.state.values()].map(([key]) => key);
+  const keys = [...write.changes, ...write.state.values()].map(([key]) => key);
   const values = await store.getMany(keys);
   return [...changes, ...keys.map((key, i): Change => [key, values[i]])];
 }

@@ -1,8 +1,7 @@
 import { DedupWindow } from '../../src/core/dedup-window.ts';
 import type { Clock } from '../../src/ports/clock.ts';
-import type { Write } from './commit.ts';
-import { KIND, kindEnd, logKey, sequenceOf } from './keys.ts';
-import type { Store } from './store.ts';
+import { kindEnd, logKey, sequenceOf } from './keys.ts';
+import type { Change, Store } from './store.ts';
 
 export interface DedupLimits {
   readonly seconds: number;
@@ -17,13 +16,16 @@ const PARTS = 16;
  * reads ids and nothing else: time f64, then u16 length and bytes of each.
  */
 export class Ids {
+  readonly #kind: number;
   readonly #limits: DedupLimits;
   readonly #clock: Clock;
   #window: DedupWindow;
   /** Sequences that were the next at some time, the oldest first. */
   #marks: { readonly time: number; readonly sequence: number }[] = [];
 
-  constructor(limits: DedupLimits, clock: Clock) {
+  /** `kind`: of the keys of its entries. */
+  constructor(kind: number, limits: DedupLimits, clock: Clock) {
+    this.#kind = kind;
     this.#limits = limits;
     this.#clock = clock;
     this.#window = new DedupWindow(limits);
@@ -34,32 +36,32 @@ export class Ids {
     return this.#window.find(id, this.#clock.now());
   }
 
-  add(id: string, sequence: number, write: Write): void {
+  add(id: string, sequence: number): void {
     this.#window.add(id, sequence, this.#clock.now());
-    write.ids.push(id);
   }
 
-  seal(write: Write): void {
-    const first = write.messages[0];
-    if (write.ids.length === 0 || first === undefined) return;
+  /** The entry of a write that has these. */
+  entry(sequence: number, ids: readonly string[]): Change {
     const parts = [Buffer.allocUnsafe(8)];
     parts[0]?.writeDoubleLE(this.#clock.now());
-    for (const id of write.ids) {
+    for (const id of ids) {
       const bytes = Buffer.from(id);
       const length = Buffer.allocUnsafe(2);
       length.writeUInt16LE(bytes.length);
       parts.push(length, bytes);
     }
-    write.puts.push([logKey(KIND.ids, first.sequence), Buffer.concat(parts)]);
+    return [logKey(this.#kind, sequence), Buffer.concat(parts)];
   }
 
-  /** From the newest back, as far as the window goes. */
-  async load(store: Store): Promise<void> {
+  /** From the newest back, as far as the window goes. Resolves with the last sequence there is an entry for. */
+  async load(store: Store): Promise<number> {
     const window = new DedupWindow(this.#limits);
     const since = this.#clock.now() - this.#limits.seconds * 1000;
     const found: { sequence: number; time: number; ids: string[] }[] = [];
     let count = 0;
-    await store.each({ gte: logKey(KIND.ids, 0), lt: kindEnd(KIND.ids), reverse: true }, (key, value) => {
+    let last = 0;
+    await store.each({ gte: logKey(this.#kind, 0), lt: kindEnd(this.#kind), reverse: true }, (key, value) => {
+      last = Math.max(last, sequenceOf(key));
       const time = value.readDoubleLE(0);
       if (time <= since || count >= this.#limits.messages) return false;
       const ids = idsOf(value);
@@ -71,6 +73,7 @@ export class Ids {
     this.#window = window;
     const oldest = found[0];
     this.#marks = oldest === undefined ? [] : [{ time: this.#clock.now(), sequence: oldest.sequence }];
+    return last;
   }
 
   /** Removes from the store what the window has left; called now and then with the log's next sequence. */
@@ -83,7 +86,7 @@ export class Ids {
     const oldest = this.#marks[0];
     if (oldest === undefined || now - oldest.time < milliseconds) return;
     this.#marks.shift();
-    await store.clear({ gte: logKey(KIND.ids, 0), lt: logKey(KIND.ids, oldest.sequence) });
+    await store.clear({ gte: logKey(this.#kind, 0), lt: logKey(this.#kind, oldest.sequence) });
   }
 }
 

@@ -6,7 +6,9 @@ import type { Logger } from '../../src/ports/routing.ts';
 import { NoOtherNodes, OnlyNode } from '../shared/single-node.ts';
 import { Commit, type CommitReceiver, undo, type Write } from './commit.ts';
 import { type DedupLimits, Ids } from './ids.ts';
+import { KIND } from './keys.ts';
 import { EmbeddedLog } from './log.ts';
+import { EmbeddedQueueStores } from './queues.ts';
 import { Reader } from './reader.ts';
 import { LogRetention } from './retention.ts';
 import { type Retention, SPAN_MESSAGES, Spans } from './spans.ts';
@@ -39,6 +41,7 @@ export class EmbeddedBackbone implements Backbone, CommitReceiver {
   readonly live: Live = new NoOtherNodes();
   readonly state: EmbeddedState;
   readonly cluster: OnlyNode;
+  readonly queues: EmbeddedQueueStores;
   readonly #directory: string;
   readonly #synced: boolean;
   readonly #clock: Clock;
@@ -71,9 +74,16 @@ export class EmbeddedBackbone implements Backbone, CommitReceiver {
     this.#commit = new Commit(pendingBytes, sync === 'always', clock, this);
     // Every client that returns goes through the directories, and through blocks only where there is something for it.
     this.#spans = new Spans(retention, options.spanMessages ?? SPAN_MESSAGES, cacheBytes / 2, clock);
-    this.#ids = new Ids(dedup, clock);
+    this.#ids = new Ids(KIND.ids, dedup, clock);
     this.#reader = new Reader({ reads, cacheBytes: cacheBytes / 2 }, this.#spans, next, clock, warn);
-    this.#retention = new LogRetention(retention, this.#spans, this.#ids, next, clock, debug);
+    const broken = (error: unknown, queue: string): void =>
+      logger.error({ directory, queue, err: error }, 'the queue cannot be read; it is closed');
+    this.queues = new EmbeddedQueueStores(this.#commit, dedup, cacheBytes, clock, broken);
+    const trim = async (store: Store): Promise<void> => {
+      await this.#ids.trim(next(), store);
+      await this.queues.trim(store);
+    };
+    this.#retention = new LogRetention(retention, this.#spans, trim, next, clock, debug);
     const parts = { commit: this.#commit, spans: this.#spans, ids: this.#ids, reader: this.#reader };
     this.log = new EmbeddedLog(pendingBytes, parts, clock);
     this.state = new EmbeddedState(this.#commit);
@@ -99,6 +109,7 @@ export class EmbeddedBackbone implements Backbone, CommitReceiver {
     await this.#commit.flushed();
     await this.#recovery;
     await this.#retention.close();
+    await this.queues.idle();
     try {
       // The last chance to undo a write that failed: what was refused is not to be there at the next start.
       if (this.#changes.length > 0) this.#store = await this.#opened();
@@ -115,11 +126,13 @@ export class EmbeddedBackbone implements Backbone, CommitReceiver {
 
   seal(write: Write): void {
     this.log.seal(write);
+    this.queues.seal(write);
   }
 
   durable(write: Write): void {
     this.state.durable(write);
     this.log.durable(write);
+    this.queues.durable(write);
   }
 
   failed(writes: readonly Write[], error: BrokerError): void {
@@ -130,7 +143,10 @@ export class EmbeddedBackbone implements Backbone, CommitReceiver {
     this.#logger.error({ directory: this.#directory, err: error }, 'messages are refused until the store takes them');
     const [underway] = writes;
     if (store !== undefined && underway !== undefined) this.#recovery = this.#abandon(store, underway);
-    for (const write of writes) this.log.failed(write, error);
+    for (const write of writes) {
+      this.log.failed(write, error);
+      this.queues.failed(write, error);
+    }
   }
 
   #close(error: BrokerError): void {
@@ -138,6 +154,7 @@ export class EmbeddedBackbone implements Backbone, CommitReceiver {
     this.#commit.close(error);
     this.#reader.close();
     this.state.close();
+    this.queues.close();
   }
 
   async #open(): Promise<void> {
@@ -148,6 +165,7 @@ export class EmbeddedBackbone implements Backbone, CommitReceiver {
       await this.#spans.load(store);
       await this.#ids.load(store);
       await this.state.load(store);
+      await this.queues.load(store);
     } catch (error) {
       this.state.close();
       await store.close();
@@ -163,6 +181,7 @@ export class EmbeddedBackbone implements Backbone, CommitReceiver {
     this.#retention.open(store);
     this.#commit.open(store);
     this.#fault = undefined;
+    this.queues.resume();
   }
 
   /** The store, without what was refused. */
@@ -186,6 +205,7 @@ export class EmbeddedBackbone implements Backbone, CommitReceiver {
       this.#logger.warn({ directory: this.#directory, err: error }, UNDONE);
     }
     await this.#retention.close();
+    await this.queues.idle();
     await store.close();
     this.#schedule();
   }

@@ -66,7 +66,8 @@ export class EmbeddedLog implements Log {
         this.#repeated(sequence, message, receiver, token);
         return;
       }
-      this.#ids.add(message.dedupId, this.#end, write);
+      this.#ids.add(message.dedupId, this.#end);
+      write.ids.push(message.dedupId);
     }
     const bytes = recordBytes(message);
     const block = this.#block;
@@ -104,7 +105,8 @@ export class EmbeddedLog implements Log {
 
   seal(write: Write): void {
     this.#sealBlock(write);
-    this.#ids.seal(write);
+    const first = write.messages[0];
+    if (first !== undefined && write.ids.length > 0) write.puts.push(this.#ids.entry(first.sequence, write.ids));
   }
 
   durable(write: Write): void {

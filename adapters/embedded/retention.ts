@@ -1,5 +1,4 @@
 import type { Clock, Timer } from '../../src/ports/clock.ts';
-import type { Ids } from './ids.ts';
 import { FIRST_KEY, KIND, logKey } from './keys.ts';
 import type { Retention, Spans, Summary } from './spans.ts';
 import type { Change, Store } from './store.ts';
@@ -15,7 +14,7 @@ const COMPACT_PART = 4;
 export class LogRetention {
   readonly #limits: Retention;
   readonly #spans: Spans;
-  readonly #ids: Ids;
+  readonly #trim: (store: Store) => Promise<void>;
   readonly #next: () => number;
   readonly #clock: Clock;
   readonly #debug: (error: unknown) => void;
@@ -28,17 +27,18 @@ export class LogRetention {
   #removed = 0;
   #from = 0;
 
+  /** `trim`: called now and then, for what else is not kept for ever. */
   constructor(
     limits: Retention,
     spans: Spans,
-    ids: Ids,
+    trim: (store: Store) => Promise<void>,
     next: () => number,
     clock: Clock,
     debug: (error: unknown) => void,
   ) {
     this.#limits = limits;
     this.#spans = spans;
-    this.#ids = ids;
+    this.#trim = trim;
     this.#next = next;
     this.#clock = clock;
     this.#debug = debug;
@@ -81,7 +81,7 @@ export class LogRetention {
       // One span's work, and then whatever else there is.
       await new Promise<void>((resolve) => this.#clock.defer(resolve));
     }
-    if (this.#store !== undefined) await this.#ids.trim(this.#next(), this.#store);
+    if (this.#store !== undefined) await this.#trim(this.#store);
     this.#compaction ??= this.#compact()
       .catch(this.#debug)
       .finally(() => {

@@ -33,6 +33,9 @@ export interface Range {
   readonly reverse?: boolean;
 }
 
+/** The store as it is at one time; closed by the one who asked for it. */
+export type View = ReturnType<ClassicLevel['snapshot']>;
+
 /** The LevelDB in a directory, and its errors in the broker's words. */
 export class Store {
   readonly directory: string;
@@ -56,9 +59,9 @@ export class Store {
     return store;
   }
 
-  async get(key: Buffer, cached = true): Promise<Value> {
+  async get(key: Buffer, cached = true, snapshot?: View): Promise<Value> {
     try {
-      return await this.#db.get(key, { fillCache: cached });
+      return await this.#db.get(key, { fillCache: cached, snapshot });
     } catch (error) {
       throw this.#failure(error, 'read');
     }
@@ -110,6 +113,28 @@ export class Store {
       }
     } finally {
       await iterator.close();
+    }
+  }
+
+  view(): View {
+    try {
+      return this.#db.snapshot();
+    } catch (error) {
+      throw this.#failure(error, 'read');
+    }
+  }
+
+  /** Its first entries: at most so many, and no further ones once they have so many bytes. None: there are none. */
+  async portion(range: Range, entries: number, bytes: number, snapshot?: View): Promise<[Buffer, Buffer][]> {
+    try {
+      const iterator = this.#db.iterator({ ...range, highWaterMarkBytes: bytes, fillCache: false, snapshot });
+      try {
+        return await iterator.nextv(entries);
+      } finally {
+        await iterator.close();
+      }
+    } catch (error) {
+      throw this.#failure(error, 'read');
     }
   }
 

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { BrokerError } from '../../src/core/errors.ts';
+import { HeldQueue, queued, textOf as queuedText } from '../contract/support/held-queue.ts';
 import { message, Opened, textOf } from '../spec/embedded/support/opened.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -114,6 +115,46 @@ async function fillAndEmpty(path: string): Promise<void> {
   console.log(`measured: ${acknowledged.length} messages acknowledged, ${refused.length} refused`);
 }
 
+/** A queue goes on where it was: what was removed meanwhile stays so, and what was refused never was in it. */
+async function fillQueue(path: string): Promise<void> {
+  const ballast = join(path, 'ballast');
+  writeFileSync(ballast, Buffer.alloc(40 * MiB, 1));
+  const directory = join(path, 'queues');
+  opened = await Opened.open(directory, { sync: 'always' });
+  let queue = await HeldQueue.open(opened.backbone.queues, 'q');
+  const acknowledged: number[] = [];
+  const refused: BrokerError[] = [];
+  let number = 0;
+  const push = (): Promise<void> => {
+    const each = number++;
+    return queue.push(queued(`${each} ${randomBytes(2000).toString('base64')}`)).then(
+      () => void acknowledged.push(each),
+      (error: BrokerError) => void refused.push(error),
+    );
+  };
+  while (refused.length === 0 && number < 60_000) await Promise.all(Array.from({ length: 300 }, push));
+  for (const error of refused) assert.is(error.code, 'quota');
+  const numbersOf = async (count: number): Promise<number[]> =>
+    (await queue.get(count)).map((entry) => Number.parseInt(queuedText(entry), 10));
+  assert.is(queue.store.messages, acknowledged.length);
+  rmSync(ballast);
+  await eventually('it takes messages again', () => opened.backbone.notReady() === undefined);
+  assert.equal(await numbersOf(500), acknowledged.slice(0, 500));
+  await queue.remove(...queue.taken);
+  await Promise.all(Array.from({ length: 50 }, push));
+  await opened.stop();
+  opened = await Opened.open(directory, { sync: 'always' });
+  queue = await HeldQueue.open(opened.backbone.queues, 'q');
+  assert.is(queue.store.messages, acknowledged.length - 500);
+  assert.equal(
+    await numbersOf(acknowledged.length - 500),
+    acknowledged.slice(500),
+    'those acknowledged, and no others',
+  );
+  assert.is(queue.lostTimes, 0);
+  console.log(`measured: ${acknowledged.length} messages in the queue, ${refused.length} refused`);
+}
+
 for (const [name, mount] of Object.entries(FILE_SYSTEMS)) {
   const title = `a full ${name}`;
   const path = join(folder, name);
@@ -122,9 +163,14 @@ for (const [name, mount] of Object.entries(FILE_SYSTEMS)) {
   if (why === undefined) {
     mounted.add(path);
     test(title, () => fillAndEmpty(path));
+    test(`${title}, and a queue`, () => {
+      rmSync(join(path, 'store'), { recursive: true });
+      return fillQueue(path);
+    });
   } else {
     console.log(`skipped: ${title}: ${why}`);
     test.skip(title);
+    test.skip(`${title}, and a queue`);
   }
 }
 
