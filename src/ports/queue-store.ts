@@ -44,7 +44,8 @@ export interface QueueSource {
   remove(id: number): void;
   /**
    * Not done with: it comes again by `take` when it is wanted, not before `dueAt` (milliseconds since 1970; 0: at once),
-   * with this count of deliveries, `redelivered` when that is above 0.
+   * with this count of deliveries, `redelivered` when that is above 0. Where both are as they were when it was taken, nothing
+   * need be written.
    */
   release(id: number, dueAt: number, deliveries: number): void;
   /** Resolves when all removed so far is durably so. Rejects with a BrokerError when that cannot be made so. */
@@ -52,7 +53,10 @@ export interface QueueSource {
 }
 
 export interface QueueStore extends QueueSource {
-  /** In it, with those that were taken and those that are due later: messages, and bytes of their payloads. */
+  /**
+   * In it, with those that were taken, those that are due later, and those that are being stored: messages, and bytes of their
+   * payloads.
+   */
   readonly messages: number;
   readonly bytes: number;
   /**

@@ -61,7 +61,7 @@ export interface Consumer {
   ready(): boolean;
   /** A message, which is this consumer's until it is settled. Its payload is its own: nothing need be copied. */
   take(message: Message, delivery: Delivery): void;
-  /** Nothing more comes: the queue was deleted, or cannot be served; or `opened` rejected with the same error. */
+  /** Nothing more comes: the queue was deleted, or cannot be served; or `opened` rejected with the same error: both say so. */
   ended(error: BrokerError): void;
 }
 

@@ -5,13 +5,13 @@ import type { Consumer, ConsumerOptions, Consumption, Outcome } from '../../port
 import type { Logger } from '../../ports/routing.ts';
 import { Alarm } from './alarm.ts';
 import { Demand } from './demand.ts';
-import { EntryList, priorityOf } from './entries.ts';
-import { type KeyState, KeyTable } from './keys.ts';
+import { priorityOf } from './entries.ts';
+import type { KeyState } from './keys.ts';
 import { Member, type MemberHost, Unsettled } from './member.ts';
 import { hashOf, Members } from './members.ts';
 import { backOff, type DeadReason, type DispatcherOptions, expiryOf, isExhausted } from './rules.ts';
+import { Waiting } from './waiting.ts';
 
-const NONE: readonly QueueEntry[] = [];
 /** Messages that wait behind others of their key, or for their retry, before no more are asked for. */
 const MOST_HELD = 4096;
 
@@ -35,16 +35,15 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   readonly #logger: Logger;
   readonly #handlers: DispatcherHandlers;
   readonly #members: Members;
-  readonly #window = new EntryList();
-  readonly #keys: KeyTable;
+  readonly #waiting = new Waiting();
+  readonly #window = this.#waiting.window;
+  readonly #keys = this.#waiting.keys;
   readonly #demand: Demand;
   readonly #alarm: Alarm;
   #unsettled = 0;
   #lastNumber = 0;
   #dispatching = false;
   #headExpiresAt = 0;
-  /** Given back during the dispatch: for another turn, so that a consumer that gives back all does not hold up the rest. */
-  #again: QueueEntry[] = [];
   #closed = false;
 
   constructor(
@@ -60,7 +59,6 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     this.#logger = logger;
     this.#handlers = handlers;
     this.#members = new Members(options.singleActiveConsumer);
-    this.#keys = new KeyTable(this.#window);
     this.#demand = new Demand(source);
     this.#alarm = new Alarm(clock, () => this.#tick());
   }
@@ -76,7 +74,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
 
   /** Taken from the source, and not with consumers. */
   get waiting(): number {
-    return this.#window.size + this.#keys.size + this.#again.length;
+    return this.#waiting.size;
   }
 
   /** Without consumers: before this time (milliseconds since 1970) nothing expires, as far as is known. */
@@ -154,7 +152,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
 
   /** Removes all that is not with a consumer. Says how many those were. */
   purge(): number {
-    const waiting = this.#takeAll();
+    const waiting = this.#waiting.takeAll();
     for (const { id } of waiting) this.#source.remove(id);
     return waiting.length;
   }
@@ -173,7 +171,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     }
     this.#unsettled = 0;
     // What waits for its retry, too: else those behind it of the same key would come before it.
-    const waiting = this.#takeAll();
+    const waiting = this.#waiting.takeAll();
     if (!lost) for (const { id, deliveries } of waiting) this.#source.release(id, 0, deliveries);
     for (const member of members) member.end(error, this.#logger);
   }
@@ -239,22 +237,22 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     this.#dispatching = false;
     if (this.consumers === 0) this.#leave();
     // What no consumer has room for would be in the way of a higher priority that comes later.
-    else if (this.#demand.prioritised && this.#window.size > 0) this.#giveBackWaiting();
-    if (this.#again.length > 0) this.#clock.defer(this.#resume);
+    else if (this.#demand.prioritised && this.#window.size > 0) this.#waiting.giveBack(this.#source);
+    if (this.#waiting.resumes) this.#clock.defer(this.#resume);
     if (this.#closed || this.consumers === 0 || this.#keys.size >= MOST_HELD) return;
     this.#demand.serve(this.#members, this.#window.size);
   }
 
   /** Nothing is held without consumers: it goes to the source, which records how often it was delivered. */
   #leave(): void {
-    const [head] = this.#giveBackWaiting();
+    const [head] = this.#waiting.giveBack(this.#source);
     if (head === undefined) return;
     this.#headExpiresAt = expiryOf(head, this.#options);
     this.#demand.found();
   }
 
   readonly #resume = (): void => {
-    for (const entry of this.#again.splice(0)) this.#window.add(entry);
+    this.#waiting.resume();
     this.#dispatch();
   };
 
@@ -343,7 +341,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
       // Where there are priorities, something of a higher one may be there by now.
       this.#source.release(id, later ? dueAt : 0, count);
     } else if (this.#dispatching) {
-      this.#again.push(entry);
+      this.#waiting.addLater(entry);
     } else {
       this.#window.add(entry);
     }
@@ -361,22 +359,6 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     if (member.ringed || member.gone) return;
     this.#members.enter(member);
     this.#keys.unparkFor(member);
-  }
-
-  /** What waits, except for its retry. */
-  #takeWaiting(): QueueEntry[] {
-    return [...this.#again.splice(0), ...this.#window.take(), ...this.#keys.takeParked()];
-  }
-
-  #takeAll(): QueueEntry[] {
-    return [...this.#keys.takeDelayed().map(({ entry }) => entry), ...this.#takeWaiting()];
-  }
-
-  #giveBackWaiting(): readonly QueueEntry[] {
-    if (this.waiting === 0) return NONE;
-    const waiting = this.#takeWaiting();
-    for (const { id, deliveries } of waiting) this.#source.release(id, 0, deliveries);
-    return waiting;
   }
 
   // --- time ---------------------------------------------------------------------------------------------------------

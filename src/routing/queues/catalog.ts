@@ -27,6 +27,8 @@ export class QueueCatalog {
   readonly #limits: Limits;
   readonly #logger: Logger;
   #size = 0;
+  /** On their way into the state. */
+  #making = 0;
   /** Other nodes have a part in the state. */
   #shared = false;
 
@@ -86,9 +88,18 @@ export class QueueCatalog {
     const known = this.get(name);
     if (known !== undefined) return known;
     const settings = this.proposed(name, given);
-    if (this.#size >= this.#limits.queues) {
-      throw new BrokerError('quota', `there are ${this.#size} queues already; limits.queues is ${this.#limits.queues}`);
+    const size = this.#size + this.#making;
+    const { queues } = this.#limits;
+    if (size >= queues) throw new BrokerError('quota', `there are ${size} queues already; limits.queues is ${queues}`);
+    this.#making++;
+    try {
+      return await this.#make(name, settings);
+    } finally {
+      this.#making--;
     }
+  }
+
+  async #make(name: string, settings: QueueSettings): Promise<QueueSettings> {
     const revision = await this.#state.put('queues', name, encodeSettings(settings), 0);
     if (revision !== undefined) {
       this.#apply(name, settings, revision, false);

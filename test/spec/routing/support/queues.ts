@@ -4,7 +4,7 @@ import { resolveConfig } from '../../../../src/config/load.ts';
 import { Counters } from '../../../../src/core/counters.ts';
 import type { BrokerError } from '../../../../src/core/errors.ts';
 import { Message, type Properties, type Qos } from '../../../../src/core/message.ts';
-import { DEFAULT_SETTINGS, type QueueSettings } from '../../../../src/core/queue-settings.ts';
+import { DEFAULT_SETTINGS, type PartialSettings, type QueueSettings } from '../../../../src/core/queue-settings.ts';
 import type { AppendReceiver } from '../../../../src/ports/backbone.ts';
 import type { Limits } from '../../../../src/ports/limits.ts';
 import type { QueueStores } from '../../../../src/ports/queue-store.ts';
@@ -24,6 +24,8 @@ export function messageOf(body: string, properties?: Properties, topic = '$queue
 export function bodyOf(message: Message): string {
   return Buffer.from(message.payload()).toString();
 }
+
+const NOBODY: AppendReceiver = { appended() {}, refused() {} };
 
 /** Remembers what it got, and what of it is not settled. */
 export class Recorder implements Consumer {
@@ -88,6 +90,8 @@ export class QueueWorld {
   readonly #stores: QueueStores;
   readonly logger: Logger;
   #process = new MortalClock(this.clock);
+  /** Of this queue nobody hears that a message is in it, until the process is killed. */
+  #mute: string | undefined;
   catalog: QueueCatalog;
   queues: LocalQueues;
 
@@ -108,7 +112,13 @@ export class QueueWorld {
     const queues = new LocalQueues({
       // What a killed process has begun does not go on.
       stores: {
-        open: (name, receiver) => (process.dead ? new Promise(() => {}) : this.#stores.open(name, receiver)),
+        open: async (name, receiver) => {
+          if (process.dead) return new Promise(() => {});
+          const store = await this.#stores.open(name, receiver);
+          const push = store.push.bind(store);
+          store.push = (message, hears, token) => push(message, this.#mute === name ? NOBODY : hears, token);
+          return store;
+        },
       },
       catalog,
       node: 'node',
@@ -131,15 +141,30 @@ export class QueueWorld {
     this.queues.push(queue, message, this.receiver, token);
   }
 
-  consume(options: Partial<ConsumerOptions> = {}, queue = 'q', settings?: Partial<QueueSettings>): Recorder {
+  request(queue: string, body: string, nobody: () => void): void {
+    this.queues.request(queue, messageOf(body, undefined, `$queue/${queue}`, 0, this.clock.now()), nobody);
+  }
+
+  async declare(queue: string, settings: PartialSettings): Promise<void> {
+    const declared = this.queues.declare(queue, settings);
+    await this.clock.settle();
+    await declared;
+  }
+
+  consume(options: Partial<ConsumerOptions> = {}, queue = 'q', settings?: PartialSettings): Recorder {
     const consumer = new Recorder(options);
     consumer.consumption = this.queues.consume(queue, consumer, consumer.options, settings);
     return consumer;
   }
 
+  loseAnswers(queue: string): void {
+    this.#mute = queue;
+  }
+
   /** Kills the process, and starts another one. */
   async crash(): Promise<void> {
     this.#process.kill();
+    this.#mute = undefined;
     this.kept.crash();
     await this.#again();
   }
