@@ -1,6 +1,6 @@
+import { Heap } from '../../src/core/heap.ts';
 import type { Message } from '../../src/core/message.ts';
 import type { QueueEntry } from '../../src/ports/queue-store.ts';
-import { Heap } from '../shared/heap.ts';
 import { EntryQueue } from './entry.ts';
 import type { Lane } from './lane.ts';
 

@@ -1,9 +1,9 @@
 import { BrokerError } from '../../src/core/errors.ts';
+import { Heap } from '../../src/core/heap.ts';
 import type { Message } from '../../src/core/message.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import type { Clock, Timer } from '../../src/ports/clock.ts';
 import type { QueueEntry, QueueReceiver, QueueStore } from '../../src/ports/queue-store.ts';
-import { Heap } from '../shared/heap.ts';
 import type { Kept, KeptEntry } from './kept.ts';
 
 interface Stored {

@@ -1,6 +1,6 @@
 /** Items of which the least is at hand; putting one in and taking the least out costs the logarithm of their number. */
 export class Heap<T> {
-  readonly #items: T[] = [];
+  #items: T[] = [];
   readonly #before: (a: T, b: T) => boolean;
 
   constructor(before: (a: T, b: T) => boolean) {
@@ -34,6 +34,10 @@ export class Heap<T> {
     const last = items.pop();
     if (last !== undefined && items.length > 0) this.#sink(last);
     return least;
+  }
+
+  clear(): void {
+    this.#items = [];
   }
 
   /** Puts an item in the place of the least, and moves it down to where it belongs. */
