@@ -33,6 +33,9 @@ export interface QueueNames {
 /** Payload bytes of messages on their way to other nodes, or to owners not known yet; beyond, more are refused. */
 const MOST_BYTES = 256 * 1024 * 1024;
 
+/** How ids of messages begin that have none of their own. */
+const PUSH_ID = 'push\0';
+
 const NOBODY: AppendReceiver = { appended() {}, refused() {} };
 
 /** The queues of the whole cluster, each at the node that owns it: here by its host, elsewhere over a link. */
@@ -44,6 +47,8 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   readonly #clock: Clock;
   readonly #lanes: Lanes;
   #bytes = 0;
+  /** Messages that were given an id here. */
+  #pushes = 0;
   /** Owned here, and in no catalog, at the last look. */
   #missing: ReadonlySet<string> = new Set();
 
@@ -79,6 +84,9 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
       return;
     }
     this.#bytes += message.size;
+    // It may be stored, and even settled, at an owner that is lost before it says so; the next one is to know it then.
+    if (message.dedupId === undefined && message.properties?.messageId === undefined)
+      message.dedupId = `${PUSH_ID}${this.ownership.node}\0${++this.#pushes}`;
     const push = { queue, message: message.keep(), receiver, token, foreign, bounces: 0 };
     const owner = foreign || this.#lanes.has(queue) ? undefined : this.ownership.other(queue);
     if (owner === undefined) this.#lanes.wait(push);
@@ -100,7 +108,7 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   pushed(push: Push, repeated: boolean, link: OwnerLink): void {
     this.#lanes.answered(push, link);
     this.#bytes -= push.message.size;
-    push.receiver.appended(push.token, push.message, repeated);
+    push.receiver.appended(push.token, push.message, repeated && !push.message.dedupId?.startsWith(PUSH_ID));
   }
 
   refused(push: Push, error: BrokerError, link: OwnerLink): void {
