@@ -97,7 +97,16 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   #go(push: Push, node: string): void {
     if (node === this.ownership.node) {
       this.#bytes -= push.message.size;
-      this.#host.push(push.queue, push.message, push.receiver, push.token);
+      const { receiver } = push;
+      this.#host.push(
+        push.queue,
+        push.message,
+        {
+          appended: (token, message, repeated) => receiver.appended(token, message, isRepeated(message, repeated)),
+          refused: (token, error) => receiver.refused(token, error),
+        },
+        push.token,
+      );
     } else if (push.foreign) {
       this.#refused(push, new Moved());
     } else {
@@ -108,7 +117,7 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   pushed(push: Push, repeated: boolean, link: OwnerLink): void {
     this.#lanes.answered(push, link);
     this.#bytes -= push.message.size;
-    push.receiver.appended(push.token, push.message, repeated && !push.message.dedupId?.startsWith(PUSH_ID));
+    push.receiver.appended(push.token, push.message, isRepeated(push.message, repeated));
   }
 
   refused(push: Push, error: BrokerError, link: OwnerLink): void {
@@ -270,4 +279,9 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
 
 function unexpected({ answer }: Answer): BrokerError {
   return new BrokerError('internal', `the owner of a queue answered with a ${answer}`);
+}
+
+/** By its publisher; that nodes repeat it is their own affair. */
+function isRepeated(message: Message, repeated = false): boolean {
+  return repeated && !message.dedupId?.startsWith(PUSH_ID);
 }
