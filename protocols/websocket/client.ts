@@ -3,6 +3,7 @@ import type { Publisher } from '../../src/core/message.ts';
 import type { Backlog } from '../../src/ports/routing.ts';
 import { type JsonObject, RequestError, readText, shown } from './codec.ts';
 import { Feeds } from './feeds.ts';
+import { doGroupOperation } from './group-operations.ts';
 import type { Kept, KeptSession, SessionHolder } from './kept-session.ts';
 import type { Link } from './link.ts';
 import { readPublish } from './mapping.ts';
@@ -61,6 +62,10 @@ export class JsonClient implements PublicationsOwner, SessionHolder {
       case 'request':
         this.#questions ??= new Questions(this.#link, this.#publisher);
         this.#questions.ask(request, id, now);
+        return;
+      case 'groupStatus':
+      case 'moveGroup':
+        doGroupOperation(type, request, id, this.#link, this.#underWay);
         return;
       default:
         this.#operations ??= new QueueOperations(this.#link, this.#underWay);

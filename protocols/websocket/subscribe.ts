@@ -129,11 +129,7 @@ function readQueueRequest(request: JsonObject, limits: Limits): QueueRequest {
 
 function readGroupRequest(request: JsonObject, limits: Limits): GroupRequest {
   checkFields(request, 'subscribe with group', GROUP);
-  const group = readHeaderText(request, 'group', limits.topicBytes) ?? '';
-  if (group === '' || /[/+#]/.test(group)) {
-    const text = `group is ${shown(group)}; a name without /, + and # is expected`;
-    throw new RequestError('fieldInvalid', 'group', text);
-  }
+  const group = readGroup(request, limits);
   const filter = readFilter(request, limits);
   const start = readStart(request);
   return {
@@ -146,6 +142,13 @@ function readGroupRequest(request: JsonObject, limits: Limits): GroupRequest {
     positions: readBoolean(request, 'positions') || start !== undefined,
     start: start ?? { from: 'new' },
   };
+}
+
+export function readGroup(request: JsonObject, limits: Limits): string {
+  const group = readHeaderText(request, 'group', limits.topicBytes) ?? '';
+  if (group !== '' && !/[/+#]/.test(group)) return group;
+  const text = `group is ${shown(group)}; a name without /, + and # is expected`;
+  throw new RequestError('fieldInvalid', 'group', text);
 }
 
 /** `usual`: the name when the client gives none. */
@@ -172,7 +175,7 @@ export function readName(request: JsonObject, limits: Limits): string | undefine
   return name;
 }
 
-function readFilter(request: JsonObject, limits: Limits): string {
+export function readFilter(request: JsonObject, limits: Limits): string {
   const filter = readText(request, 'filter');
   if (filter === undefined) {
     const text = 'filter is missing; a topic filter, or else queue, is expected';
@@ -205,7 +208,7 @@ function checkServerNames(filter: string): void {
   }
 }
 
-function readStart(request: JsonObject): Start | undefined {
+export function readStart(request: JsonObject): Start | undefined {
   const text = readText(request, 'start');
   if (text === undefined) return undefined;
   const start = parseStart(text);

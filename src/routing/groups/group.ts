@@ -91,11 +91,14 @@ export class LogGroup implements SessionOwner {
     const { log, router, node } = this.#context;
     const positions = this.#source.positions() ?? this.#record.positions;
     const ends = router.positions();
+    const unsettled = this.#dispatcher?.unsettled ?? this.#source.size;
+    // Some are read already, and with no member yet.
+    const read = this.#source.size - unsettled;
     return {
       ...{ name: this.#name, filter: this.#filter, node, positions, ends },
       ordered: this.#record.ordered,
-      lag: await lagOf(log, this.#filter, positions, ends),
-      unsettled: this.#source.size,
+      lag: read + (await lagOf(log, this.#filter, positions, ends)),
+      unsettled,
       members: this.#members.size,
     };
   }
