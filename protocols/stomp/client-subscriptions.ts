@@ -7,6 +7,7 @@ import type { Frame } from './frame.ts';
 import { GroupSubscription } from './group-subscription.ts';
 import { isTemporary } from './names.ts';
 import { QueueBrowser } from './queue-browser.ts';
+import { requireSettings } from './queue-fields.ts';
 import { QueueSubscription } from './queue-subscription.ts';
 import { Refusal, shown } from './refusal.ts';
 import type { TemporaryNames } from './send.ts';
@@ -50,6 +51,7 @@ export class ClientSubscriptions implements TemporaryNames {
     else if (!this.#link.services.authorizer.maySubscribe(this.#link.principal, filter)) {
       throw new Refusal('notAuthorized', `SUBSCRIBE: not allowed to subscribe to ${shown(destination)}`);
     }
+    if (request.kind === 'queue') requireSettings(request.settings, this.#link);
     return this.#start(this.#subscription(request));
   }
 

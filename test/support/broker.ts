@@ -1,5 +1,6 @@
 import { type Address, type Broker, createBroker } from '../../src/broker.ts';
 import type { ConfigInput } from '../../src/config/load.ts';
+import type { Authorizer } from '../../src/ports/authorizer.ts';
 import type { Logger } from '../../src/ports/routing.ts';
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error: (fields, text) => console.error(text, fields) };
@@ -12,7 +13,7 @@ export interface TestBroker {
 }
 
 /** A broker of the test's own on free ports of the loopback, with everything in memory. */
-export async function startBroker(config: ConfigInput = {}): Promise<TestBroker> {
+export async function startBroker(config: ConfigInput = {}, authorizer?: Authorizer): Promise<TestBroker> {
   const any = { host: '127.0.0.1', port: 0 };
   const broker = await createBroker(
     {
@@ -20,7 +21,7 @@ export async function startBroker(config: ConfigInput = {}): Promise<TestBroker>
       listeners: { mqtt: any, stomp: any, http: { ...any, ...config.listeners?.http } },
       backbone: { type: 'memory', ...config.backbone },
     },
-    { logger: silent },
+    { logger: silent, ...(authorizer !== undefined && { authorizer }) },
   );
   await broker.start();
   const { mqtt, stomp, http } = broker.addresses;
