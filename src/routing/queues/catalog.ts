@@ -138,7 +138,7 @@ export class QueueCatalog {
   }
 
   #read(name: string, { value }: Entry): QueueSettings {
-    const settings = decodeSettings(value);
+    const settings = decodeSettings(value, this.#limits);
     if (settings !== undefined) return settings;
     this.#logger.error({ queue: name }, 'the stored settings of a queue cannot be read; it has those of none');
     return DEFAULT_SETTINGS;
