@@ -157,9 +157,14 @@ const SERVED = 'Trimaran-Served';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** One that is no time is none. */
-function setTime(properties: Writable<Properties>, name: 'expiresAt' | 'deliverAt', time: number): void {
-  if (Number.isFinite(time)) properties[name] = time;
+/** One that is no time is none. Brokers write no others; applications may write anything. */
+function setTime(properties: Writable<Properties>, name: 'expiresAt' | 'deliverAt', value: string): void {
+  if (isTime(value)) properties[name] = Number(value);
+}
+
+/** Milliseconds since 1970, in digits. */
+export function isTime(text: string): boolean {
+  return /^[0-9]{1,16}$/.test(text) && Number.isSafeInteger(Number(text));
 }
 
 function* lines(block: string, from: number): Generator<[name: string, value: string]> {
@@ -184,10 +189,10 @@ function ownProperties(block: string, from: number): Properties | undefined {
     else if (name === NAMES.text) properties.textPayload = true;
     else if (name === NAMES.responseTopic) properties.responseTopic = plain(value);
     else if (name === NAMES.correlation) properties.correlation = correlationBytes(value);
-    else if (name === NAMES.expires) setTime(properties, 'expiresAt', Number(value));
+    else if (name === NAMES.expires) setTime(properties, 'expiresAt', value);
     else if (name === NAMES.key) properties.key = plain(value);
     else if (name === NAMES.messageId) properties.messageId = plain(value);
-    else if (name === NAMES.deliverAt) setTime(properties, 'deliverAt', Number(value));
+    else if (name === NAMES.deliverAt) setTime(properties, 'deliverAt', value);
     else if (name === NAMES.priority && /^[0-9]$/.test(value)) properties.priority = Number(value);
     else if (name === NAMES.user) {
       const equals = value.indexOf('=');

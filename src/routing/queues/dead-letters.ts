@@ -55,6 +55,7 @@ export class DeadLetters implements AppendReceiver {
   readonly #letters = new Map<number, Letter>();
   #bytes = 0;
   #weight = 0;
+  #warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(queue: string, target: string, context: DeadLetterContext, remove: (id: number) => void) {
     this.#queue = queue;
@@ -98,9 +99,13 @@ export class DeadLetters implements AppendReceiver {
   refused(id: number, error: BrokerError): void {
     const letter = this.#letters.get(id);
     if (letter === undefined) return;
-    letter.retryAt = this.#context.clock.now() + RETRY;
+    const now = this.#context.clock.now();
+    letter.retryAt = now + RETRY;
+    // All of them are likely to be refused for the same reason.
+    if (now < this.#warnedAt + RETRY) return;
+    this.#warnedAt = now;
     const [queue, deadLetterQueue] = [this.#queue, this.#target];
-    this.#context.logger.warn({ err: error, queue, deadLetterQueue }, 'a dead letter was refused; trying again');
+    this.#context.logger.warn({ err: error, queue, deadLetterQueue }, 'dead letters were refused; trying again');
   }
 
   /** Tries those again that were refused a while ago. */

@@ -73,7 +73,8 @@ export class OpenQueue implements DispatcherHandlers {
       message.dedupId = `${this.name}\0${messageId}`;
     const refusal = this.#refusal(message.size);
     if (refusal !== undefined) {
-      this.#context.counters.droppedQueue++;
+      // Nothing is lost of a dead letter, which is tried again; one of QoS 0 is counted where it came in.
+      if (message.qos > 0 && !message.dedupId?.startsWith(DEAD_LETTER_ID)) this.#context.counters.droppedQueue++;
       this.#context.clock.defer(() => receiver.refused(token, refusal));
       return;
     }
