@@ -36,7 +36,7 @@ const clients: { destroy(): void }[] = [];
 
 test.before.each(async () => {
   guard = new Guard();
-  server = await startBroker({}, guard);
+  server = await startBroker({}, { authorizer: guard });
 });
 test.after.each(async () => {
   for (const each of clients.splice(0)) each.destroy();
