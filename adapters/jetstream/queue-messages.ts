@@ -44,7 +44,11 @@ export function noteLines({ deliveries, dueAt }: Note, seconds: number): string 
 export function readNote(bytes: Uint8Array, headerBytes: number): Note | undefined {
   const text = noteOf(Buffer.from(bytes.buffer, bytes.byteOffset, headerBytes).toString('latin1'));
   const [deliveries = Number.NaN, dueAt = Number.NaN] = text?.split(' ').map(Number) ?? [];
-  return Number.isFinite(deliveries) && Number.isFinite(dueAt) ? { deliveries, dueAt } : undefined;
+  return isCount(deliveries) && isCount(dueAt) ? { deliveries, dueAt } : undefined;
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }
 
 /** The queue of this name is another one from now on. */

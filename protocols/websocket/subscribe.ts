@@ -4,6 +4,7 @@ import { checkSettings, type PartialSettings } from '../../src/core/queue-settin
 import { parseStart, START_FORMS, type Start } from '../../src/core/start.ts';
 import { QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
+import { settingsRefusal } from '../../src/ports/rights.ts';
 import {
   checkFields,
   isObject,
@@ -18,6 +19,7 @@ import {
   shown,
 } from './codec.ts';
 import type { KeptFeed } from './kept-session.ts';
+import type { Link } from './link.ts';
 import { readQueue } from './mapping.ts';
 
 /** What a `subscribe` asks for: topics, a queue, or a place in a group. */
@@ -227,4 +229,10 @@ export function readSettings(request: JsonObject): PartialSettings | undefined {
     if (!(error instanceof BrokerError)) throw error;
     throw new RequestError('fieldInvalid', 'settings', `settings: ${error.message}`);
   }
+}
+
+/** Throws a RequestError for settings that reach further than the client may. */
+export function requireSettings(settings: PartialSettings | undefined, { services, principal }: Link): void {
+  const refusal = settings && settingsRefusal(services.authorizer, principal, settings);
+  if (refusal !== undefined) throw new RequestError('notAuthorized', 'settings', `settings: ${refusal}`);
 }

@@ -59,7 +59,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     this.#logger = logger;
     this.#handlers = handlers;
     this.#members = new Members(options.singleActiveConsumer);
-    this.#demand = new Demand(source);
+    this.#demand = new Demand(source, options.memoryBytes);
     this.#alarm = new Alarm(clock, () => this.#tick());
   }
 
@@ -98,7 +98,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
       throw new BrokerError('quota', `an exclusive consumer is to be the only one; there are ${all.size} others`);
     let seed = hashOf(options.clientId);
     if (this.#options.keys === 'sticky') while ([...all].some((each) => each.seed === seed)) seed++;
-    const member = new Member(this, consumer, options, seed);
+    const member = new Member(this, consumer, options, seed, this.#options.consumerBytes);
     this.#members.add(member);
     if (this.#options.keys === 'sticky') this.#keys.unparkAll();
     this.#dispatch();
@@ -106,8 +106,13 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   }
 
   take(entries: readonly QueueEntry[]): void {
-    this.#demand.came(entries.length);
+    this.#demand.came(entries);
     for (const entry of entries) {
+      if (this.#demand.overfull) {
+        this.#source.release(entry.id, 0, entry.deliveries);
+        continue;
+      }
+      this.#demand.holds(entry);
       if (priorityOf(entry) > 0) this.#demand.prioritised = true;
       this.#window.add(entry);
     }
@@ -150,7 +155,10 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   /** Removes all that is not with a consumer. Says how many those were. */
   purge(): number {
     const waiting = this.#waiting.takeAll();
-    for (const { id } of waiting) this.#source.remove(id);
+    for (const entry of waiting) {
+      this.#demand.went(entry);
+      this.#source.remove(entry.id);
+    }
     return waiting.length;
   }
 
@@ -186,6 +194,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   #settle(member: Member, settled: Unsettled, outcome: Outcome, delay: number | undefined): void {
     const { entry, count, number, key } = settled;
     member.held.delete(number);
+    member.bytes -= entry.message.weight;
     this.#unsettled--;
     if (outcome === 'accept') this.#source.remove(entry.id);
     else if (outcome === 'reject') this.#handlers.dead(entry, 'rejected', count);
@@ -212,6 +221,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
       this.#release(settled.key);
     }
     member.held.clear();
+    member.bytes = 0;
     this.#keys.unparkAll();
     this.#headExpiresAt = 0;
     this.#dispatch();
@@ -233,7 +243,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     this.#dispatching = false;
     if (this.consumers === 0) this.#leave();
     // What no consumer has room for would be in the way of a higher priority that comes later.
-    else if (this.#demand.prioritised && this.#window.size > 0) this.#waiting.giveBack(this.#source);
+    else if (this.#demand.prioritised && this.#window.size > 0) this.#returnAll();
     if (this.#waiting.resumes) this.#clock.defer(this.#resume);
     if (this.#closed || this.consumers === 0 || this.#keys.size >= MOST_HELD) return;
     this.#demand.serve(this.#members, this.#window.size);
@@ -241,10 +251,16 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
 
   /** Nothing is held without consumers: it goes to the source, which records how often it was delivered. */
   #leave(): void {
-    const [head] = this.#waiting.giveBack(this.#source);
+    const [head] = this.#returnAll();
     if (head === undefined) return;
     this.#headExpiresAt = expiryOf(head, this.#options);
     this.#demand.found();
+  }
+
+  #returnAll(): readonly QueueEntry[] {
+    const entries = this.#waiting.giveBack(this.#source);
+    for (const entry of entries) this.#demand.went(entry);
+    return entries;
   }
 
   readonly #resume = (): void => {
@@ -296,6 +312,8 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     const now = ackMilliseconds > 0 ? this.#clock.now() : 0;
     const given = new Unsettled(++this.#lastNumber, entry, state, now);
     member.held.set(given.number, given);
+    member.bytes += entry.message.weight;
+    this.#demand.went(entry);
     this.#members.count(member, -1);
     this.#unsettled++;
     if (state !== undefined) {
@@ -318,6 +336,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   }
 
   #drop(entry: QueueEntry, reason: DeadReason): void {
+    this.#demand.went(entry);
     this.#handlers.dead(entry, reason, entry.deliveries);
     const key = entry.message.properties?.key;
     const state = key === undefined ? undefined : this.#keys.get(key);
@@ -338,15 +357,16 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     const later = dueAt > now;
     if (key !== undefined && (later || this.#dispatching)) {
       // Those behind it wait, too.
+      this.#demand.holds(entry);
       this.#keys.delay(key, entry, dueAt);
       this.#alarm.set(dueAt);
     } else if (later || (key === undefined && this.#demand.prioritised)) {
       // Where there are priorities, something of a higher one may be there by now.
       this.#source.release(id, later ? dueAt : 0, count);
-    } else if (this.#dispatching) {
-      this.#waiting.addLater(entry);
     } else {
-      this.#window.add(entry);
+      this.#demand.holds(entry);
+      if (this.#dispatching) this.#waiting.addLater(entry);
+      else this.#window.add(entry);
     }
   }
 

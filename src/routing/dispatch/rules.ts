@@ -16,6 +16,12 @@ export interface DispatcherOptions {
   readonly maxDeliveries: number;
   readonly messageMilliseconds: number;
   readonly singleActiveConsumer: boolean;
+  /**
+   * Bytes (`Message.weight`) of what waits here: at so many, no more is asked for. And of what one consumer has unsettled: it
+   * gets no more then.
+   */
+  readonly memoryBytes: number;
+  readonly consumerBytes: number;
 }
 
 /** When a message is given up, milliseconds since 1970. */

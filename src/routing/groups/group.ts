@@ -200,11 +200,12 @@ export class LogGroup implements SessionOwner {
   }
 
   #dispatch(): Dispatcher {
-    const { clock, logger } = this.#context;
+    const { clock, limits, logger } = this.#context;
+    const { queueMemoryBytes, consumerBytes } = limits;
     const options = {
       keys: this.#record.ordered ? 'sticky' : 'none',
       ...{ ackMilliseconds: 0, retryMilliseconds: 0, retryMaxMilliseconds: 0, maxDeliveries: 0 },
-      ...{ messageMilliseconds: 0, singleActiveConsumer: false },
+      ...{ messageMilliseconds: 0, singleActiveConsumer: false, memoryBytes: queueMemoryBytes, consumerBytes },
     } as const;
     return new Dispatcher(this.#source, options, clock, logger, {
       dead: (entry, reason) => this.#dead(entry, reason),
