@@ -127,10 +127,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
    * that were not ready.
    */
   sweep(): void {
-    const now = this.#clock.now();
-    const expired = (entry: QueueEntry): boolean => expiryOf(entry, this.#options) <= now;
-    for (const entry of [...this.#window.take(expired), ...this.#keys.takeParked(expired)])
-      this.#drop(entry, 'expired');
+    for (const entry of this.#waiting.takeSome((each) => this.#expired(each))) this.#drop(entry, 'expired');
     for (const member of this.#members.all) this.#revive(member);
     this.#dispatch();
   }
@@ -232,8 +229,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   #dispatch(): void {
     if (this.#dispatching || this.#closed) return;
     this.#dispatching = true;
-    const now = this.#clock.now();
-    while (this.#next(now));
+    while (this.#next());
     this.#dispatching = false;
     if (this.consumers === 0) this.#leave();
     // What no consumer has room for would be in the way of a higher priority that comes later.
@@ -257,20 +253,20 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   };
 
   /** Sees to the first message that waits. False when there is nothing to be done with it. */
-  #next(now: number): boolean {
+  #next(): boolean {
     const entry = this.#window.first;
     if (entry === undefined) return false;
     let reason: DeadReason | undefined;
-    if (expiryOf(entry, this.#options) <= now) reason = 'expired';
+    if (this.#expired(entry)) reason = 'expired';
     else if (isExhausted(entry.deliveries, this.#options)) reason = 'deliveries';
     else if (this.#handlers.excess?.()) reason = 'overflow';
-    if (reason === undefined) return this.#place(entry, now);
+    if (reason === undefined) return this.#place(entry);
     this.#window.shift();
     this.#drop(entry, reason);
     return true;
   }
 
-  #place(entry: QueueEntry, now: number): boolean {
+  #place(entry: QueueEntry): boolean {
     const key = this.#options.keys === 'none' ? undefined : entry.message.properties?.key;
     const state = key === undefined ? undefined : this.#keys.get(key);
     if (state?.blocks(entry)) {
@@ -285,7 +281,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     if (member === undefined && holder === undefined) return false;
     this.#window.shift();
     if (member === undefined) this.#keys.park(this.#keys.grow(key ?? ''), entry, holder);
-    else this.#give(member, entry, key === undefined ? undefined : this.#keys.grow(key), now);
+    else this.#give(member, entry, key === undefined ? undefined : this.#keys.grow(key));
     return true;
   }
 
@@ -295,7 +291,9 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     return this.#options.keys === 'sticky' ? this.#members.of(key) : undefined;
   }
 
-  #give(member: Member, entry: QueueEntry, state: KeyState | undefined, now: number): void {
+  #give(member: Member, entry: QueueEntry, state: KeyState | undefined): void {
+    const { ackMilliseconds } = this.#options;
+    const now = ackMilliseconds > 0 ? this.#clock.now() : 0;
     const given = new Unsettled(++this.#lastNumber, entry, state, now);
     member.held.set(given.number, given);
     this.#members.count(member, -1);
@@ -305,13 +303,18 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
       state.unsettled++;
       this.#keys.unpark(state);
     }
-    const { ackMilliseconds } = this.#options;
     if (ackMilliseconds > 0) this.#alarm.set(now + ackMilliseconds);
     try {
       member.consumer.take(entry.message, given);
     } catch (error) {
       this.failed(member, error);
     }
+  }
+
+  #expired(entry: QueueEntry): boolean {
+    const expiry = expiryOf(entry, this.#options);
+    // Most never do: then the time is not asked for.
+    return expiry !== Number.POSITIVE_INFINITY && expiry <= this.#clock.now();
   }
 
   #drop(entry: QueueEntry, reason: DeadReason): void {

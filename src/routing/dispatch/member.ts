@@ -10,7 +10,7 @@ export class Unsettled implements Delivery {
   readonly number: number;
   readonly entry: QueueEntry;
   readonly key: KeyState | undefined;
-  /** When it was given, milliseconds since 1970. */
+  /** When it was given, milliseconds since 1970; 0 where that does not matter. */
   readonly at: number;
 
   constructor(number: number, entry: QueueEntry, key: KeyState | undefined, at: number) {
