@@ -1,40 +1,30 @@
 import type { Msg } from 'nats';
-import { createInbox } from 'nats';
-import { copyOf } from '../../src/core/bytes.ts';
 import { BrokerError } from '../../src/core/errors.ts';
 import type { Message } from '../../src/core/message.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
-import type { Clock, Timer } from '../../src/ports/clock.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import type { Logger } from '../../src/ports/routing.ts';
 import { apiError, number, parseAnswer } from './api.ts';
 import type { Connection } from './connection.ts';
-import { Entry, EntryQueue, Flight, pendingSize } from './entry.ts';
+import { Entry, pendingSize } from './entry.ts';
 import { Frames } from './frames.ts';
 import { headerText, idLine } from './headers.ts';
 import type { TopicSubjects } from './subjects.ts';
+import { Transit, type TransitOptions } from './transit.ts';
 
-/** Messages and bytes that are on their way to the server at a time. A stream of nats-server takes in 10,000 at most. */
-const WINDOW = 4096;
-const WINDOW_BYTES = 4 * 1024 * 1024;
 /** One message in so many is asked after; and one whenever none was for so many milliseconds. */
 const ASK_EVERY = 64;
 const ASK_AFTER = 20;
-/** Milliseconds between looks at what has become of the messages under way. */
-const LOOK = 500;
 /**
  * Milliseconds that the oldest message may be under way when others are sent. A stream without a leader drops messages;
  * those that came later, when it has one again, would overtake those that have to be sent again.
  */
 const STALLED = 250;
-/** Milliseconds after which a message that the tail has not brought is looked for. Looking costs little. */
-const LATE = 2_500;
-/** Milliseconds until messages that the server refused for now are sent again. */
-const AGAIN = 250;
 /** Numbers of messages sent more than once that are remembered. */
 const REPEATED = 100_000;
 
 export interface AppenderHost {
-  readonly options: { readonly pendingBytes: number; readonly holdSeconds: number };
+  readonly options: TransitOptions;
   /** Begins the ids of this node's messages. */
   readonly node: string;
   /** Last change of the state that was begun; and all up to which are durable. */
@@ -61,25 +51,15 @@ export class Appender {
   readonly #logger: Logger;
   readonly #subjects: TopicSubjects;
   readonly #host: AppenderHost;
-  readonly #queue = new EntryQueue();
-  readonly #flight = new Flight();
+  readonly #transit: Transit<Entry>;
   /** Sent more than once, by each of their numbers. */
   readonly #repeated = new Map<number, Entry>();
   /** Repetitions whose first the server has at a sequence that the tail has still to pass. */
   #behind: Entry[] = [];
   readonly #frames: Frames;
-  readonly #inbox = createInbox();
-  #bytes = 0;
-  #flightBytes = 0;
   /** When it was last looked whether something may be sent, which is when it is sent. */
   #now = 0;
   #askedAt = 0;
-  #recovering = false;
-  /** Since when messages do not get through. */
-  #troubleSince: number | undefined;
-  /** Why messages are refused at once. */
-  #refusing: string | undefined;
-  #look: Timer | undefined;
 
   constructor(connection: Connection, clock: Clock, logger: Logger, subjects: TopicSubjects, host: AppenderHost) {
     this.#connection = connection;
@@ -88,29 +68,33 @@ export class Appender {
     this.#subjects = subjects;
     this.#host = host;
     this.#frames = new Frames(connection, clock);
-    connection.listen({ up: () => void this.#recover('connected again'), down: () => this.#trouble() });
+    this.#transit = new Transit(connection, clock, logger, this.#frames, host.options, {
+      answered: (entry, answer) => this.#answered(entry, answer),
+      find: () => host.caughtUp(),
+      pump: () => this.pump(),
+      refuseAll: (error) => this.#refuseAll(error),
+    });
   }
 
   start(): void {
-    this.#connection.subscribe(`${this.#inbox}.*`, (message) => this.#answered(message));
-    this.#tick();
+    this.#transit.start();
   }
 
   stop(): void {
-    this.#look?.cancel();
-    this.#refuseAll('the broker stops');
+    this.#transit.stop();
   }
 
   get pending(): number {
-    return this.#queue.length + this.#flight.count + this.#behind.length;
+    return this.#transit.waiting.size + this.#transit.flight.count + this.#behind.length;
   }
 
   congested(): boolean {
-    return this.#bytes * 2 > this.#host.options.pendingBytes || !this.#connection.up || this.#recovering;
+    const { bytes, recovering } = this.#transit;
+    return bytes * 2 > this.#host.options.pendingBytes || !this.#connection.up || recovering;
   }
 
   notReady(): string | undefined {
-    return this.#refusing;
+    return this.#transit.refusing;
   }
 
   append(message: Message, receiver: AppendReceiver, token: number): void {
@@ -121,18 +105,15 @@ export class Appender {
       this.#clock.defer(() => receiver.refused(token, fault ?? new BrokerError('topicInvalid')));
       return;
     }
-    this.#bytes += bytes;
     const entry = new Entry(message, receiver, token, subject, bytes, this.#host.changesBegun());
-    if (this.#queue.length === 0 && this.#free(entry)) {
-      this.#send(entry);
-      return;
-    }
-    message.adopt(copyOf(message.data, message.start, message.end), 0, message.size);
-    this.#queue.push(entry);
+    this.#transit.accept(entry);
+    if (this.#transit.waiting.size === 0 && this.#free(entry)) this.#send(entry);
+    else this.#transit.wait(entry);
   }
 
   #fault(message: Message, subject: string | undefined, bytes: number): BrokerError | undefined {
-    if (this.#refusing !== undefined) return new BrokerError('unavailable', this.#refusing);
+    const unavailable = this.#transit.unavailable();
+    if (unavailable !== undefined) return unavailable;
     if (subject === undefined) return new BrokerError('topicInvalid', 'the topic is longer than NATS can carry');
     if (message.size > this.#connection.maxPayload) {
       return new BrokerError(
@@ -140,27 +121,24 @@ export class Appender {
         `NATS takes messages of ${this.#connection.maxPayload} bytes (its max_payload)`,
       );
     }
-    if (this.#bytes + bytes > this.#host.options.pendingBytes) {
-      return new BrokerError('quota', 'too many messages wait to become durable (backbone.pendingBytes)');
-    }
-    return undefined;
+    return this.#transit.overfull(bytes);
   }
 
   /** Sends what may be sent now. */
   pump(): void {
-    for (let entry = this.#queue.peek(); entry !== undefined; entry = this.#queue.peek()) {
+    const { waiting } = this.#transit;
+    for (let entry = waiting.peek(); entry !== undefined; entry = waiting.peek()) {
       if (!entry.done && !this.#free(entry)) return;
-      this.#queue.shift();
+      waiting.shift();
       if (!entry.done) this.#send(entry);
     }
   }
 
   /** Whether it may be sent now. */
   #free(entry: Entry): boolean {
-    if (this.#recovering || !this.#connection.up || this.#flight.full) return false;
-    if (this.#flight.count >= WINDOW || this.#flightBytes >= WINDOW_BYTES) return false;
+    if (!this.#transit.free) return false;
     this.#now = this.#clock.now();
-    const { oldest } = this.#flight;
+    const { oldest } = this.#transit.flight;
     if (oldest !== undefined && this.#now - oldest.sentAt > STALLED) return false;
     return entry.barrier <= this.#host.changesDone();
   }
@@ -169,10 +147,9 @@ export class Appender {
     const { message } = entry;
     const again = entry.number !== 0;
     if (again) this.#repeat(entry.number, entry);
-    this.#flight.add(entry);
+    this.#transit.flight.add(entry);
     if (again) this.#repeat(entry.number, entry);
     else entry.firstNumber = entry.number;
-    this.#flightBytes += entry.bytes;
     entry.sentAt = this.#now;
     const id = `${this.#host.node}.${entry.number}`;
     // Sent again, it gets an id by which the server takes in one of all repetitions. Every message having one from the
@@ -186,7 +163,7 @@ export class Appender {
       return;
     }
     if (entry.asked) this.#askedAt = entry.sentAt;
-    const reply = entry.asked ? `${this.#inbox}.${entry.number}` : '';
+    const reply = entry.asked ? this.#transit.replyTo(entry) : '';
     const written = this.#frames.publish(entry.subject, reply, headers, message.data, message.start, message.end);
     if (!again) message.adopt(written.bytes, written.start, written.end);
   }
@@ -205,15 +182,15 @@ export class Appender {
    * undefined when its publisher was refused meanwhile.
    */
   found(sent: number, sequence: number): Entry | 'double' | undefined {
-    const entry = this.#flight.get(sent) ?? this.#repeated.get(sent);
+    const { flight } = this.#transit;
+    const entry = flight.get(sent) ?? this.#repeated.get(sent);
     if (entry === undefined || entry.refused) return undefined;
     if (entry.done) return 'double';
     entry.message.sequence = sequence;
     this.#settle(entry);
-    if (!this.#recovering) this.#troubleSince = undefined;
+    this.#transit.through();
     // They were sent before on the same way: what is neither stored nor answered, the server has passed over.
-    if (this.#flight.oldest !== undefined && this.#flight.oldest.number < sent && !this.#recovering)
-      this.#skipped(sent);
+    if (flight.oldest !== undefined && flight.oldest.number < sent && !this.#transit.recovering) this.#skipped(sent);
     return entry;
   }
 
@@ -230,25 +207,16 @@ export class Appender {
   }
 
   #skipped(before: number): void {
-    const lost = this.#flight.before(before).filter((entry) => !entry.asked && !entry.done);
+    const lost = this.#transit.flight.before(before).filter((entry) => !entry.asked && !entry.done);
     if (lost.length === 0) return;
     this.#logger.warn({ messages: lost.length }, 'NATS passed over messages; they are sent again');
-    for (const entry of lost) this.#land(entry);
-    this.#queue.unshift(lost);
-  }
-
-  /** No longer under way. */
-  #land(entry: Entry): void {
-    if (this.#flight.get(entry.number) !== entry) return;
-    this.#flight.remove(entry);
-    this.#flightBytes -= entry.bytes;
+    this.#transit.sendAgain(lost);
   }
 
   /** Its publisher gets its answer now. */
   #settle(entry: Entry): void {
-    this.#land(entry);
+    this.#transit.settle(entry);
     entry.done = true;
-    this.#bytes -= entry.bytes;
   }
 
   #refuse(entry: Entry, error: BrokerError): void {
@@ -258,27 +226,22 @@ export class Appender {
     this.#clock.defer(() => entry.receiver.refused(entry.token, error));
   }
 
-  #refuseAll(why: string): void {
-    const error = new BrokerError('unavailable', why);
-    const stuck = [...this.#flight.all(), ...this.#queue.take(), ...this.#behind];
+  #refuseAll(error: BrokerError): void {
+    const stuck = [...this.#transit.flight.all(), ...this.#transit.waiting.take(), ...this.#behind];
     this.#behind = [];
     for (const entry of stuck) this.#refuse(entry, error);
   }
 
-  #answered(message: Msg): void {
-    const sent = Number(message.subject.slice(this.#inbox.length + 1));
-    const entry = this.#flight.get(sent);
-    if (entry === undefined) return;
+  #answered(entry: Entry, message: Msg): void {
     const noOneThere = message.headers?.code === 503;
     const answer = noOneThere ? {} : parseAnswer(message.data);
     const error = apiError(answer);
     const sequence = number(answer.seq);
     if (error !== undefined && error.status < 500 && error.status !== 429) this.#refuse(entry, error);
     else if (error !== undefined || noOneThere || sequence === 0) {
-      this.#trouble();
-      void this.#recover(error?.message ?? 'JetStream does not answer', AGAIN);
+      this.#transit.refused(error?.message ?? 'JetStream does not answer');
     } else if (answer.duplicate === true) {
-      this.#land(entry);
+      this.#transit.flight.remove(entry);
       entry.stored = sequence;
       this.#behind.push(entry);
       if (sequence < this.#host.passed()) this.#clock.defer(() => this.passed(this.#host.passed()));
@@ -286,65 +249,5 @@ export class Appender {
     } else {
       entry.stored = sequence;
     }
-  }
-
-  #trouble(): void {
-    this.#troubleSince ??= this.#clock.now();
-    if (this.#host.options.holdSeconds === 0) this.#giveUp();
-  }
-
-  /** Finds out which of the messages under way are in the stream, and sends the others again. */
-  async #recover(why: string, wait = 0): Promise<void> {
-    if (this.#recovering) return;
-    this.#recovering = true;
-    this.#trouble();
-    this.#logger.debug({ why, messages: this.#flight.count }, 'Looking for what has become of messages under way');
-    if (wait > 0) await this.#pause(wait);
-    while (this.#connection.up) {
-      const { losses } = this.#connection;
-      try {
-        this.#frames.flush();
-        await this.#connection.flush();
-        await this.#host.caughtUp();
-        if (losses === this.#connection.losses) break;
-      } catch {
-        await this.#pause(AGAIN);
-      }
-    }
-    this.#recovering = false;
-    if (!this.#connection.up) return;
-    const lost = this.#flight.all().filter((entry) => !entry.done);
-    for (const entry of lost) this.#land(entry);
-    this.#queue.unshift(lost);
-    if (lost.length === 0) this.#troubleSince = undefined;
-    this.#refusing = undefined;
-    this.pump();
-  }
-
-  #pause(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#clock.schedule(milliseconds, resolve);
-    });
-  }
-
-  #tick(): void {
-    this.#look = this.#clock.schedule(LOOK, () => {
-      const now = this.#clock.now();
-      const oldest = this.#flight.oldest;
-      if (oldest !== undefined && now - oldest.sentAt > LATE && this.#connection.up) {
-        this.#troubleSince ??= oldest.sentAt;
-        void this.#recover('no answer in time');
-      }
-      const { holdSeconds } = this.#host.options;
-      if (this.#troubleSince !== undefined && now - this.#troubleSince >= holdSeconds * 1000) this.#giveUp();
-      this.#tick();
-    });
-  }
-
-  #giveUp(): void {
-    this.#refusing =
-      this.#connection.away ??
-      `NATS has not taken messages for ${this.#host.options.holdSeconds} s (backbone.nats.holdSeconds)`;
-    this.#refuseAll(this.#refusing);
   }
 }

@@ -1,7 +1,7 @@
+import { Fifo } from '../../src/core/fifo.ts';
 import { Heap } from '../../src/core/heap.ts';
 import type { Message } from '../../src/core/message.ts';
 import type { QueueEntry } from '../../src/ports/queue-store.ts';
-import { EntryQueue } from './entry.ts';
 import type { Lane } from './lane.ts';
 
 /** A message that the server has given to this node: it waits to be wanted, or is taken. */
@@ -47,14 +47,14 @@ export class LaneBuffer {
   returning = 0;
   #returningUntil = 0;
   readonly #again = new Heap<Held>((a, b) => a.id < b.id);
-  readonly #fresh = new EntryQueue<Held>();
+  readonly #fresh = new Fifo<Held>();
 
   constructor(lane: Lane) {
     this.lane = lane;
   }
 
   get size(): number {
-    return this.#again.size + this.#fresh.length;
+    return this.#again.size + this.#fresh.size;
   }
 
   add(held: Held): void {
@@ -72,12 +72,7 @@ export class LaneBuffer {
     const again = this.#again.pop();
     if (again !== undefined) return again;
     if (this.returning > 0 && now < this.#returningUntil) return 'wait';
-    const fresh = this.#fresh.peek();
-    if (fresh !== undefined) {
-      this.#fresh.shift();
-      return fresh;
-    }
-    return this.lane.awaits ? 'wait' : undefined;
+    return this.#fresh.shift() ?? (this.lane.awaits ? 'wait' : undefined);
   }
 
   /** None is left. */

@@ -1,7 +1,7 @@
 import type { Msg } from 'nats';
 import type { Message } from '../../src/core/message.ts';
 import type { AppendReceiver, BackboneReceiver, Log, ReadReceiver } from '../../src/ports/backbone.ts';
-import type { Clock, Timer } from '../../src/ports/clock.ts';
+import { type Clock, pause, type Timer } from '../../src/ports/clock.ts';
 import type { Logger } from '../../src/ports/routing.ts';
 import { type StreamState, streamState } from './api.ts';
 import { Appender } from './appender.ts';
@@ -100,7 +100,7 @@ export class JetStreamLog implements Log {
   /** Resolves when nothing is pending, or after so many milliseconds. */
   async drain(milliseconds: number): Promise<void> {
     const until = this.#clock.now() + milliseconds;
-    while (this.#appender.pending > 0 && this.#clock.now() < until) await this.#pause(CATCH_UP);
+    while (this.#appender.pending > 0 && this.#clock.now() < until) await pause(this.#clock, CATCH_UP);
   }
 
   stop(): void {
@@ -201,7 +201,7 @@ export class JetStreamLog implements Log {
     const until = this.#clock.now() + CATCH_UP_LIMIT;
     while (this.#next <= last) {
       if (this.#clock.now() > until) throw new Error('the tail does not come to the end');
-      await this.#pause(CATCH_UP);
+      await pause(this.#clock, CATCH_UP);
     }
   }
 
@@ -215,12 +215,6 @@ export class JetStreamLog implements Log {
     this.#refresh = this.#clock.schedule(REFRESH, () => {
       if (this.#connection.up) this.#describe().catch(() => {});
       this.#refreshLater();
-    });
-  }
-
-  #pause(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#clock.schedule(milliseconds, resolve);
     });
   }
 }

@@ -1,5 +1,5 @@
 import { BrokerError } from '../../src/core/errors.ts';
-import type { Clock, Timer } from '../../src/ports/clock.ts';
+import { type Clock, pause, type Timer } from '../../src/ports/clock.ts';
 import type { QueueReceiver, QueueStore, QueueStores } from '../../src/ports/queue-store.ts';
 import type { Logger } from '../../src/ports/routing.ts';
 import type { StreamState } from './api.ts';
@@ -70,9 +70,7 @@ export class JetStreamQueues implements QueueStores {
   async drain(milliseconds: number): Promise<void> {
     const until = this.#clock.now() + milliseconds;
     while (this.#pusher.pending > 0 && this.#clock.now() < until) {
-      await new Promise<void>((resolve) => {
-        this.#clock.schedule(DRAIN, resolve);
-      });
+      await pause(this.#clock, DRAIN);
     }
   }
 

@@ -2,7 +2,7 @@ import { BrokerError } from '../../src/core/errors.ts';
 import type { Message } from '../../src/core/message.ts';
 import { TopicMatcher } from '../../src/core/topic-matcher.ts';
 import type { ReadReceiver } from '../../src/ports/backbone.ts';
-import type { Clock } from '../../src/ports/clock.ts';
+import { type Clock, pause } from '../../src/ports/clock.ts';
 import { type Connection, explain } from './connection.ts';
 import { DirectGet, type Portion, type Stored } from './direct-get.ts';
 import { readMessage } from './message.ts';
@@ -131,7 +131,7 @@ export class Reader {
       // The replica that answered may be behind the tail.
       if (!portion.all || (this.#replicated && after < end && (await this.#direct.more(after, subject)))) {
         if (last !== undefined) return { messages: portion.messages, until: after };
-        await this.#pause(BEHIND);
+        await pause(this.#clock, BEHIND);
         continue;
       }
       return { messages: portion.messages, until: Math.max(end, after) };
@@ -157,12 +157,6 @@ export class Reader {
       if (messages.length >= count || size >= bytes) return { messages, next: each.sequence + 1 };
     }
     return { messages, next: horizon };
-  }
-
-  #pause(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#clock.schedule(milliseconds, resolve);
-    });
   }
 
   #noteFirst(from: number, stored: Stored | undefined): void {

@@ -1,6 +1,6 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import type { Bucket, Entry, State } from '../../src/ports/backbone.ts';
-import type { Clock } from '../../src/ports/clock.ts';
+import { type Clock, pause } from '../../src/ports/clock.ts';
 import type { Logger } from '../../src/ports/routing.ts';
 import { API, ApiError, apiError, number, parseAnswer, record, type StreamState, text } from './api.ts';
 import type { Connection } from './connection.ts';
@@ -124,7 +124,7 @@ export class JetStreamState implements State {
       if (!portion.all) continue;
       // Another replica may have been asked that is behind.
       if (!this.#replicated || !(await this.#direct.more(from, `${begin}>`))) return;
-      await this.#pause(CATCH_UP);
+      await pause(this.#clock, CATCH_UP);
     }
   }
 
@@ -215,14 +215,8 @@ export class JetStreamState implements State {
         const passing = error instanceof ApiError ? error.status >= 500 || error.status === 429 : isAway(error);
         if (!passing || this.#clock.now() >= until || this.#connection.closing) throw error;
       }
-      await this.#pause(AGAIN);
+      await pause(this.#clock, AGAIN);
     }
-  }
-
-  #pause(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#clock.schedule(milliseconds, resolve);
-    });
   }
 }
 

@@ -13,3 +13,10 @@ export interface Clock {
 export interface Timer {
   cancel(): void;
 }
+
+/** Resolves so many milliseconds from now. */
+export function pause(clock: Clock, milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.schedule(milliseconds, resolve);
+  });
+}

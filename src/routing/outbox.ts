@@ -1,10 +1,10 @@
 import type { Counters } from '../core/counters.ts';
 import type { BrokerError } from '../core/errors.ts';
+import { Fifo } from '../core/fifo.ts';
 import type { Message } from '../core/message.ts';
 import type { Log } from '../ports/backbone.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger, Outbox, OutboxSink, Subscription } from '../ports/routing.ts';
-import { Fifo } from './fifo.ts';
 
 export interface OutboxLimits {
   /** What is held in memory, and read from the log at once. */

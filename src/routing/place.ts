@@ -1,5 +1,5 @@
 import type { State } from '../ports/backbone.ts';
-import type { Clock, Timer } from '../ports/clock.ts';
+import { type Clock, pause, type Timer } from '../ports/clock.ts';
 import type { Claim, Logger, Place, SessionOwner } from '../ports/routing.ts';
 import { encodeSession } from './session-record.ts';
 
@@ -161,8 +161,6 @@ export class SessionPlace implements Place {
   #pause(error: unknown): Promise<void> {
     const { logger, clock } = this.#context;
     logger.warn({ err: error, session: this.claim.key }, 'a session could not be stored; trying again');
-    return new Promise((resolve) => {
-      clock.schedule(RETRY, resolve);
-    });
+    return pause(clock, RETRY);
   }
 }

@@ -1,5 +1,5 @@
 import type { Counters } from '../core/counters.ts';
-import type { Clock, Timer } from '../ports/clock.ts';
+import { type Clock, pause, type Timer } from '../ports/clock.ts';
 import type { Limits } from '../ports/limits.ts';
 import type { Protocol } from '../ports/protocol.ts';
 import type { Logger } from '../ports/routing.ts';
@@ -113,9 +113,7 @@ export class ConnectionRegistry {
     for (const connection of this.#open) connection.channel?.shutdown('shutdown');
     const deadline = this.#clock.now() + milliseconds;
     while (this.#open.size > 0 && this.#clock.now() < deadline) {
-      await new Promise<void>((resolve) => {
-        this.#clock.schedule(10, resolve);
-      });
+      await pause(this.#clock, 10);
     }
     if (this.#open.size > 0) {
       this.#logger.warn({ connections: this.#open.size }, 'connections that did not close in time were cut');

@@ -27,3 +27,16 @@ export async function startBroker(config: ConfigInput = {}, extras: BrokerExtras
   if (mqtt === undefined || stomp === undefined || http === undefined) throw new Error('a listener is missing');
   return { broker, mqtt, stomp, http };
 }
+
+/** Runs a test with a broker of its own. */
+export async function withBroker(
+  run: (broker: TestBroker) => Promise<void>,
+  limits: ConfigInput['limits'] = {},
+): Promise<void> {
+  const broker = await startBroker({ limits });
+  try {
+    await run(broker);
+  } finally {
+    await broker.broker.stop();
+  }
+}

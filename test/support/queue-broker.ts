@@ -1,11 +1,11 @@
 import type { Counters } from '../../src/core/counters.ts';
 import { BrokerError } from '../../src/core/errors.ts';
+import { Fifo } from '../../src/core/fifo.ts';
 import type { Message } from '../../src/core/message.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Limits } from '../../src/ports/limits.ts';
 import type { Consumer, Consumption, Outcome, Queues } from '../../src/ports/queues.ts';
-import { Fifo } from '../../src/routing/fifo.ts';
 import type { QueueInlet } from '../../src/routing/hosts.ts';
 
 interface Entry {

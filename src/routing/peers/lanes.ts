@@ -1,6 +1,6 @@
 import { asBrokerError, type BrokerError } from '../../core/errors.ts';
+import { Fifo } from '../../core/fifo.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { Fifo } from '../fifo.ts';
 import type { OwnerLink, Push } from './owner-link.ts';
 import { Moved, type Ownership } from './ownership.ts';
 

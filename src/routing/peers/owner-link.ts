@@ -1,10 +1,10 @@
 import { BrokerError } from '../../core/errors.ts';
+import { Fifo } from '../../core/fifo.ts';
 import type { Message } from '../../core/message.ts';
 import type { AppendReceiver, Cluster } from '../../ports/backbone.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { Consumer, Delivery } from '../../ports/queues.ts';
 import type { Logger } from '../../ports/routing.ts';
-import { Fifo } from '../fifo.ts';
 import { type Answer, type Call, repeatable } from './calls.ts';
 import { AskWriter, readTold, type Told, type Wanted } from './codec.ts';
 import { Interrupted } from './ownership.ts';

@@ -1,7 +1,7 @@
 import { BrokerError } from '../../core/errors.ts';
+import { Fifo } from '../../core/fifo.ts';
 import type { Message } from '../../core/message.ts';
 import type { Consumer, Delivery, Membership, Outcome } from '../../ports/queues.ts';
-import { Fifo } from '../fifo.ts';
 import type { OwnerLink } from './owner-link.ts';
 
 /** What a consumer of this node has at the owner, and messages from there that it is not ready for: its prefetch at most. */

@@ -1,38 +1,18 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { hidePassword } from '../../../src/config/faults.ts';
-import { ConfigError, loadConfig, type Sources } from '../../../src/config/load.ts';
+import { ConfigError, loadConfig } from '../../../src/config/load.ts';
 import { validate } from '../../../src/config/validate.ts';
 import { parseYaml, tooDeep } from '../../../src/config/yaml-file.ts';
+import { ConfigFile } from './support/config-file.ts';
 
 /** What is refused, with where it stands and in which words. */
 
 const test = suite('config: faults');
-const folder = mkdtempSync(join(tmpdir(), 'trimaran-config-'));
-const file = join(folder, 'trimaran.yaml');
-test.after(() => rmSync(folder, { recursive: true }));
-
-/** Fault lines, with the file's name shortened to `file`. */
-function faultsOf(sources: Sources): string[] {
-  try {
-    loadConfig(sources);
-    return [];
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return error.faults.map(({ where, key, message }) =>
-      [where.replace(file, 'file'), key, message].filter((part) => part !== '').join(': '),
-    );
-  }
-}
-
-function inFile(yaml: string | Uint8Array): string[] {
-  writeFileSync(file, yaml);
-  return faultsOf({ file });
-}
+const configFile = new ConfigFile(test);
 
 function check(what: string, found: readonly string[], wanted: readonly (string | RegExp)[]): void {
   assert.is(found.length, wanted.length, `${what}\n${found.join('\n')}`);
@@ -90,7 +70,7 @@ test('in the file: each with line and column, what was found and what was expect
     ['backbone: {embedded: {directory: ""}}', [/found an empty text, expected a path/]],
     ['backbone: {type: mongo}', [/found the text "mongo", expected one of memory, embedded, nats$/]],
   ];
-  for (const [yaml, wanted] of table) check(yaml, inFile(yaml), wanted);
+  for (const [yaml, wanted] of table) check(yaml, configFile.faultsIn(yaml), wanted);
 });
 
 test('unknown keys, with the place of the key and the nearest name', () => {
@@ -109,7 +89,7 @@ test('unknown keys, with the place of the key and the nearest name', () => {
     ['"a\\e[31m\\nb": 1', [/^file:1:1: "a\\u001b\[31m\\nb": found/]],
     ['<<: {log: {level: info}}', [/^file:1:1: "<<": found an unknown key/]],
   ];
-  for (const [yaml, wanted] of table) check(yaml, inFile(yaml), wanted);
+  for (const [yaml, wanted] of table) check(yaml, configFile.faultsIn(yaml), wanted);
 });
 
 test('what is not a YAML file of settings', () => {
@@ -132,28 +112,30 @@ test('what is not a YAML file of settings', () => {
     [`#${'x'.repeat(1024 * 1024)}`, ['file: is larger than 1048576 bytes, expected a YAML file of settings']],
     [Uint8Array.of(0x61, 0xff, 0x62), ['file: is not UTF-8 text, expected a YAML file']],
   ];
-  for (const [yaml, wanted] of table) check(yaml.slice(0, 60).toString(), inFile(yaml), wanted);
+  for (const [yaml, wanted] of table) check(yaml.slice(0, 60).toString(), configFile.faultsIn(yaml), wanted);
 });
 
 test('a position is found through an alias', () => {
-  check('alias', inFile('log: &x {level: loud}\nlimits: *x\n'), [
+  check('alias', configFile.faultsIn('log: &x {level: loud}\nlimits: *x\n'), [
     /^file:1:10: limits\.level/,
     /^file:1:17: log\.level/,
   ]);
 });
 
 test('a file that cannot be read', () => {
-  const missing = join(folder, 'missing.yaml');
-  check('missing', faultsOf({ file: missing }), [`${missing}: does not exist`]);
-  const directory = join(folder, 'directory');
+  const missing = join(configFile.folder, 'missing.yaml');
+  check('missing', configFile.faultsOf({ file: missing }), [`${missing}: does not exist`]);
+  const directory = join(configFile.folder, 'directory');
   mkdirSync(directory);
-  check('directory', faultsOf({ file: directory }), [`${directory}: is a directory, expected a YAML file`]);
-  writeFileSync(file, '');
-  check('below a file', faultsOf({ file: join(file, 'x') }), [/does not exist; a part of the path is a file$/]);
-  check('endless', faultsOf({ file: '/dev/zero' }), [
+  check('directory', configFile.faultsOf({ file: directory }), [`${directory}: is a directory, expected a YAML file`]);
+  configFile.write('');
+  check('below a file', configFile.faultsOf({ file: join(configFile.path, 'x') }), [
+    /does not exist; a part of the path is a file$/,
+  ]);
+  check('endless', configFile.faultsOf({ file: '/dev/zero' }), [
     '/dev/zero: is larger than 1048576 bytes, expected a YAML file of settings',
   ]);
-  check('null byte', faultsOf({ file: 'a\0b' }), [/cannot be read/]);
+  check('null byte', configFile.faultsOf({ file: 'a\0b' }), [/cannot be read/]);
 });
 
 test('--set', () => {
@@ -181,7 +163,7 @@ test('--set', () => {
     [`limits.queues=${'['.repeat(100_000)}`, [/^--set: limits\.queues: found the text "\[\[\[.*…"/]],
     ['__proto__.x=1', [/^--set: __proto__\.x: found an unknown key/]],
   ];
-  for (const [text, wanted] of table) check(text.slice(0, 60), faultsOf({ set: [text] }), wanted);
+  for (const [text, wanted] of table) check(text.slice(0, 60), configFile.faultsOf({ set: [text] }), wanted);
 });
 
 test('the environment', () => {
@@ -199,13 +181,17 @@ test('the environment', () => {
     ['TRIMARAN_LOG_LEVEL', '', [/^TRIMARAN_LOG_LEVEL: log\.level: found an empty text, expected one of/]],
     ['TRIMARAN_LISTENERS_MQTT_PORT', 'http://x', [/found the text "http:\/\/x"/]],
   ];
-  for (const [name, value, wanted] of table) check(name, faultsOf({ env: { [name]: value } }), wanted);
+  for (const [name, value, wanted] of table) check(name, configFile.faultsOf({ env: { [name]: value } }), wanted);
 });
 
 test('all faults of all sources are reported together, also of values that a later source replaces', () => {
-  writeFileSync(file, 'log: {level: loud}\nlimits: {queues: x}\nshutdown:\n  drain: 1\n');
+  configFile.write('log: {level: loud}\nlimits: {queues: x}\nshutdown:\n  drain: 1\n');
   const env = { TRIMARAN_LOG_FORMAT: 'xml', TRIMARAN_OTHER: '1' };
-  const found = faultsOf({ file, env, set: ['limits.queues=5', 'nothing', 'log.level=quiet'] });
+  const found = configFile.faultsOf({
+    file: configFile.path,
+    env,
+    set: ['limits.queues=5', 'nothing', 'log.level=quiet'],
+  });
   const places = found.map((line) => line.split(': ').slice(0, 2).join(' '));
   assert.equal(places.toSorted(), [
     '--set found the text "nothing", expected key=value',
@@ -219,20 +205,22 @@ test('all faults of all sources are reported together, also of values that a lat
 });
 
 test('two listeners cannot have one port', () => {
-  check('file', inFile('listeners: {mqtt: {port: 61613}}'), [
+  check('file', configFile.faultsIn('listeners: {mqtt: {port: 61613}}'), [
     'file:1:26: listeners.mqtt.port: found 61613, which listeners.stomp.port has too; expected another port, or 0 for a free one',
   ]);
   const set = ['listeners.http.host=0.0.0.0', 'listeners.http.port=1883'];
-  check('wildcard', faultsOf({ set }), [
+  check('wildcard', configFile.faultsOf({ set }), [
     /^--set: listeners\.http\.port: found 1883, which listeners\.mqtt\.port has too/,
   ]);
-  assert.equal(faultsOf({ set: [...set, 'listeners.mqtt.enabled=false'] }), []);
-  assert.equal(faultsOf({ set: ['listeners.http.host=127.0.0.2', 'listeners.http.port=1883'] }), []);
-  assert.equal(faultsOf({ set: ['listeners.http.port=0', 'listeners.mqtt.port=0'] }), []);
+  assert.equal(configFile.faultsOf({ set: [...set, 'listeners.mqtt.enabled=false'] }), []);
+  assert.equal(configFile.faultsOf({ set: ['listeners.http.host=127.0.0.2', 'listeners.http.port=1883'] }), []);
+  assert.equal(configFile.faultsOf({ set: ['listeners.http.port=0', 'listeners.mqtt.port=0'] }), []);
 });
 
 test('a password in an address is not repeated', () => {
-  const found = faultsOf({ set: ['backbone.nats.servers=nats://me:secret@host/x,nats://you:hidden@host'] }).join();
+  const found = configFile
+    .faultsOf({ set: ['backbone.nats.servers=nats://me:secret@host/x,nats://you:hidden@host'] })
+    .join();
   assert.match(found, '***@host');
   assert.not.match(found, /secret|hidden/);
   assert.is(hidePassword('tls://a:b@c:d@h, u@x'), 'tls://***@h, ***@x');
@@ -242,9 +230,9 @@ test('a password in an address is not repeated', () => {
 
 test('thousands of faults are counted, not printed', () => {
   const yaml = Array.from({ length: 3000 }, (_, i) => `key${i}: 1`).join('\n');
-  writeFileSync(file, yaml);
+  configFile.write(yaml);
   try {
-    loadConfig({ file });
+    loadConfig({ file: configFile.path });
     assert.unreachable();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

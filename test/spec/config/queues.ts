@@ -1,40 +1,21 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ConfigError, loadConfig, resolveConfig, type Sources } from '../../../src/config/load.ts';
+import { loadConfig, resolveConfig } from '../../../src/config/load.ts';
 import { queuesOf } from '../../../src/config/queues.ts';
 import { DEFAULT_SETTINGS, QUEUE_SETTINGS } from '../../../src/core/queue-settings.ts';
+import { ConfigFile } from './support/config-file.ts';
 
 /** Settings of queues in the configuration. */
 
 const test = suite('config: queues');
-const folder = mkdtempSync(join(tmpdir(), 'trimaran-config-'));
-const file = join(folder, 'trimaran.yaml');
-test.after(() => rmSync(folder, { recursive: true }));
-
-function faultsOf(sources: Sources): string[] {
-  try {
-    loadConfig(sources);
-    return [];
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return error.faults.map(({ where, key, message }) => `${where.replace(file, 'file')}: ${key}: ${message}`);
-  }
-}
-
-function inFile(yaml: string): string[] {
-  writeFileSync(file, yaml);
-  return faultsOf({ file });
-}
+const configFile = new ConfigFile(test);
 
 test('the defaults are those of the settings, each with the range that clients have', () => {
   assert.equal(queuesOf(resolveConfig()), { defaults: DEFAULT_SETTINGS, declared: [] });
   for (const [name, setting] of Object.entries(QUEUE_SETTINGS)) {
     if (setting.kind !== 'integer') continue;
-    assert.is(faultsOf({ set: [`queues.defaults.${name}=${setting.max}`] }).length, 0, name);
-    assert.is(faultsOf({ set: [`queues.defaults.${name}=${setting.max + 1}`] }).length, 1, name);
+    assert.is(configFile.faultsOf({ set: [`queues.defaults.${name}=${setting.max}`] }).length, 0, name);
+    assert.is(configFile.faultsOf({ set: [`queues.defaults.${name}=${setting.max + 1}`] }).length, 1, name);
   }
 });
 
@@ -48,10 +29,13 @@ test('a default is set as any key is, and bindings have none', () => {
     deadLetterQueue: 'dead',
   });
   assert.match(
-    faultsOf({ set: ['queues.defaults.bindings=a/#'] })[0] ?? '',
+    configFile.faultsOf({ set: ['queues.defaults.bindings=a/#'] })[0] ?? '',
     /--set: queues\.defaults\.bindings: found an unknown key/,
   );
-  assert.match(faultsOf({ set: ['queues.defaults.deadLetterQueue=a#'] })[0] ?? '', /expected the name of a queue/);
+  assert.match(
+    configFile.faultsOf({ set: ['queues.defaults.deadLetterQueue=a#'] })[0] ?? '',
+    /expected the name of a queue/,
+  );
 });
 
 test('declared queues come from a file, from options, and as JSON from the environment and --set', () => {
@@ -60,19 +44,18 @@ test('declared queues come from a file, from options, and as JSON from the envir
     { name: 'mail/out', settings: {} },
   ];
   const input = wanted.map(({ name, settings }) => ({ name, ...settings }));
-  writeFileSync(
-    file,
+  const file = configFile.write(
     'queues:\n  declared:\n    - name: orders\n      maxMessages: 5\n      bindings: [shop/+/order, shop/+/order]\n    - {name: mail/out}\n',
   );
   const json = JSON.stringify(input);
-  assert.equal(queuesOf(loadConfig({ file })).declared, wanted);
+  assert.equal(queuesOf(loadConfig(file)).declared, wanted);
   assert.equal(queuesOf(loadConfig({ env: { TRIMARAN_QUEUES_DECLARED: json } })).declared, wanted);
   assert.equal(queuesOf(loadConfig({ set: [`queues.declared=${json}`] })).declared, wanted);
   assert.equal(queuesOf(resolveConfig({ queues: { declared: input } })).declared, wanted);
 });
 
 test('what is wrong with a declared queue is said where it stands, all of it at once', () => {
-  const lines = inFile(
+  const lines = configFile.faultsIn(
     [
       'queues:',
       '  declared:',
@@ -104,7 +87,7 @@ test('what is wrong with a declared queue is said where it stands, all of it at 
 test('a text that is no list is refused', () => {
   for (const text of ['orders', '{"name":"orders"}', '[{"name":', '3']) {
     assert.match(
-      faultsOf({ set: [`queues.declared=${text}`] })[0] ?? '',
+      configFile.faultsOf({ set: [`queues.declared=${text}`] })[0] ?? '',
       /queues\.declared: found .+ list of queues: name/,
     );
   }

@@ -1,20 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ConfigError, loadConfig, loadWithOrigins, resolveConfig, type Sources } from '../../../src/config/load.ts';
+import { ConfigFile } from './support/config-file.ts';
 
 /** The order of precedence, and what each source's text becomes. */
 
 const test = suite('config: sources');
-const folder = mkdtempSync(join(tmpdir(), 'trimaran-config-'));
-const file = join(folder, 'trimaran.yaml');
-test.after(() => rmSync(folder, { recursive: true }));
+const configFile = new ConfigFile(test);
 
 function withFile(yaml: string, sources: Sources = {}): Sources {
-  writeFileSync(file, yaml);
-  return { file, ...sources };
+  return { ...configFile.write(yaml), ...sources };
 }
 
 test('without any source every key has its default', () => {
@@ -44,7 +39,7 @@ test('defaults < file < environment < --set, and a later --set wins', () => {
     [
       ['limits.userProperties', '--set'],
       ['limits.topicAliases', '--set'],
-      ['limits.queues', `${file}:1:18`],
+      ['limits.queues', `${configFile.path}:1:18`],
       ['limits.transactions', 'TRIMARAN_LIMITS_TRANSACTIONS'],
     ],
   );

@@ -1,38 +1,18 @@
-import { connect, headers } from 'nats';
+import { headers } from 'nats';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { JetStreamOptions } from '../../../adapters/jetstream/index.ts';
 import { eventually } from '../../support/eventually.ts';
-import { jetStreamOptions } from '../../support/jetstream.ts';
-import { messageOf, NatsNode, textOf } from '../../support/nats-node.ts';
-import { NatsServer } from '../../support/nats-server.ts';
-import { requireTool } from '../../support/tools.ts';
+import { messageOf, textOf } from '../../support/nats-node.ts';
+import { scenes } from './support/scene.ts';
 
 /** Two nodes on one server, and applications of NATS beside them. */
 
 const test = suite('jetstream nodes');
-let server: NatsServer | undefined;
-let nodes: NatsNode[] = [];
-let made = 0;
+const it = scenes(test, 'n');
+const LEASE = { leaseSeconds: 2 };
 
-test.after.each(async () => {
-  for (const { backbone } of nodes) await backbone.stop();
-  nodes = [];
-});
-test.after(() => server?.remove());
-
-async function start(program: string, count: number, changes: Partial<JetStreamOptions> = {}): Promise<NatsNode[]> {
-  server ??= await NatsServer.start(program);
-  const options = jetStreamOptions(server, { prefix: `n${++made}`, leaseSeconds: 2, ...changes });
-  for (let i = 0; i < count; i++) nodes.push(await NatsNode.start(options));
-  return nodes;
-}
-
-const it = (title: string, body: (program: string) => Promise<void>): void =>
-  requireTool(test, 'nats-server', title, body);
-
-it('a live message comes to other nodes that want it, once, however many filters match', async (program) => {
-  const [a, b] = await start(program, 2);
+it('a live message comes to other nodes that want it, once, however many filters match', async ({ start }) => {
+  const [a, b] = await start(2, LEASE);
   assert.ok(a && b);
   for (const filter of ['x/#', 'x/+', 'x/y', '#']) b.backbone.live.interest(filter, true);
   a.backbone.live.interest('x/y', true);
@@ -64,8 +44,8 @@ it('a live message comes to other nodes that want it, once, however many filters
   b.backbone.live.interest('x/y', false);
 });
 
-it('both nodes have the tail in the same order, whoever appends', async (program) => {
-  const [a, b] = await start(program, 2);
+it('both nodes have the tail in the same order, whoever appends', async ({ start }) => {
+  const [a, b] = await start(2, LEASE);
   assert.ok(a && b);
   for (let i = 0; i < 500; i++) {
     a.append(`t/${i % 3}`, `a${i}`);
@@ -85,8 +65,8 @@ it('both nodes have the tail in the same order, whoever appends', async (program
   assert.equal((await b.readAll()).map(textOf), a.tailed.map(textOf));
 });
 
-it('an id that one node has used is known to the other', async (program) => {
-  const [a, b] = await start(program, 2);
+it('an id that one node has used is known to the other', async ({ start }) => {
+  const [a, b] = await start(2, LEASE);
   assert.ok(a && b);
   a.append('t', 'first', 'ид');
   await eventually('the first', () => a.appended.length === 1);
@@ -95,8 +75,8 @@ it('an id that one node has used is known to the other', async (program) => {
   assert.equal(b.tailed.map(textOf), ['first']);
 });
 
-it('changes of the state come to every node, in order', async (program) => {
-  const [a, b] = await start(program, 2);
+it('changes of the state come to every node, in order', async ({ start }) => {
+  const [a, b] = await start(2, LEASE);
   assert.ok(a && b);
   const seen: string[] = [];
   assert.ok(
@@ -112,8 +92,8 @@ it('changes of the state come to every node, in order', async (program) => {
   assert.equal(seen, ['k/ä 1 true', 'k/ä 2 true', 'k/ä removed true']);
 });
 
-it('a client goes from node to node; who has it is asked to yield', async (program) => {
-  const [a, b] = await start(program, 2);
+it('a client goes from node to node; who has it is asked to yield', async ({ start }) => {
+  const [a, b] = await start(2, LEASE);
   assert.ok(a && b);
   await a.backbone.cluster.claim('c');
   await a.backbone.cluster.claim('c');
@@ -128,8 +108,10 @@ it('a client goes from node to node; who has it is asked to yield', async (progr
   assert.equal(a.yielded, ['c'], 'what was released needs no yielding');
 });
 
-it('claims of the same client at the same time end with one owner, each other one having yielded', async (program) => {
-  const [a, b] = await start(program, 2);
+it('claims of the same client at the same time end with one owner, each other one having yielded', async ({
+  start,
+}) => {
+  const [a, b] = await start(2, LEASE);
   assert.ok(a && b);
   for (let round = 0; round < 20; round++) {
     a.yielded.length = 0;
@@ -139,8 +121,8 @@ it('claims of the same client at the same time end with one owner, each other on
   }
 });
 
-it('a node that ends is gone for the others at once', async (program) => {
-  const [a, b] = await start(program, 2, { leaseSeconds: 300 });
+it('a node that ends is gone for the others at once', async ({ start }) => {
+  const [a, b] = await start(2, { leaseSeconds: 300 });
   assert.ok(a && b);
   const { node } = b.backbone.cluster;
   await eventually('it is known', () => a.backbone.cluster.alive(node));
@@ -153,11 +135,14 @@ it('a node that ends is gone for the others at once', async (program) => {
   assert.equal(b.yielded, []);
 });
 
-it("a native application's messages come in as messages, and the broker's go out as documented", async (program) => {
-  const [node] = await start(program, 1);
-  assert.ok(node && server);
-  const prefix = `n${made}`;
-  const nats = await connect({ servers: server.url });
+it("a native application's messages come in as messages, and the broker's go out as documented", async ({
+  connect,
+  prefix,
+  start,
+}) => {
+  const [node] = await start(1, LEASE);
+  assert.ok(node);
+  const nats = await connect();
   const out: string[] = [];
   nats.subscribe(`${prefix}.live.>`, {
     callback: (_, message) => out.push(`${message.subject} ${message.string()} ${message.headers?.get('Trimaran')}`),
@@ -186,11 +171,10 @@ it("a native application's messages come in as messages, and the broker's go out
   node.backbone.live.publish(messageOf('home/y', 'out', 0), []);
   await eventually('it is out', () => out.length >= 2);
   assert.is(out[1], `${prefix}.live.home.y out - m0 c`);
-  await nats.close();
 });
 
-it('with more filters than are asked for one by one, what matches is read all the same', async (program) => {
-  const [node] = await start(program, 1);
+it('with more filters than are asked for one by one, what matches is read all the same', async ({ start }) => {
+  const [node] = await start(1, LEASE);
   assert.ok(node);
   for (let i = 0; i < 3000; i++) node.append(`t/${i % 100}`, `${i}`);
   await eventually('all', () => node.appended.length === 3000);
@@ -204,25 +188,24 @@ it('with more filters than are asked for one by one, what matches is read all th
   );
 });
 
-it('a removed entry leaves nothing behind in the stream but a mark that goes', async (program) => {
-  const [node] = await start(program, 1);
-  assert.ok(node && server);
+it('a removed entry leaves nothing behind in the stream but a mark that goes', async ({ connect, prefix, start }) => {
+  const [node] = await start(1, LEASE);
+  assert.ok(node);
   const { state } = node.backbone;
   for (let i = 0; i < 20; i++) await state.put('sessions', 'k', Buffer.from(`${i}`));
   await state.remove('sessions', 'k');
-  const nats = await connect({ servers: server.url });
-  const request = JSON.stringify({ last_by_subj: `n${made}.state.sessions.k` });
-  const answer = await nats.request(`$JS.API.STREAM.MSG.GET.n${made}_STATE`, request);
+  const nats = await connect();
+  const request = JSON.stringify({ last_by_subj: `${prefix}.state.sessions.k` });
+  const answer = await nats.request(`$JS.API.STREAM.MSG.GET.${prefix}_STATE`, request);
   const stored: { message: { hdrs: string; data?: string } } = answer.json();
   assert.match(Buffer.from(stored.message.hdrs, 'base64').toString(), /Nats-TTL: 3600s/);
   assert.is(stored.message.data, undefined);
-  const info: { state: { messages: number } } = (await nats.request(`$JS.API.STREAM.INFO.n${made}_STATE`)).json();
+  const info: { state: { messages: number } } = (await nats.request(`$JS.API.STREAM.INFO.${prefix}_STATE`)).json();
   assert.is(info.state.messages, 2, 'the mark, and the entry of this node');
-  await nats.close();
 });
 
-it('a message that is larger than NATS takes is refused, and one without a way', async (program) => {
-  const [node] = await start(program, 1);
+it('a message that is larger than NATS takes is refused, and one without a way', async ({ start }) => {
+  const [node] = await start(1, LEASE);
   assert.ok(node);
   node.append('t', 'x'.repeat(1024 * 1024));
   node.append('t', 'x'.repeat(1024 * 1024 - 20));

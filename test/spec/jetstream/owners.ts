@@ -1,37 +1,16 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { JetStreamOptions } from '../../../adapters/jetstream/index.ts';
 import { eventually } from '../../support/eventually.ts';
-import { jetStreamOptions } from '../../support/jetstream.ts';
-import { NatsNode } from '../../support/nats-node.ts';
-import { NatsServer } from '../../support/nats-server.ts';
-import { requireTool } from '../../support/tools.ts';
+import { scenes } from './support/scene.ts';
 
 /** What one node has for all, and what nodes send each other, on one server. */
 
 const test = suite('jetstream owners');
-let server: NatsServer | undefined;
-let nodes: NatsNode[] = [];
-let made = 0;
+const it = scenes(test, 'o');
+const LEASE = { leaseSeconds: 2 };
 
-test.after.each(async () => {
-  for (const { backbone } of nodes) await backbone.stop();
-  nodes = [];
-});
-test.after(() => server?.remove());
-
-async function start(program: string, count: number, changes: Partial<JetStreamOptions> = {}): Promise<NatsNode[]> {
-  server ??= await NatsServer.start(program);
-  const options = jetStreamOptions(server, { prefix: `o${++made}`, leaseSeconds: 2, ...changes });
-  for (let i = 0; i < count; i++) nodes.push(await NatsNode.start(options));
-  return nodes;
-}
-
-const it = (title: string, body: (program: string) => Promise<void>): void =>
-  requireTool(test, 'nats-server', title, body);
-
-it('of nodes that want a key at the same time one has it, and all are told the same', async (program) => {
-  const [a, b, c] = await start(program, 3);
+it('of nodes that want a key at the same time one has it, and all are told the same', async ({ start }) => {
+  const [a, b, c] = await start(3, LEASE);
   assert.ok(a && b && c);
   for (let round = 0; round < 20; round++) {
     const key = `queue:ü/+.*> $${round}`;
@@ -42,8 +21,8 @@ it('of nodes that want a key at the same time one has it, and all are told the s
   assert.equal([a.disownedKeys, b.disownedKeys, c.disownedKeys], [[], [], []]);
 });
 
-it('a key that is given up can be had by another; clients’ names are apart from it', async (program) => {
-  const [a, b] = await start(program, 2);
+it('a key that is given up can be had by another; clients’ names are apart from it', async ({ start }) => {
+  const [a, b] = await start(2, LEASE);
   assert.ok(a && b);
   assert.is(await a.backbone.cluster.own('k'), a.backbone.cluster.node);
   await b.backbone.cluster.claim('k');
@@ -57,8 +36,8 @@ it('a key that is given up can be had by another; clients’ names are apart fro
   assert.equal(a.disownedKeys, []);
 });
 
-it('what a node had that has ended is had by the next that asks', async (program) => {
-  const [a, b] = await start(program, 2, { leaseSeconds: 300 });
+it('what a node had that has ended is had by the next that asks', async ({ start }) => {
+  const [a, b] = await start(2, { leaseSeconds: 300 });
   assert.ok(a && b);
   await b.backbone.cluster.own('k');
   await b.backbone.stop();
@@ -66,8 +45,8 @@ it('what a node had that has ended is had by the next that asks', async (program
   assert.is(await a.backbone.cluster.own('k'), a.backbone.cluster.node);
 });
 
-it('a node that was taken for lost hears that another has its key', async (program) => {
-  const [a, b] = await start(program, 2, { leaseSeconds: 300 });
+it('a node that was taken for lost hears that another has its key', async ({ start }) => {
+  const [a, b] = await start(2, { leaseSeconds: 300 });
   assert.ok(a && b);
   const { node } = b.backbone.cluster;
   for (const key of ['k', 'kept']) assert.is(await b.backbone.cluster.own(key), node);
@@ -84,8 +63,8 @@ it('a node that was taken for lost hears that another has its key', async (progr
   assert.is(await b.backbone.cluster.own('kept'), node);
 });
 
-it('bytes come in the order of sending, whatever their size, with the name of the sender', async (program) => {
-  const [a, b, c] = await start(program, 3);
+it('bytes come in the order of sending, whatever their size, with the name of the sender', async ({ start }) => {
+  const [a, b, c] = await start(3, LEASE);
   assert.ok(a && b && c);
   const { node } = b.backbone.cluster;
   const sizes = Array.from({ length: 200 }, (_, i) => (i % 50 === 49 ? 2_500_000 + i : i));
@@ -112,9 +91,12 @@ it('bytes come in the order of sending, whatever their size, with the name of th
   assert.is(b.interruptions, 0);
 });
 
-it('when NATS was away, both ends hear that something may be lost, and then bytes come again', async (program) => {
-  const [a, b] = await start(program, 2, { leaseSeconds: 300 });
-  assert.ok(a && b && server);
+it('when NATS was away, both ends hear that something may be lost, and then bytes come again', async ({
+  server,
+  start,
+}) => {
+  const [a, b] = await start(2, { leaseSeconds: 300 });
+  assert.ok(a && b);
   const { node } = b.backbone.cluster;
   a.backbone.cluster.send(node, Buffer.from('1'));
   await eventually('the first', () => b.got.length === 1);

@@ -1,47 +1,14 @@
-import { connect, type JsMsg, type NatsConnection } from 'nats';
+import type { JsMsg } from 'nats';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { HeldQueue, queued, textOf } from '../../contract/support/held-queue.ts';
 import { eventually } from '../../support/eventually.ts';
-import { jetStreamOptions } from '../../support/jetstream.ts';
-import { NatsNode } from '../../support/nats-node.ts';
-import { NatsServer } from '../../support/nats-server.ts';
-import { requireTool } from '../../support/tools.ts';
+import { pairs } from './support/scene.ts';
 
 /** Queues in a work-queue stream: what the contract of all stores does not say. */
 
 const test = suite('jetstream queues');
-let server: NatsServer | undefined;
-let nodes: NatsNode[] = [];
-let app: NatsConnection | undefined;
-let made = 0;
-
-test.after.each(async () => {
-  await app?.close();
-  app = undefined;
-  for (const { backbone } of nodes) await backbone.stop();
-  nodes = [];
-});
-test.after(() => server?.remove());
-
-interface Scene {
-  readonly a: NatsNode;
-  readonly b: NatsNode;
-  readonly app: NatsConnection;
-  readonly server: NatsServer;
-  readonly prefix: string;
-}
-
-const it = (title: string, body: (scene: Scene) => Promise<void>): void =>
-  requireTool(test, 'nats-server', title, async (program) => {
-    server ??= await NatsServer.start(program);
-    const prefix = `w${++made}`;
-    const options = jetStreamOptions(server, { prefix });
-    const [a, b] = [await NatsNode.start(options), await NatsNode.start(options)];
-    nodes = [a, b];
-    app = await connect({ servers: server.url, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
-    await body({ a, b, app, server, prefix });
-  });
+const it = pairs(test, 'w');
 
 const numbers = (count: number, from = 0): string[] => Array.from({ length: count }, (_, i) => `${from + i}`);
 

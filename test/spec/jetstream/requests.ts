@@ -1,45 +1,14 @@
-import { connect, headers, type NatsConnection } from 'nats';
+import { headers } from 'nats';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { eventually } from '../../support/eventually.ts';
-import { jetStreamOptions } from '../../support/jetstream.ts';
-import { messageOf, NatsNode, textOf } from '../../support/nats-node.ts';
-import { NatsServer } from '../../support/nats-server.ts';
-import { requireTool } from '../../support/tools.ts';
+import { messageOf, type NatsNode, textOf } from '../../support/nats-node.ts';
+import { pairs } from './support/scene.ts';
 
 /** Questions and answers between clients of two nodes and applications of NATS. */
 
 const test = suite('jetstream requests');
-let server: NatsServer | undefined;
-let nodes: NatsNode[] = [];
-let app: NatsConnection | undefined;
-let made = 0;
-
-test.after.each(async () => {
-  await app?.close();
-  app = undefined;
-  for (const { backbone } of nodes) await backbone.stop();
-  nodes = [];
-});
-test.after(() => server?.remove());
-
-interface Scene {
-  readonly a: NatsNode;
-  readonly b: NatsNode;
-  readonly app: NatsConnection;
-  readonly prefix: string;
-}
-
-const it = (title: string, body: (scene: Scene) => Promise<void>): void =>
-  requireTool(test, 'nats-server', title, async (program) => {
-    server ??= await NatsServer.start(program);
-    const prefix = `r${++made}`;
-    const options = jetStreamOptions(server, { prefix });
-    const [a, b] = [await NatsNode.start(options), await NatsNode.start(options)];
-    nodes = [a, b];
-    app = await connect({ servers: server.url });
-    await body({ a, b, app, prefix });
-  });
+const it = pairs(test, 'r');
 
 const ANSWERS = '$reply/xyz/1';
 const question = (topic: string, responseTopic = ANSWERS): ReturnType<typeof messageOf> =>

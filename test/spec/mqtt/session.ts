@@ -1,34 +1,21 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { startBroker, type TestBroker } from '../../support/broker.ts';
-import { RawMqtt } from '../../support/mqtt-client.ts';
+import { Rig } from './support/rig.ts';
 
 /** Behaviour over the wire, for 3.1.1 and 5.0 alike; clause numbers are those of MQTT 5.0. */
 
 for (const version of [4, 5] as const) {
-  const test = suite<{ broker: TestBroker }>(`mqtt/session v${version}`);
-  let clients: RawMqtt[] = [];
-  let server: TestBroker;
-
-  async function client(clientId: string, options: object = {}): Promise<Awaited<ReturnType<typeof RawMqtt.connect>>> {
-    const connected = await RawMqtt.connect(server.mqtt, { clientId, protocolVersion: version, ...options });
-    clients.push(connected);
-    return connected;
-  }
+  const test = suite(`mqtt/session v${version}`);
+  const rig = new Rig(version);
   /** A session that outlives its connection, in the version's own words. */
   const lasting = version === 5 ? { clean: false, properties: { sessionExpiryInterval: 600 } } : { clean: false };
 
-  test.before(async () => {
-    server = await startBroker();
-  });
-  test.after(() => server.broker.stop());
-  test.after.each(() => {
-    for (const each of clients) each.destroy();
-    clients = [];
-  });
+  test.before(() => rig.start());
+  test.after(() => rig.stop());
+  test.after.each(() => rig.leave());
 
   test('3.3.1.2 messages arrive at the lower of publish and subscribe QoS', async () => {
-    const [subscriber, publisher] = [await client('s'), await client('p')];
+    const [subscriber, publisher] = [await rig.client('s'), await rig.client('p')];
     for (const granted of [0, 1, 2] as const)
       assert.equal(await subscriber.subscribe(`q/${granted}`, granted), [granted]);
     for (const granted of [0, 1, 2] as const) {
@@ -57,7 +44,7 @@ for (const version of [4, 5] as const) {
   });
 
   test('[MQTT-4.3.3-10] a QoS 2 message sent again before PUBREL is delivered once', async () => {
-    const [subscriber, publisher] = [await client('s'), await client('p')];
+    const [subscriber, publisher] = [await rig.client('s'), await rig.client('p')];
     await subscriber.subscribe('once', 1);
     publisher.publish('once', 'x', { qos: 2, messageId: 7 });
     await publisher.expect('pubrec');
@@ -72,13 +59,13 @@ for (const version of [4, 5] as const) {
   });
 
   test('[MQTT-3.3.1-6] a retained message comes on subscribe with the flag, an empty one removes it', async () => {
-    const publisher = await client('p');
+    const publisher = await rig.client('p');
     publisher.publish('kept/a', 'old', { retain: true });
     publisher.publish('kept/a', 'new', { retain: true });
     publisher.publish('kept/b', 'gone', { retain: true });
     publisher.publish('kept/b', '', { retain: true });
     await publisher.flush();
-    const subscriber = await client('s');
+    const subscriber = await rig.client('s');
     await subscriber.subscribe('kept/#', 1);
     const packets = await subscriber.flush();
     assert.equal(
@@ -91,21 +78,21 @@ for (const version of [4, 5] as const) {
   });
 
   test('[MQTT-3.1.4-3] the same client id takes over, and the first connection is closed', async () => {
-    const first = await client('twin');
-    await client('twin');
+    const first = await rig.client('twin');
+    await rig.client('twin');
     const last = await first.end();
     if (version === 5) assert.is(last[0]?.cmd === 'disconnect' && last[0].reasonCode, 0x8e);
     else assert.equal(last, []);
   });
 
   test('[MQTT-3.1.2-8] the will is published when the connection breaks, not when it is closed in order', async () => {
-    const watcher = await client('w');
+    const watcher = await rig.client('w');
     await watcher.subscribe('will/#', 0);
     const will = { topic: 'will/a', payload: Buffer.from('broken'), qos: 1 as const, retain: false };
-    const orderly = await client('o', { will: { ...will, topic: 'will/b' } });
+    const orderly = await rig.client('o', { will: { ...will, topic: 'will/b' } });
     orderly.send({ cmd: 'disconnect' });
     await orderly.end();
-    const broken = await client('b', { will });
+    const broken = await rig.client('b', { will });
     broken.destroy();
     const message = await watcher.expect('publish');
     assert.equal([message.topic, message.payload.toString()], ['will/a', 'broken']);
@@ -113,8 +100,8 @@ for (const version of [4, 5] as const) {
   });
 
   test('[MQTT-3.1.2-4] a kept session is present, and has what came meanwhile, in order', async () => {
-    const publisher = await client('p');
-    const first = await client('kept', lasting);
+    const publisher = await rig.client('p');
+    const first = await rig.client('kept', lasting);
     assert.not(first.connack.sessionPresent);
     await first.subscribe('away/#', 1);
     first.send({ cmd: 'disconnect' });
@@ -123,7 +110,7 @@ for (const version of [4, 5] as const) {
       publisher.publish('away/x', `${i}`, { qos: 1, messageId: (i % 500) + 1 });
       if (i >= 499) await publisher.expect('puback');
     }
-    const second = await client('kept', lasting);
+    const second = await rig.client('kept', lasting);
     assert.ok(second.connack.sessionPresent);
     for (let i = 0; i < 2500; i++) {
       const message = await second.expect('publish');
@@ -131,13 +118,13 @@ for (const version of [4, 5] as const) {
       assert.not(message.dup);
       if (message.messageId !== undefined) second.send({ cmd: 'puback', messageId: message.messageId });
     }
-    const third = await client('kept', { clean: true });
+    const third = await rig.client('kept', { clean: true });
     assert.not(third.connack.sessionPresent);
   });
 
   test('[MQTT-4.4.0-1] what was not acknowledged is sent again on return, in order, with DUP and its identifier', async () => {
-    const publisher = await client('p');
-    const first = await client('again', lasting);
+    const publisher = await rig.client('p');
+    const first = await rig.client('again', lasting);
     await first.subscribe('again/+', 2);
     const qos = [1, 2, 2, 1] as const;
     for (const [i, each] of qos.entries()) {
@@ -151,19 +138,19 @@ for (const version of [4, 5] as const) {
     first.send({ cmd: 'pubrec', messageId: sent[1]?.messageId ?? 0 });
     await first.expect('pubrel');
     first.destroy();
-    const second = await client('again', lasting);
+    const second = await rig.client('again', lasting);
     assert.is((await second.expect('pubrel')).messageId, sent[1]?.messageId);
     for (const i of [2, 3]) {
       const message = await second.expect('publish');
       assert.equal([message.payload.toString(), message.dup, message.messageId], [`${i}`, true, sent[i]?.messageId]);
     }
     assert.equal(await second.flush(), []);
-    await client('again', { clean: true });
+    await rig.client('again', { clean: true });
   });
 
   test('4.9 not more unacknowledged messages than the window; the rest comes as it opens', async () => {
-    const publisher = await client('p');
-    const slow = await client('slow', version === 5 ? { properties: { receiveMaximum: 3 } } : {});
+    const publisher = await rig.client('p');
+    const slow = await rig.client('slow', version === 5 ? { properties: { receiveMaximum: 3 } } : {});
     await slow.subscribe('window', 1);
     const window = version === 5 ? 3 : 256;
     const count = window + 1500;
@@ -185,7 +172,7 @@ for (const version of [4, 5] as const) {
   });
 
   test('3.8.4 codes per filter, and UNSUBSCRIBE ends the flow', async () => {
-    const both = await client('both');
+    const both = await rig.client('both');
     both.send({
       cmd: 'subscribe',
       messageId: 3,
@@ -204,7 +191,7 @@ for (const version of [4, 5] as const) {
   });
 
   test('[MQTT-4.6.0-6] order per topic is kept at each QoS', async () => {
-    const [subscriber, publisher] = [await client('s'), await client('p')];
+    const [subscriber, publisher] = [await rig.client('s'), await rig.client('p')];
     await subscriber.subscribe('order/#', 1);
     for (let i = 0; i < 1000; i++)
       publisher.publish(`order/${i % 2}`, `${i}`, { qos: i % 2 === 0 ? 0 : 1, messageId: (i % 900) + 1 });

@@ -1,29 +1,16 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { startBroker, type TestBroker } from '../../support/broker.ts';
-import { RawMqtt } from '../../support/mqtt-client.ts';
+import { Rig } from './support/rig.ts';
 
 const test = suite('mqtt/v5');
-let server: TestBroker;
-let clients: RawMqtt[] = [];
+const rig = new Rig();
 
-async function client(clientId: string, options: object = {}): Promise<Awaited<ReturnType<typeof RawMqtt.connect>>> {
-  const connected = await RawMqtt.connect(server.mqtt, { clientId, protocolVersion: 5, ...options });
-  clients.push(connected);
-  return connected;
-}
-
-test.before(async () => {
-  server = await startBroker();
-});
-test.after(() => server.broker.stop());
-test.after.each(() => {
-  for (const each of clients) each.destroy();
-  clients = [];
-});
+test.before(() => rig.start());
+test.after(() => rig.stop());
+test.after.each(() => rig.leave());
 
 test('[MQTT-3.3.2-4] … 3.3.2.3 properties arrive as they were sent, user properties in order', async () => {
-  const [subscriber, publisher] = [await client('s'), await client('p')];
+  const [subscriber, publisher] = [await rig.client('s'), await rig.client('p')];
   await subscriber.subscribe('props', 1);
   const properties = {
     payloadFormatIndicator: true,
@@ -41,7 +28,7 @@ test('[MQTT-3.3.2-4] … 3.3.2.3 properties arrive as they were sent, user prope
 });
 
 test('[MQTT-3.3.2-12] topic aliases stand for their topic; unknown, 0 and too large ones end the connection', async () => {
-  const [subscriber, publisher] = [await client('s'), await client('p')];
+  const [subscriber, publisher] = [await rig.client('s'), await rig.client('p')];
   const { topicAliasMaximum } = publisher.connack.properties ?? {};
   assert.is(topicAliasMaximum, 16);
   await subscriber.subscribe('alias/#');
@@ -56,14 +43,14 @@ test('[MQTT-3.3.2-12] topic aliases stand for their topic; unknown, 0 and too la
     [17, 0x94],
     [3, 0x82],
   ] as const) {
-    const bad = await client(`bad-${alias}`);
+    const bad = await rig.client(`bad-${alias}`);
     bad.publish('', '2', { properties: { topicAlias: alias } });
     assert.is((await bad.expect('disconnect')).reasonCode, reason);
   }
 });
 
 test('3.8.3.1 no local, retain as published, retain handling; 3.8.2.1.2 subscription identifiers', async () => {
-  const both = await client('both');
+  const both = await rig.client('both');
   both.publish('opt/r', 'kept', { retain: true });
   await both.flush();
   both.send({
@@ -75,7 +62,7 @@ test('3.8.3.1 no local, retain as published, retain handling; 3.8.2.1.2 subscrip
   await both.expect('suback');
   both.publish('opt/x', 'own');
   assert.equal(await both.flush(), [], 'neither its own message nor the retained one');
-  const other = await client('other');
+  const other = await rig.client('other');
   other.publish('opt/x', 'other', { retain: true });
   const message = await both.expect('publish');
   assert.ok(message.retain);
@@ -90,7 +77,7 @@ test('3.8.3.1 no local, retain as published, retain handling; 3.8.2.1.2 subscrip
 });
 
 test('3.1.3.2.2 a will waits its delay, and the return of the client cancels it', async () => {
-  const watcher = await client('w');
+  const watcher = await rig.client('w');
   await watcher.subscribe('delayed/#');
   const will = {
     topic: 'delayed/will',
@@ -100,47 +87,47 @@ test('3.1.3.2.2 a will waits its delay, and the return of the client cancels it'
     properties: { willDelayInterval: 3600 },
   };
   const properties = { sessionExpiryInterval: 7200 };
-  const first = await client('late', { will, properties });
+  const first = await rig.client('late', { will, properties });
   first.destroy();
-  const second = await client('late', { clean: false, properties });
+  const second = await rig.client('late', { clean: false, properties });
   assert.ok(second.connack.sessionPresent);
   second.send({ cmd: 'disconnect', reasonCode: 0 });
   await second.end();
   assert.equal(await watcher.flush(), []);
   // [MQTT-3.1.2-8]: with the end of the session the wait ends.
-  const third = await client('late', { clean: true, will, properties });
+  const third = await rig.client('late', { clean: true, will, properties });
   third.destroy();
-  await client('late', { clean: true });
+  await rig.client('late', { clean: true });
   assert.is((await watcher.expect('publish')).topic, 'delayed/will');
 });
 
 test('3.14.2.1 DISCONNECT with reason 4 publishes the will', async () => {
-  const watcher = await client('w');
+  const watcher = await rig.client('w');
   await watcher.subscribe('will4');
-  const leaving = await client('l', { will: { topic: 'will4', payload: Buffer.from('x'), qos: 0, retain: false } });
+  const leaving = await rig.client('l', { will: { topic: 'will4', payload: Buffer.from('x'), qos: 0, retain: false } });
   leaving.send({ cmd: 'disconnect', reasonCode: 4 });
   assert.is((await watcher.expect('publish')).topic, 'will4');
 });
 
 test('[MQTT-3.1.2-24] a message larger than the client takes is not sent, and counted', async () => {
-  const small = await client('small', { properties: { maximumPacketSize: 100 } });
+  const small = await rig.client('small', { properties: { maximumPacketSize: 100 } });
   await small.subscribe('size');
-  const before = server.broker.counters.droppedTooLarge;
-  const publisher = await client('p');
+  const before = rig.server.broker.counters.droppedTooLarge;
+  const publisher = await rig.client('p');
   publisher.publish('size', 'x'.repeat(100));
   publisher.publish('size', 'fits');
   assert.is((await small.expect('publish')).payload.toString(), 'fits');
-  assert.is(server.broker.counters.droppedTooLarge, before + 1);
+  assert.is(rig.server.broker.counters.droppedTooLarge, before + 1);
 });
 
 test('3.1.3.1 an empty client id is assigned one; 3.1.2.10 too long a keep alive is told', async () => {
-  const assigned = await client('', { keepalive: 0 });
+  const assigned = await rig.client('', { keepalive: 0 });
   assert.match(assigned.connack.properties?.assignedClientIdentifier ?? '', /^auto-/);
   assert.is(assigned.connack.properties?.serverKeepAlive, 600);
 });
 
 test('[MQTT-3.3.4-9] more unacknowledged QoS 2 messages than Receive Maximum: DISCONNECT 0x93', async () => {
-  const greedy = await client('greedy');
+  const greedy = await rig.client('greedy');
   const { receiveMaximum = 65535 } = greedy.connack.properties ?? {};
   for (let i = 1; i <= receiveMaximum + 1; i++) greedy.publish('greedy', 'x', { qos: 2, messageId: i });
   const packets = await greedy.end();
@@ -154,7 +141,7 @@ for (const [topic, reason] of [
   ['$foo', 0x87],
 ] as const) {
   test(`a publish to ${topic} is refused by name, and the connection goes on`, async () => {
-    const publisher = await client('p');
+    const publisher = await rig.client('p');
     publisher.publish(topic, 'x', { qos: 1, messageId: 1 });
     const puback = await publisher.expect('puback');
     assert.is(puback.reasonCode, reason);

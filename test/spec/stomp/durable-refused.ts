@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { withBroker } from '../../support/broker.ts';
 import { RawStomp } from '../../support/stomp-client.ts';
 import {
   ACTIVE,
@@ -11,7 +12,6 @@ import {
   receipted,
   rest,
   subscribed,
-  withBroker,
 } from './support/durable.ts';
 
 const refused = suite('STOMP durable subscriptions that are none');

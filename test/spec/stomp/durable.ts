@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { withBroker } from '../../support/broker.ts';
 import { header, RawStomp } from '../../support/stomp-client.ts';
 import {
   ACTIVE,
@@ -16,7 +17,6 @@ import {
   returned,
   shown,
   subscribed,
-  withBroker,
 } from './support/durable.ts';
 
 const durable = suite('STOMP durable subscriptions');

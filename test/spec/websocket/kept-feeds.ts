@@ -1,60 +1,20 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { KeptSession } from '../../../protocols/websocket/kept-session.ts';
-import type { ConfigInput } from '../../../src/config/load.ts';
 import { Packer } from '../../../src/core/pack.ts';
-import { startBroker, type TestBroker } from '../../support/broker.ts';
-import { type Json, RawJson } from '../../support/json-client.ts';
+import { type TestBroker, withBroker } from '../../support/broker.ts';
+import { RawJson } from '../../support/json-client.ts';
+import { messages, publish, quiet, shown } from './support/kept.ts';
 
 /** In sessions that outlive their connections: queues, groups, and subscriptions with a start, over real sockets. */
 
 const test = suite('websocket/sessions with queues, groups and starts');
-
-async function withBroker(
-  run: (broker: TestBroker) => Promise<void>,
-  limits: ConfigInput['limits'] = {},
-): Promise<void> {
-  const broker = await startBroker({ limits });
-  try {
-    await run(broker);
-  } finally {
-    await broker.broker.stop();
-  }
-}
 
 async function session({ http }: TestBroker, resumed: boolean): Promise<RawJson> {
   const client = await RawJson.open(http);
   client.send({ type: 'hello', clientId: 'page', sessionSeconds: 60 });
   assert.is((await client.expect('hello')).resumed, resumed);
   return client;
-}
-
-async function publish(
-  { http }: TestBroker,
-  payloads: readonly string[],
-  to: Json = { topic: 'news/a' },
-): Promise<void> {
-  const client = await RawJson.connect(http, { clientId: 'publisher' });
-  for (const payload of payloads) await client.request({ type: 'publish', ...to, payload, durable: true });
-  client.destroy();
-}
-
-async function messages(client: RawJson, count: number): Promise<Json[]> {
-  const list: Json[] = [];
-  while (list.length < count) list.push(await client.expect('message'));
-  return list;
-}
-
-/** Payloads, with a `*` behind those that are said to come again. */
-function shown(list: readonly Json[]): string[] {
-  return list.map(({ payload, redelivered }) => `${payload}${redelivered === true ? '*' : ''}`);
-}
-
-/** Nothing comes before the answer to a ping behind a durable publish of its own. */
-async function quiet(client: RawJson): Promise<void> {
-  await client.request({ type: 'publish', topic: 'elsewhere', payload: '', durable: true });
-  client.send({ type: 'ping' });
-  await client.expect('pong');
 }
 
 /** The connection is gone, and the broker knows. */

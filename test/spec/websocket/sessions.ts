@@ -1,24 +1,12 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { ConfigInput } from '../../../src/config/load.ts';
-import { startBroker, type TestBroker } from '../../support/broker.ts';
+import { type TestBroker, withBroker } from '../../support/broker.ts';
 import { type Json, RawJson } from '../../support/json-client.ts';
+import { messages, publish, quiet, shown } from './support/kept.ts';
 
 /** Sessions that outlive their connections, over real sockets, the log in memory. */
 
 const SESSION = { type: 'hello', clientId: 'page', sessionSeconds: 60 };
-
-async function withBroker(
-  test: (broker: TestBroker) => Promise<void>,
-  limits: ConfigInput['limits'] = {},
-): Promise<void> {
-  const broker = await startBroker({ limits });
-  try {
-    await test(broker);
-  } finally {
-    await broker.broker.stop();
-  }
-}
 
 /** A connection with the session, and whether that was there before. */
 async function connect({ http }: TestBroker, resumed: boolean, hello: Json = {}): Promise<RawJson> {
@@ -30,32 +18,8 @@ async function connect({ http }: TestBroker, resumed: boolean, hello: Json = {})
   return client;
 }
 
-async function publish({ http }: TestBroker, payloads: readonly string[], topic = 'news/a'): Promise<void> {
-  const client = await RawJson.connect(http, { clientId: 'publisher' });
-  for (const payload of payloads) await client.request({ type: 'publish', topic, payload, durable: true });
-  client.destroy();
-}
-
-/** Payloads, with a `*` behind those that are said to come again. */
-function shown(messages: readonly Json[]): string[] {
-  return messages.map(({ payload, redelivered }) => `${payload}${redelivered === true ? '*' : ''}`);
-}
-
-async function messages(client: RawJson, count: number): Promise<Json[]> {
-  const list: Json[] = [];
-  while (list.length < count) list.push(await client.expect('message'));
-  return list;
-}
-
 function received(client: RawJson, message: Json | undefined): Promise<void> {
   return client.request({ type: 'received', position: message?.position });
-}
-
-/** What comes before the answer to a ping that follows a durable publish of its own. */
-async function quiet(client: RawJson): Promise<void> {
-  await client.request({ type: 'publish', topic: 'elsewhere', payload: '', durable: true });
-  client.send({ type: 'ping' });
-  await client.expect('pong');
 }
 
 const sessions = suite('websocket/sessions');
@@ -70,7 +34,7 @@ sessions('on return, what was missed comes in order, then what is live; what was
     await received(first, three[1]);
     first.destroy();
     await publish(broker, ['4']);
-    await publish(broker, ['other'], 'olds');
+    await publish(broker, ['other'], { topic: 'olds' });
     await publish(broker, ['5']);
     const second = await connect(broker, true);
     const again = await messages(second, 3);
@@ -100,8 +64,8 @@ sessions('a position settles all before it, of all subscriptions; again and earl
     await publish(broker, ['1']);
     const pair = await messages(first, 2);
     assert.is(pair[0]?.position, pair[1]?.position, 'one message for two subscriptions has one position');
-    await publish(broker, ['2'], 'else');
-    await publish(broker, ['3'], 'news/b');
+    await publish(broker, ['2'], { topic: 'else' });
+    await publish(broker, ['3'], { topic: 'news/b' });
     const [two, three] = await messages(first, 2);
     await received(first, two);
     await received(first, pair[0]);
@@ -169,12 +133,12 @@ sessions('subscriptions are there again, by name; unsubscribing lasts', () =>
     await second.request({ type: 'publish', topic: 'news/own', payload: 'own', durable: true });
     await second.request({ type: 'unsubscribe', subscription: 'olds' });
     second.destroy();
-    await publish(broker, ['lost'], 'olds');
+    await publish(broker, ['lost'], { topic: 'olds' });
     await publish(broker, ['1']);
     const third = await connect(broker, true);
     assert.equal(shown(await messages(third, 1)), ['1']);
     await third.request({ type: 'subscribe', filter: 'olds' });
-    await publish(broker, ['2'], 'olds');
+    await publish(broker, ['2'], { topic: 'olds' });
     assert.equal(shown(await messages(third, 1)), ['2'], 'nothing from before the new subscription');
     third.destroy();
   }),

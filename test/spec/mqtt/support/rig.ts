@@ -6,10 +6,15 @@ export type Client = Awaited<ReturnType<typeof RawMqtt.connect>>;
 /** A session that outlives its connection. */
 export const lasting = { clean: false, properties: { sessionExpiryInterval: 600 } };
 
-/** A broker for each test, and clients that are gone with it. */
+/** A broker for each test, or for some, and clients that are gone with it. */
 export class Rig {
+  readonly #version: 4 | 5;
   #server: TestBroker | undefined;
   readonly #clients: RawMqtt[] = [];
+
+  constructor(version: 4 | 5 = 5) {
+    this.#version = version;
+  }
 
   get server(): TestBroker {
     if (this.#server === undefined) throw new Error('the broker is not started');
@@ -21,13 +26,18 @@ export class Rig {
   }
 
   async stop(): Promise<void> {
-    for (const each of this.#clients.splice(0)) each.destroy();
+    this.leave();
     await this.#server?.broker.stop();
   }
 
-  /** MQTT 5, unless `options` say otherwise. */
+  /** All clients are gone. */
+  leave(): void {
+    for (const each of this.#clients.splice(0)) each.destroy();
+  }
+
+  /** Of the rig's version, unless `options` say otherwise. */
   async client(clientId: string, options: object = {}): Promise<Client> {
-    const connected = await RawMqtt.connect(this.server.mqtt, { clientId, protocolVersion: 5, ...options });
+    const connected = await RawMqtt.connect(this.server.mqtt, { clientId, protocolVersion: this.#version, ...options });
     this.#clients.push(connected);
     return connected;
   }

@@ -1,6 +1,5 @@
 import * as assert from 'uvu/assert';
-import type { ConfigInput } from '../../../../src/config/load.ts';
-import { startBroker, type TestBroker } from '../../../support/broker.ts';
+import type { TestBroker } from '../../../support/broker.ts';
 import { header, RawStomp, type StompFrame } from '../../../support/stomp-client.ts';
 
 /** Durable subscriptions over real sockets, the log in memory. */
@@ -11,18 +10,6 @@ export const NONE: StompFrame = { command: '', headers: [], body: Buffer.alloc(0
 
 export const RABBIT: Headers = { id: 'd', destination: '/topic/news.#', durable: 'true', 'auto-delete': 'false' };
 export const ACTIVE: Headers = { id: 'a', destination: '/topic/news.#', 'activemq.subscriptionName': 'reader' };
-
-export async function withBroker(
-  test: (broker: TestBroker) => Promise<void>,
-  limits: ConfigInput['limits'] = {},
-): Promise<void> {
-  const broker = await startBroker({ limits });
-  try {
-    await test(broker);
-  } finally {
-    await broker.broker.stop();
-  }
-}
 
 /** Sends with a receipt; the messages that came before it. */
 export async function receipted(client: RawStomp, command: string, headers: Headers, body = ''): Promise<StompFrame[]> {

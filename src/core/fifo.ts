@@ -47,6 +47,13 @@ export class Fifo<T> {
     }
   }
 
+  /** All of them; none is left. */
+  take(): T[] {
+    const items = [...this];
+    this.clear();
+    return items;
+  }
+
   clear(): void {
     this.#items = [];
     this.#head = 0;
