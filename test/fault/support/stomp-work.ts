@@ -40,9 +40,11 @@ export class Work {
 
   async #run(subscribed: () => void): Promise<void> {
     for (;;) {
-      const frame = await this.#client.next();
-      if (frame.command === 'RECEIPT') subscribed();
-      else this.#message(frame);
+      // Nothing may come for long.
+      const frame = await this.#client.next().catch(() => undefined);
+      if (frame?.command === 'RECEIPT') subscribed();
+      else if (frame !== undefined) this.#message(frame);
+      else if (this.#client.socket.destroyed) throw new Error('the connection is gone');
     }
   }
 
