@@ -1,5 +1,6 @@
 import { BrokerError } from '../../src/core/errors.ts';
-import { type Clock, pause, type Timer } from '../../src/ports/clock.ts';
+import { pause } from '../../src/core/pause.ts';
+import type { Clock, Timer } from '../../src/ports/clock.ts';
 import type { QueueReceiver, QueueStore, QueueStores } from '../../src/ports/queue-store.ts';
 import type { Logger } from '../../src/ports/routing.ts';
 import type { StreamState } from './api.ts';
