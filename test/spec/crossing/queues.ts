@@ -44,14 +44,17 @@ onEveryBackbone('queues', (test, scene: Scene) => {
   /** Clients of the broker that say how a queue is set, and reject for good. */
   const full = scene.those('mqtt5', 'stomp', 'json');
 
+  /** An application takes from a queue beside brokers, not from them: what these have asked for before stays with them. */
+  const withinReach = (one: Protocol, other: Protocol): boolean => other !== 'nats' || one === 'nats';
   const pairs = (
     title: string,
     ones: readonly Protocol[],
     others: readonly Protocol[],
     body: (one: Protocol, other: Protocol, topic: string, queue: string) => Promise<void>,
+    fits: (one: Protocol, other: Protocol) => boolean = () => true,
   ): void => {
     for (const one of ones) {
-      for (const other of others) {
+      for (const other of others.filter((each) => fits(one, each))) {
         test(title.replace('ONE', one).replace('OTHER', other), () => {
           const queue = scene.name('queue');
           return body(one, other, `$queue/${queue}`, queue);
@@ -75,6 +78,7 @@ onEveryBackbone('queues', (test, scene: Scene) => {
       assert.equal([taken.payload.toString(), taken.topic, taken.redelivered], [body, topic, false]);
       taken.accept();
     }
+    // What applications take, brokers hear of when they come to read.
     if (other !== 'nats') await scene.emptied(queue);
   });
 
@@ -104,49 +108,62 @@ onEveryBackbone('queues', (test, scene: Scene) => {
     assert.equal([taken.redelivered, taken.deliveries], [false, 1]);
   });
 
-  pairs('ONE gives back, OTHER gets it, redelivered', all, all, async (one, other, topic) => {
-    const first = await consumer(one, { topic, consumerPriority: -1 });
-    await (await producer('json')).send(text(topic, 'once more'));
-    const taken = await first.take();
-    assert.equal([taken.redelivered, taken.deliveries], [false, 1]);
-    // Who asks NATS for the next one competes with the broker's consumers, whatever their priority.
-    const second = other === 'nats' || one === 'mqtt4' ? undefined : await consumer(other, { topic });
-    taken.giveBack();
-    if (second === undefined) first.close();
-    const again = await (second ?? (await consumer(other, { topic }))).take();
-    assert.is(again.payload.toString(), 'once more');
-    if (other !== 'mqtt4') assert.ok(again.redelivered);
-    if (second === undefined && other !== 'mqtt4') assert.ok(again.deliveries >= 2);
-    else if (other !== 'mqtt4') assert.is(again.deliveries, 2);
-    again.accept();
-  });
+  pairs(
+    'ONE gives back, OTHER gets it, redelivered',
+    all,
+    all,
+    async (one, other, topic) => {
+      const first = await consumer(one, { topic, consumerPriority: -1 });
+      await (await producer('json')).send(text(topic, 'once more'));
+      const taken = await first.take();
+      assert.equal([taken.redelivered, taken.deliveries], [false, 1]);
+      if (one === 'mqtt4') taken.giveBack();
+      const second = await consumer(other, { topic });
+      if (one !== 'mqtt4') taken.giveBack();
+      const again = await second.take();
+      assert.is(again.payload.toString(), 'once more');
+      if (other !== 'mqtt4') assert.equal([again.redelivered, again.deliveries], [true, 2]);
+      again.accept();
+    },
+    withinReach,
+  );
 
-  pairs('ONE is lost, OTHER gets what it had', all, all, async (one, other, topic) => {
-    const first = await consumer(one, { topic });
-    await (await producer('stomp')).send(text(topic, 'left'));
-    const taken = await first.take();
-    // Only time tells the server of NATS that a client of its own is lost (`ack_wait`); it says so itself.
-    if (one === 'nats') taken.giveBack();
-    first.close();
-    const again = await (await consumer(other, { topic })).take();
-    assert.is(again.payload.toString(), 'left');
-    if (other !== 'mqtt4') assert.ok(again.redelivered && again.deliveries >= 2, `${again.deliveries} deliveries`);
-    again.accept();
-  });
+  pairs(
+    'ONE is lost, OTHER gets what it had',
+    all,
+    all,
+    async (one, other, topic) => {
+      const first = await consumer(one, { topic });
+      await (await producer('stomp')).send(text(topic, 'left'));
+      const taken = await first.take();
+      // Only time tells the server of NATS that a client of its own is lost (`ack_wait`); it says so itself.
+      if (one === 'nats') taken.giveBack();
+      first.close();
+      const again = await (await consumer(other, { topic })).take();
+      assert.is(again.payload.toString(), 'left');
+      if (other !== 'mqtt4') assert.equal([again.redelivered, again.deliveries], [true, 2]);
+      again.accept();
+    },
+    withinReach,
+  );
 
-  pairs('ONE delays, OTHER waits', telling, all, async (one, other, topic) => {
-    // A native consumer is given what the broker would hold back.
-    if (other === 'nats') return;
-    const to = await consumer(other, { topic });
-    const from = await producer(one);
-    const began = Date.now();
-    await from.send({ ...text(topic, 'later'), delay: DELAY });
-    await from.send(text(topic, 'now'));
-    assert.is((await to.take()).payload.toString(), 'now');
-    const taken = await to.take();
-    assert.equal([taken.payload.toString(), taken.redelivered], ['later', false]);
-    assert.ok(Date.now() - began >= DELAY - EARLY, `it came after ${Date.now() - began} ms`);
-  });
+  // Brokers hold back what is not due yet, the server of NATS does not.
+  pairs(
+    'ONE delays, OTHER waits',
+    telling,
+    scene.those('mqtt4', 'mqtt5', 'stomp', 'json'),
+    async (one, other, topic) => {
+      const to = await consumer(other, { topic });
+      const from = await producer(one);
+      const began = Date.now();
+      await from.send({ ...text(topic, 'later'), delay: DELAY });
+      await from.send(text(topic, 'now'));
+      assert.is((await to.take()).payload.toString(), 'now');
+      const taken = await to.take();
+      assert.equal([taken.payload.toString(), taken.redelivered], ['later', false]);
+      assert.ok(Date.now() - began >= DELAY - EARLY, `it came after ${Date.now() - began} ms`);
+    },
+  );
 
   pairs('ONE gives back with a delay, OTHER waits', full, full, async (one, other, topic) => {
     const first = await consumer(one, { topic, consumerPriority: -1 });

@@ -1,4 +1,5 @@
 import {
+  AckPolicy,
   connect,
   createInbox,
   ErrorCode,
@@ -33,17 +34,14 @@ const queueSubject = (name: string): string => `${PREFIX}.queue.${token(name)}`;
 
 export class NatsParticipant implements Participant {
   readonly #nats: NatsConnection;
-  /** Has a broker make the consumer of a queue, which it does when its first one comes. */
-  readonly #open: (queue: string) => Promise<void>;
   #next: (() => Promise<Taken>) | undefined;
 
-  private constructor(nats: NatsConnection, open: (queue: string) => Promise<void>) {
+  private constructor(nats: NatsConnection) {
     this.#nats = nats;
-    this.#open = open;
   }
 
-  static async connect(url: string, open: (queue: string) => Promise<void>): Promise<NatsParticipant> {
-    return new NatsParticipant(await connect({ servers: url }), open);
+  static async connect(url: string): Promise<NatsParticipant> {
+    return new NatsParticipant(await connect({ servers: url }));
   }
 
   async send(message: Neutral): Promise<{ duplicate: boolean }> {
@@ -71,8 +69,11 @@ export class NatsParticipant implements Participant {
       await this.#nats.flush();
       return;
     }
-    await this.#open(queue);
-    const consumer = await this.#nats.jetstream().consumers.get(STREAM, `queue-${queue}`);
+    const durable = `queue-${queue}`;
+    const manager = await this.#nats.jetstreamManager();
+    const config = { durable_name: durable, ack_policy: AckPolicy.Explicit, filter_subject: queueSubject(queue) };
+    await manager.consumers.add(STREAM, config);
+    const consumer = await this.#nats.jetstream().consumers.get(STREAM, durable);
     this.#next = async () => {
       const message = await consumer.next({ expires: PATIENCE });
       if (message === null) throw new Error(`nothing in the queue ${queue}`);
@@ -127,7 +128,8 @@ export class NatsParticipant implements Participant {
   }
 
   close(): void {
-    void this.#nats.close();
+    // What it has settled is to be heard.
+    if (!this.#nats.isClosed() && !this.#nats.isDraining()) void this.#nats.drain();
   }
 }
 

@@ -111,12 +111,7 @@ export class Scene {
       case 'json':
         return JsonParticipant.connect(node.http);
       case 'nats':
-        return NatsParticipant.connect(url ?? '', (queue) =>
-          this.#operate(index, async (json) => {
-            await json.consume({ topic: `$queue/${queue}` });
-            await json.request({ type: 'unsubscribe', subscription: queue });
-          }),
-        );
+        return NatsParticipant.connect(url ?? '');
     }
   }
 
