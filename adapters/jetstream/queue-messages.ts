@@ -12,11 +12,21 @@ export function queueLines(message: Message, ownTopic: string): string {
   return queuedLine(message.timestamp, message.topic === ownTopic ? undefined : message.topic);
 }
 
-/** `time` is the server's, for a message that says none. The payload is copied. */
-export function queueMessage(bytes: Uint8Array, headerBytes: number, ownTopic: string, time: number): Message {
+/**
+ * `time` is the server's, and `priority` the subject's, for a message of an application, which says none. The payload is
+ * copied.
+ */
+export function queueMessage(
+  bytes: Uint8Array,
+  headerBytes: number,
+  ownTopic: string,
+  time: number,
+  priority: number,
+): Message {
   const block = Buffer.from(bytes.buffer, bytes.byteOffset, headerBytes).toString('latin1');
   const queued = readQueued(block);
-  const { qos, retain, properties, publisher } = decodeHeaders(queued?.block ?? block, 1);
+  const { qos, retain, properties: said, publisher } = decodeHeaders(queued?.block ?? block, 1);
+  const properties = priorityOf(said) === priority ? said : { ...said, priority };
   const topic = queued?.topic ?? ownTopic;
   const timestamp = queued?.timestamp ?? time;
   return new Message(topic, bytes, headerBytes, bytes.length, qos, retain, properties, publisher, timestamp).keep();
