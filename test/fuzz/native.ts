@@ -113,7 +113,7 @@ test('whatever headers a message of an application has, it is one that clients c
     fc.property(block, fc.uint8Array({ maxLength: 20 }), (text, payload) => {
       const head = Buffer.from(text, 'latin1');
       const bytes = Buffer.concat([head, payload]);
-      check(queueMessage(bytes, head.length, '$queue/q', 1));
+      check(queueMessage(bytes, head.length, '$queue/q', 1, 0));
       const note = readNote(bytes, head.length);
       if (note !== undefined) for (const value of [note.deliveries, note.dueAt]) checkTime(value);
       readBorn(bytes, head.length);
@@ -126,7 +126,7 @@ test('blocks that are none', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(200), (bytes, at) => {
       const headerBytes = Math.min(at, bytes.length);
-      check(queueMessage(bytes, headerBytes, '$queue/q', 1));
+      check(queueMessage(bytes, headerBytes, '$queue/q', 1, 0));
       decodeHeaders(Buffer.from(bytes).toString('latin1'), 1);
     }),
     { numRuns: 5000 },

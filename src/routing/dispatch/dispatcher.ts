@@ -8,21 +8,15 @@ import { Demand } from './demand.ts';
 import { priorityOf } from './entries.ts';
 import type { KeyState } from './keys.ts';
 import { Member, type MemberHost, Unsettled } from './member.ts';
-import { hashOf, Members } from './members.ts';
-import { backOff, type DeadReason, type DispatcherOptions, expiryOf, isExhausted } from './rules.ts';
+import { Members } from './members.ts';
+import type { DeadReason, DispatcherHandlers, DispatcherOptions } from './rules.ts';
+import * as rules from './rules.ts';
 import { Waiting } from './waiting.ts';
 
 /** Messages that wait behind others of their key, or for their retry, before no more are asked for. */
 const MOST_HELD = 4096;
 
-export type { DeadReason, DispatcherOptions } from './rules.ts';
-
-export interface DispatcherHandlers {
-  /** Given up. It is for the handler to remove it from the source. `deliveries`: how often it was given to a consumer. */
-  dead(entry: QueueEntry, reason: DeadReason, deliveries: number): void;
-  /** Whether there is still too much, so that the next message is to go (`overflow`). Without it, there never is. */
-  excess?(): boolean;
-}
+export type { DeadReason, DispatcherHandlers, DispatcherOptions };
 
 /**
  * Gives the messages of a source to consumers: to those of the highest priority that are ready, each in its turn. What is
@@ -82,22 +76,12 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     return this.#headExpiresAt;
   }
 
-  /** Nothing is with it, and nobody. */
-  get idle(): boolean {
-    return this.consumers === 0 && this.waiting === 0 && this.#unsettled === 0;
-  }
-
   /**
    * Messages may come during the call. Throws a BrokerError (`quota`) when it or another one wants to be the only consumer.
    */
   attach(consumer: Consumer, options: ConsumerOptions): Consumption {
-    const { all } = this.#members;
-    const [first] = all;
-    if (first?.options.exclusive) throw new BrokerError('quota', 'there is an exclusive consumer');
-    if (first !== undefined && options.exclusive)
-      throw new BrokerError('quota', `an exclusive consumer is to be the only one; there are ${all.size} others`);
-    let seed = hashOf(options.clientId);
-    if (this.#options.keys === 'sticky') while ([...all].some((each) => each.seed === seed)) seed++;
+    this.#members.check(options);
+    const seed = this.#options.keys === 'sticky' ? this.#members.seedOf(options.clientId) : 0;
     const member = new Member(this, consumer, options, seed, this.#options.consumerBytes);
     this.#members.add(member);
     if (this.#options.keys === 'sticky') this.#keys.unparkAll();
@@ -132,7 +116,8 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
    * that were not ready.
    */
   sweep(): void {
-    for (const entry of this.#waiting.takeSome((each) => this.#expired(each))) this.#drop(entry, 'expired');
+    for (const entry of this.#waiting.takeSome((each) => rules.isExpired(each, this.#options, this.#clock)))
+      this.#drop(entry, 'expired');
     for (const member of this.#members.all) this.#revive(member);
     this.#dispatch();
   }
@@ -147,7 +132,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     this.#dispatch();
   }
 
-  /** Another message may be the first now. */
+  /** Another one may be the first. */
   forgetHead(): void {
     this.#headExpiresAt = 0;
   }
@@ -198,7 +183,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     this.#unsettled--;
     if (outcome === 'accept') this.#source.remove(entry.id);
     else if (outcome === 'reject') this.#handlers.dead(entry, 'rejected', count);
-    else this.#giveBack(settled, delay ?? backOff(count, this.#options));
+    else this.#giveBack(settled, delay ?? rules.backOff(count, this.#options));
     this.#members.count(member, 1);
     this.#release(key);
   }
@@ -253,7 +238,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   #leave(): void {
     const [head] = this.#returnAll();
     if (head === undefined) return;
-    this.#headExpiresAt = expiryOf(head, this.#options);
+    this.#headExpiresAt = rules.expiryOf(head, this.#options);
     this.#demand.found();
   }
 
@@ -273,8 +258,8 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     const entry = this.#window.first;
     if (entry === undefined) return false;
     let reason: DeadReason | undefined;
-    if (this.#expired(entry)) reason = 'expired';
-    else if (isExhausted(entry.deliveries, this.#options)) reason = 'deliveries';
+    if (rules.isExpired(entry, this.#options, this.#clock)) reason = 'expired';
+    else if (rules.isExhausted(entry.deliveries, this.#options)) reason = 'deliveries';
     else if (this.#handlers.excess?.()) reason = 'overflow';
     if (reason === undefined) return this.#place(entry);
     this.#window.shift();
@@ -329,12 +314,6 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     }
   }
 
-  #expired(entry: QueueEntry): boolean {
-    const expiry = expiryOf(entry, this.#options);
-    // Most never do: then the time is not asked for.
-    return expiry !== Number.POSITIVE_INFINITY && expiry <= this.#clock.now();
-  }
-
   #drop(entry: QueueEntry, reason: DeadReason): void {
     this.#demand.went(entry);
     this.#handlers.dead(entry, reason, entry.deliveries);
@@ -347,13 +326,13 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
 
   #giveBack({ entry: { id, message }, count, key }: Unsettled, delay: number): void {
     const entry = { id, message, deliveries: count, redelivered: true };
-    if (isExhausted(count, this.#options)) {
+    if (rules.isExhausted(count, this.#options)) {
       this.#handlers.dead(entry, 'deliveries', count);
       return;
     }
     const now = this.#clock.now();
     // What expires meanwhile is given up then, and holds nobody back any longer.
-    const dueAt = Math.min(now + delay, expiryOf(entry, this.#options));
+    const dueAt = Math.min(now + delay, rules.expiryOf(entry, this.#options));
     const later = dueAt > now;
     if (key !== undefined && (later || this.#dispatching)) {
       // Those behind it wait, too.

@@ -73,7 +73,8 @@ test('with the last consumer, all goes back to the source, with how often it was
   bench.give();
   consumer.consumption?.cancel();
   assert.equal(bench.released, ['1 0 1', '2 0 1', '3 0 0']);
-  assert.ok(bench.dispatcher.idle);
+  const { consumers, waiting, unsettled } = bench.dispatcher;
+  assert.equal({ consumers, waiting, unsettled }, { consumers: 0, waiting: 0, unsettled: 0 });
 });
 
 test('what a consumer that goes has not settled comes first, marked as redelivered', () => {
