@@ -13,6 +13,7 @@ import { Counters } from './core/counters.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLogger } from './logging.ts';
 import { Messaging } from './messaging.ts';
+import type { Authorizer } from './ports/authorizer.ts';
 import type { Backbone } from './ports/backbone.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Protocol } from './ports/protocol.ts';
@@ -37,6 +38,8 @@ export interface Addresses {
 
 export interface BrokerExtras {
   readonly logger?: Logger;
+  /** Who may connect, and what they may do; without it, anyone on this machine may do everything. */
+  readonly authorizer?: Authorizer;
 }
 
 interface Listener {
@@ -60,7 +63,7 @@ export class Broker {
   #addresses: Addresses = {};
   #state: 'new' | 'running' | 'stopped' = 'new';
 
-  constructor(config: Config, logger: Logger) {
+  constructor(config: Config, logger: Logger, authorizer: Authorizer = new LoopbackAuthorizer()) {
     this.#config = config;
 
     const { limits } = config;
@@ -71,7 +74,7 @@ export class Broker {
     const { defaults, declared } = queuesOf(config);
     const { checkpointMilliseconds } = config.backbone;
     const options = { limits, checkpointMilliseconds, queueDefaults: defaults, declaredQueues: declared };
-    this.#messaging = new Messaging(options, backbone, new LoopbackAuthorizer(), clock, counters, logger);
+    this.#messaging = new Messaging(options, backbone, authorizer, clock, counters, logger);
     this.#registry = new ConnectionRegistry(limits, counters, clock, logger);
     this.#listen(this.#messaging.services);
   }
@@ -144,5 +147,5 @@ function createBackbone(config: Config['backbone'], clock: Clock, logger: Logger
 /** Creates a broker, not yet listening. Throws a ConfigError that lists every fault of `config`. */
 export async function createBroker(config: ConfigInput = {}, extras: BrokerExtras = {}): Promise<Broker> {
   const resolved = resolveConfig(config);
-  return new Broker(resolved, extras.logger ?? createLogger(resolved.log));
+  return new Broker(resolved, extras.logger ?? createLogger(resolved.log), extras.authorizer);
 }

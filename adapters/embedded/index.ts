@@ -75,10 +75,10 @@ export class EmbeddedBackbone implements Backbone, CommitReceiver {
     // Every client that returns goes through the directories, and through blocks only where there is something for it.
     this.#spans = new Spans(retention, options.spanMessages ?? SPAN_MESSAGES, cacheBytes / 2, clock);
     this.#ids = new Ids(KIND.ids, dedup, clock);
-    this.#reader = new Reader({ reads, cacheBytes: cacheBytes / 2 }, this.#spans, next, clock, warn);
+    this.#reader = new Reader({ reads, cacheBytes: cacheBytes / 4 }, this.#spans, next, clock, warn);
     const broken = (error: unknown, queue: string): void =>
       logger.error({ directory, queue, err: error }, 'the queue cannot be read; it is closed');
-    this.queues = new EmbeddedQueueStores(this.#commit, dedup, cacheBytes, clock, broken);
+    this.queues = new EmbeddedQueueStores(this.#commit, dedup, cacheBytes / 4, clock, broken);
     const trim = async (store: Store): Promise<void> => {
       await this.#ids.trim(next(), store);
       await this.queues.trim(store);

@@ -60,9 +60,9 @@ export class Lane {
   #bytes = 0;
   /** What became durable while the lane is being read, and first ids of what is gone since. */
   #late: QueueBlock[] | undefined;
-  readonly #hidden = new Set<number>();
+  #hidden: Set<number> | undefined;
   /** What is on its way to the store, and belongs behind what is known, by first id. */
-  readonly #coming = new Map<number, QueueBlock>();
+  #coming: Map<number, QueueBlock> | undefined;
   readonly #held: Held;
 
   /** `first`: where blocks in the store begin, Infinity if there are none. `before`: ids up to which they may have been given out. */
@@ -128,7 +128,7 @@ export class Lane {
     if (block.left === 0) return;
     // One that was given out before it was in the store.
     if (block.given) this.#drop(block);
-    this.#coming.delete(block.first);
+    this.#coming?.delete(block.first);
     if (this.#late !== undefined) {
       this.#late.push(block);
     } else {
@@ -140,22 +140,24 @@ export class Lane {
   /** It is about to be read from `unread` on. */
   reading(): void {
     this.#late = [];
+    this.#hidden = new Set();
   }
 
   /** What was read; `next`: where to go on, Infinity at the end. Without: it could not be read. */
   read(blocks: readonly QueueBlock[], next = this.#known): void {
     const late = this.#late ?? [];
     this.#known = next;
-    for (const block of blocks) if (!this.gone.has(block.first) && !this.#hidden.has(block.first)) this.#insert(block);
-    for (const block of [...late, ...this.#coming.values()]) this.#keep(block);
+    for (const block of blocks)
+      if (!this.gone.has(block.first) && this.#hidden?.has(block.first) !== true) this.#insert(block);
+    for (const block of [...late, ...(this.#coming?.values() ?? [])]) this.#keep(block);
     this.#late = undefined;
-    this.#hidden.clear();
+    this.#hidden = undefined;
   }
 
   /** A block that was removed is no longer in the store. */
   forgotten(block: QueueBlock): void {
     if (this.gone.get(block.first) === block) this.gone.delete(block.first);
-    if (this.#late !== undefined) this.#hidden.add(block.first);
+    this.#hidden?.add(block.first);
   }
 
   /** The bytes of a block that it lacked. */
@@ -215,9 +217,10 @@ export class Lane {
   /** What is not in the store yet may not be found by reading. */
   #keep(block: QueueBlock): void {
     if (block.first < this.#known) {
-      this.#coming.delete(block.first);
+      this.#coming?.delete(block.first);
       this.#insert(block);
     } else if (!block.stored) {
+      this.#coming ??= new Map();
       this.#coming.set(block.first, block);
     }
   }

@@ -7,7 +7,7 @@ import { browse } from './queue-browse.ts';
 import { Due, type DueOwner } from './queue-due.ts';
 import { droppedKey, LATER, laneOf, queueNameKey, releasedLane, totalsKey } from './queue-keys.ts';
 import type { Lane, TakenEntry } from './queue-lane.ts';
-import { Lanes, load } from './queue-lanes.ts';
+import { Lanes, load, type Obstacle } from './queue-lanes.ts';
 import type { PartOwner, QueuePart } from './queue-part.ts';
 import { decodeTotals, encodeTotals, NO_TOTALS } from './queue-totals.ts';
 import type { QueueParts } from './queues.ts';
@@ -331,7 +331,15 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
   #giveNow(): void {
     if (this.#wanted === 0 || this.closed || this.#reading) return;
     const entries: TakenEntry[] = [];
-    const obstacle = this.#lanes.take(this.#wanted, entries);
+    let obstacle: Obstacle | undefined;
+    try {
+      obstacle = this.#lanes.take(this.#wanted, entries);
+    } catch (error) {
+      // A record that this version does not know.
+      this.#parts.warn(error, this.name);
+      void this.lose();
+      return;
+    }
     if (obstacle?.what === 'unread') void this.#read(obstacle.lane);
     else if (obstacle !== undefined) this.#mark(obstacle.lane);
     if (entries.length === 0) return;

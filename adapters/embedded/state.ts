@@ -1,6 +1,6 @@
 import { copyOf } from '../../src/core/bytes.ts';
 import { BrokerError } from '../../src/core/errors.ts';
-import type { Bucket, Entry, State } from '../../src/ports/backbone.ts';
+import type { Bucket, Entry, Fence, State } from '../../src/ports/backbone.ts';
 import type { Commit, Write } from './commit.ts';
 import { bucketRange, nameOf, REVISION_KEY, stateKey } from './keys.ts';
 import type { Store, Value } from './store.ts';
@@ -55,11 +55,11 @@ export class EmbeddedState implements State {
     return entryOf(checked(store, key, value));
   }
 
-  put(bucket: Bucket, key: string, value: Uint8Array, expected?: number): Promise<number | undefined> {
+  put(bucket: Bucket, key: string, value: Uint8Array, expected?: number | Fence): Promise<number | undefined> {
     return this.#change(bucket, key, value, expected);
   }
 
-  remove(bucket: Bucket, key: string, expected?: number): Promise<number | undefined> {
+  remove(bucket: Bucket, key: string, expected?: number | Fence): Promise<number | undefined> {
     return this.#change(bucket, key, undefined, expected);
   }
 
@@ -92,13 +92,13 @@ export class EmbeddedState implements State {
     bucket: Bucket,
     key: string,
     value: Uint8Array | undefined,
-    expected: number | undefined,
+    expected: number | Fence | undefined,
   ): Promise<number | undefined> {
     const refusal = this.#commit.refusal();
     if (refusal !== undefined) throw refusal;
     const name = bucket + key;
     const at = stateKey(bucket, key);
-    if (expected !== undefined && this.#revisionOf(name, at) !== expected) return undefined;
+    if (typeof expected === 'number' && this.#revisionOf(name, at) !== expected) return undefined;
     const revision = ++this.#revision;
     const stored = value === undefined ? undefined : storedValue(value, revision);
     this.#waiting.set(name, { value: stored, revision, write: this.#commit.pending });

@@ -1,4 +1,5 @@
 import type { Properties, ProtocolName, Publisher, Qos, UserProperty } from '../../src/core/message.ts';
+import { topicFault } from '../../src/core/topic.ts';
 import type { Raw } from './raw.ts';
 
 /**
@@ -125,7 +126,9 @@ function publisherMeta(text: string): Meta | undefined {
   const match = /^([mswn])([012])(r?) ([^ ]*)$/.exec(text);
   const protocol = PROTOCOLS[match?.[1] ?? ''];
   if (match === null || protocol === undefined) return undefined;
-  const publisher = { clientId: plain(match[4] ?? ''), protocol };
+  const clientId = plain(match[4] ?? '');
+  if (!isTellable(clientId)) return undefined;
+  const publisher = { clientId, protocol };
   const qos = match[2] === '2' ? 2 : match[2] === '1' ? 1 : 0;
   const meta: Meta = { qos, retain: match[3] === 'r', properties: undefined, publisher };
   if (known.size >= REMEMBERED) known.clear();
@@ -157,10 +160,26 @@ const SERVED = 'Trimaran-Served';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** One that is no time is none. */
-function setTime(properties: Writable<Properties>, name: 'expiresAt' | 'deliverAt', time: number): void {
-  if (Number.isFinite(time)) properties[name] = time;
+/** One that is no time is none. Brokers write no others; applications may write anything. */
+function setTime(properties: Writable<Properties>, name: 'expiresAt' | 'deliverAt', value: string): void {
+  if (isTime(value)) properties[name] = Number(value);
 }
+
+function setTopic(properties: Writable<Properties>, topic: string): void {
+  if (topicFault(topic, LONGEST) === undefined) properties.responseTopic = topic;
+}
+
+/** Milliseconds since 1970, in digits. */
+export function isTime(text: string): boolean {
+  return /^[0-9]{1,16}$/.test(text) && Number.isSafeInteger(Number(text));
+}
+
+/** Texts that every protocol can carry (MQTT 5.0, 1.5.4). Clients cannot send others; applications of NATS can. */
+function isTellable(text: string): boolean {
+  return text.length <= 0xffff && !text.includes('\0') && Buffer.byteLength(text) <= 0xffff;
+}
+
+const LONGEST = { topicBytes: 0xffff, topicLevels: 0xffff };
 
 function* lines(block: string, from: number): Generator<[name: string, value: string]> {
   let at = from;
@@ -179,15 +198,17 @@ function ownProperties(block: string, from: number): Properties | undefined {
   let found = false;
   for (const [name, value] of lines(block, from)) {
     if (!name.startsWith('Trimaran-') || name === SERVED) continue;
+    const text = plain(value);
+    if (!isTellable(text)) continue;
     found = true;
-    if (name === NAMES.contentType) properties.contentType = plain(value);
+    if (name === NAMES.contentType) properties.contentType = text;
     else if (name === NAMES.text) properties.textPayload = true;
-    else if (name === NAMES.responseTopic) properties.responseTopic = plain(value);
+    else if (name === NAMES.responseTopic) setTopic(properties, text);
     else if (name === NAMES.correlation) properties.correlation = correlationBytes(value);
-    else if (name === NAMES.expires) setTime(properties, 'expiresAt', Number(value));
-    else if (name === NAMES.key) properties.key = plain(value);
-    else if (name === NAMES.messageId) properties.messageId = plain(value);
-    else if (name === NAMES.deliverAt) setTime(properties, 'deliverAt', Number(value));
+    else if (name === NAMES.expires) setTime(properties, 'expiresAt', value);
+    else if (name === NAMES.key) properties.key = text;
+    else if (name === NAMES.messageId) properties.messageId = text;
+    else if (name === NAMES.deliverAt) setTime(properties, 'deliverAt', value);
     else if (name === NAMES.priority && /^[0-9]$/.test(value)) properties.priority = Number(value);
     else if (name === NAMES.user) {
       const equals = value.indexOf('=');
@@ -203,7 +224,9 @@ function foreignProperties(block: string): Properties | undefined {
   const properties = ownProperties(block, block.indexOf('\r\n'));
   const user: UserProperty[] = [];
   for (const [name, value] of lines(block, block.indexOf('\r\n'))) {
-    if (!/^(Nats-|Trimaran\b)/i.test(name) && !value.includes('\0')) user.push([utf8(name), utf8(value)]);
+    if (/^(Nats-|Trimaran\b)/i.test(name)) continue;
+    const pair = [utf8(name), utf8(value)] as const;
+    if (pair.every(isTellable)) user.push(pair);
   }
   if (user.length === 0) return properties;
   return { ...properties, user: [...(properties?.user ?? []), ...user] };

@@ -35,6 +35,10 @@ export class Lanes {
     return buffer;
   }
 
+  has(priority: number): boolean {
+    return this.#byPriority[priority] !== undefined;
+  }
+
   /** It is acknowledged, and still there. */
   isRemoved(priority: number, id: number): boolean {
     return this.#byPriority[priority]?.lane.removals.has(id) === true;

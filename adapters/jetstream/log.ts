@@ -1,7 +1,8 @@
 import type { Msg } from 'nats';
 import type { Message } from '../../src/core/message.ts';
+import { pause } from '../../src/core/pause.ts';
 import type { AppendReceiver, BackboneReceiver, Log, ReadReceiver } from '../../src/ports/backbone.ts';
-import { type Clock, pause, type Timer } from '../../src/ports/clock.ts';
+import type { Clock, Timer } from '../../src/ports/clock.ts';
 import type { Logger } from '../../src/ports/routing.ts';
 import { type StreamState, streamState } from './api.ts';
 import { Appender } from './appender.ts';

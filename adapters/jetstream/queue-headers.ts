@@ -1,8 +1,11 @@
-import { BEGIN, headerValue, ODD_NAME, plain, safe } from './headers.ts';
+import { topicFault } from '../../src/core/topic.ts';
+import { BEGIN, headerValue, isTime, ODD_NAME, plain, safe } from './headers.ts';
 
 /** Header lines that only messages in the stream of the queues have. */
 
 const QUEUED = 'Trimaran-Queued';
+/** What can be told to clients at all, whatever the limits are. */
+const LONGEST = { topicBytes: 65_535, topicLevels: 65_535 };
 
 /** When a message of a queue was taken in, and its topic, where that is not the queue's own. */
 export function queuedLine(timestamp: number, topic: string | undefined): string {
@@ -22,10 +25,10 @@ export function readQueued(block: string): Queued | undefined {
   if (at === -1) return undefined;
   const start = at + QUEUED.length + 4;
   const [time = '', written] = block.slice(start, block.indexOf('\r\n', start)).split(' ');
+  if (!isTime(time)) return undefined;
   const timestamp = Number(time);
-  if (!Number.isFinite(timestamp)) return undefined;
   const topic = written === undefined ? undefined : plain(written);
-  const odd = topic === '' || /[+#\0]/.test(topic ?? '');
+  const odd = topic !== undefined && topicFault(topic, LONGEST) !== undefined;
   return { block: `${block.slice(0, at)}\r\n\r\n`, timestamp, topic: odd ? undefined : topic };
 }
 

@@ -12,11 +12,21 @@ export function queueLines(message: Message, ownTopic: string): string {
   return queuedLine(message.timestamp, message.topic === ownTopic ? undefined : message.topic);
 }
 
-/** `time` is the server's, for a message that says none. The payload is copied. */
-export function queueMessage(bytes: Uint8Array, headerBytes: number, ownTopic: string, time: number): Message {
+/**
+ * `time` is the server's, and `priority` the subject's, for a message of an application, which says none. The payload is
+ * copied.
+ */
+export function queueMessage(
+  bytes: Uint8Array,
+  headerBytes: number,
+  ownTopic: string,
+  time: number,
+  priority: number,
+): Message {
   const block = Buffer.from(bytes.buffer, bytes.byteOffset, headerBytes).toString('latin1');
   const queued = readQueued(block);
-  const { qos, retain, properties, publisher } = decodeHeaders(queued?.block ?? block, 1);
+  const { qos, retain, properties: said, publisher } = decodeHeaders(queued?.block ?? block, 1);
+  const properties = priorityOf(said) === priority ? said : { ...said, priority };
   const topic = queued?.topic ?? ownTopic;
   const timestamp = queued?.timestamp ?? time;
   return new Message(topic, bytes, headerBytes, bytes.length, qos, retain, properties, publisher, timestamp).keep();
@@ -44,7 +54,11 @@ export function noteLines({ deliveries, dueAt }: Note, seconds: number): string 
 export function readNote(bytes: Uint8Array, headerBytes: number): Note | undefined {
   const text = noteOf(Buffer.from(bytes.buffer, bytes.byteOffset, headerBytes).toString('latin1'));
   const [deliveries = Number.NaN, dueAt = Number.NaN] = text?.split(' ').map(Number) ?? [];
-  return Number.isFinite(deliveries) && Number.isFinite(dueAt) ? { deliveries, dueAt } : undefined;
+  return isCount(deliveries) && isCount(dueAt) ? { deliveries, dueAt } : undefined;
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }
 
 /** The queue of this name is another one from now on. */

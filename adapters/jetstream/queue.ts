@@ -123,6 +123,14 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     this.#drain();
   }
 
+  /** There is a message on a subject of it, which may be the first of its priority. */
+  found(subject: string): void {
+    const found = this.#names.read(subject);
+    if (!this.#open || found?.kind !== 'lane' || this.#lanes.has(found.priority)) return;
+    this.#lanes.of(found.priority, true);
+    this.#schedule();
+  }
+
   #drain(): void {
     if (this.#pushes > 0 || this.#drained === undefined) return;
     this.#drained();
@@ -171,7 +179,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
       lane.removals.add(id, consumed);
       return;
     }
-    const message = queueMessage(bytes, headerBytes, this.#topic, arrival.time);
+    const message = queueMessage(bytes, headerBytes, this.#topic, arrival.time, lane.priority);
     if (released === undefined && delivered === 1) this.#count(message, id, bytes, headerBytes);
     const buffer = this.#lanes.of(lane.priority);
     const dueAt = released?.dueAt ?? message.properties?.deliverAt ?? 0;
@@ -202,7 +210,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     const now = this.#host.clock.now();
     const buffer = this.#lanes.of(lane.priority);
     for (const { sequence: id, bytes, headerBytes, time } of stored) {
-      const { size, properties } = queueMessage(bytes, headerBytes, this.#topic, time);
+      const { size, properties } = queueMessage(bytes, headerBytes, this.#topic, time, lane.priority);
       const note = this.#notes.of(id);
       const dueAt = note?.dueAt ?? properties?.deliverAt ?? 0;
       const deliveries = note?.deliveries ?? (dueAt > now ? 0 : undefined);
@@ -259,7 +267,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
       count,
       ({ sequence: id, bytes, headerBytes, time }, priority) => {
         if (this.#lanes.isRemoved(priority, id)) return undefined;
-        const message = queueMessage(bytes, headerBytes, this.#topic, time);
+        const message = queueMessage(bytes, headerBytes, this.#topic, time, priority);
         const held = this.#held.get(id);
         const deliveries = (held ?? this.#releases.get(id) ?? this.#notes.of(id))?.deliveries ?? 0;
         return { id, message, deliveries, redelivered: deliveries > 0 };

@@ -1,8 +1,9 @@
 import { BrokerError } from '../../src/core/errors.ts';
-import { type Clock, pause, type Timer } from '../../src/ports/clock.ts';
+import { pause } from '../../src/core/pause.ts';
+import type { Clock, Timer } from '../../src/ports/clock.ts';
 import type { QueueReceiver, QueueStore, QueueStores } from '../../src/ports/queue-store.ts';
 import type { Logger } from '../../src/ports/routing.ts';
-import type { StreamState } from './api.ts';
+import { record, type StreamState } from './api.ts';
 import { type Connection, explain } from './connection.ts';
 import { DirectGet } from './direct-get.ts';
 import { Frames } from './frames.ts';
@@ -17,6 +18,8 @@ import { streamNames } from './streams.ts';
 import { Turns } from './turns.ts';
 
 const TICK = 1_000;
+/** Ticks between looks for messages of applications that have priorities of which a queue has had none. */
+const LOOK = 2;
 const NAME_BYTES = 1024;
 /** Milliseconds between looks whether everything is sent. */
 const DRAIN = 20;
@@ -36,7 +39,10 @@ export class JetStreamQueues implements QueueStores {
   readonly #ids: OwnIds;
   readonly #pusher: Pusher;
   readonly #turns = new Turns(TURNS);
-  readonly #open = new Set<JetStreamQueue>();
+  /** By subject. */
+  readonly #open = new Map<string, JetStreamQueue>();
+  #ticks = 0;
+  #looking = false;
   #scheduled = 0;
   #timer: Timer | undefined;
 
@@ -53,10 +59,10 @@ export class JetStreamQueues implements QueueStores {
     this.#pusher = new Pusher(options, connection, clock, logger, this.#frames, this.#stream, this.#ids);
     connection.listen({
       up: () => {
-        for (const queue of this.#open) queue.up();
+        for (const queue of this.#open.values()) queue.up();
       },
       down: () => {
-        for (const queue of this.#open) queue.down();
+        for (const queue of this.#open.values()) queue.down();
       },
     });
   }
@@ -77,7 +83,7 @@ export class JetStreamQueues implements QueueStores {
   stop(): void {
     this.#timer?.cancel();
     this.#pusher.stop();
-    for (const queue of this.#open) queue.stop();
+    for (const queue of this.#open.values()) queue.stop();
   }
 
   async open(name: string, receiver: QueueReceiver): Promise<QueueStore> {
@@ -93,7 +99,7 @@ export class JetStreamQueues implements QueueStores {
       ...{ holdSeconds, dedupSeconds: dedup.seconds, turns: this.#turns },
       unique: () => `${this.#node}-${++this.#scheduled}`,
       closed: (): void => {
-        if (queue !== undefined) this.#open.delete(queue);
+        if (queue !== undefined && this.#open.get(names.subject) === queue) this.#open.delete(names.subject);
       },
     };
     try {
@@ -102,7 +108,7 @@ export class JetStreamQueues implements QueueStores {
       const contents = await this.#turns.run(read);
       const notes = new Notes(name, names, contents.notes, contents.born, shared);
       queue = new JetStreamQueue(name, names, contents, notes, shared, receiver);
-      this.#open.add(queue);
+      this.#open.set(names.subject, queue);
       return queue;
     } catch (error) {
       throw error instanceof BrokerError ? error : new BrokerError('unavailable', explain(error));
@@ -112,8 +118,24 @@ export class JetStreamQueues implements QueueStores {
   #tick(): void {
     this.#timer = this.#clock.schedule(TICK, () => {
       const now = this.#clock.now();
-      for (const queue of this.#open) queue.tick(now);
+      for (const queue of this.#open.values()) queue.tick(now);
+      if (++this.#ticks % LOOK === 0 && this.#open.size > 0 && !this.#looking) void this.#look();
       this.#tick();
     });
+  }
+
+  /** Brokers say themselves what priority their messages have; applications do not. One answer is for all queues. */
+  async #look(): Promise<void> {
+    this.#looking = true;
+    try {
+      const subjects = `${this.#options.prefix}.queue.*.*`;
+      const info = await this.#connection.ask(`$JS.API.STREAM.INFO.${this.#stream}`, { subjects_filter: subjects });
+      for (const subject of Object.keys(record(record(info.state).subjects))) {
+        this.#open.get(subject.slice(0, subject.lastIndexOf('.')))?.found(subject);
+      }
+    } catch {
+      // NATS is away: the next look finds it.
+    }
+    this.#looking = false;
   }
 }

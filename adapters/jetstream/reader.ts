@@ -1,8 +1,9 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import type { Message } from '../../src/core/message.ts';
+import { pause } from '../../src/core/pause.ts';
 import { TopicMatcher } from '../../src/core/topic-matcher.ts';
 import type { ReadReceiver } from '../../src/ports/backbone.ts';
-import { type Clock, pause } from '../../src/ports/clock.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import { type Connection, explain } from './connection.ts';
 import { DirectGet, type Portion, type Stored } from './direct-get.ts';
 import { readMessage } from './message.ts';

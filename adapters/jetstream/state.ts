@@ -1,6 +1,7 @@
 import { BrokerError } from '../../src/core/errors.ts';
-import type { Bucket, Entry, State } from '../../src/ports/backbone.ts';
-import { type Clock, pause } from '../../src/ports/clock.ts';
+import { pause } from '../../src/core/pause.ts';
+import type { Bucket, Entry, Fence, State } from '../../src/ports/backbone.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import type { Logger } from '../../src/ports/routing.ts';
 import { API, ApiError, apiError, number, parseAnswer, record, type StreamState, text } from './api.ts';
 import type { Connection } from './connection.ts';
@@ -95,14 +96,14 @@ export class JetStreamState implements State {
     });
   }
 
-  put(bucket: string, key: string, value: Uint8Array, expected?: number): Promise<number | undefined> {
+  put(bucket: string, key: string, value: Uint8Array, expected?: number | Fence): Promise<number | undefined> {
     const subject = this.#subject(bucket, key);
     // The caller may use its bytes again.
     const bytes = new Uint8Array(value);
     return this.#change(bucket, subject, () => this.#write(subject, bytes, '', expected));
   }
 
-  remove(bucket: string, key: string, expected?: number): Promise<number | undefined> {
+  remove(bucket: string, key: string, expected?: number | Fence): Promise<number | undefined> {
     const subject = this.#subject(bucket, key);
     const seconds = BEFORE_MESSAGES.has(bucket) ? REMOVAL_SECONDS : OWN_REMOVAL_SECONDS;
     const lines = `${REMOVED}: 1\r\nNats-TTL: ${seconds}s\r\n`;
@@ -169,7 +170,17 @@ export class JetStreamState implements State {
     });
   }
 
-  async #write(subject: string, value: Uint8Array, lines: string, expected?: number): Promise<number | undefined> {
+  async #write(
+    subject: string,
+    value: Uint8Array,
+    lines: string,
+    expected?: number | Fence,
+  ): Promise<number | undefined> {
+    if (typeof expected === 'object') {
+      const revision = await this.#publish(subject, value, lines, expected.revision || undefined);
+      expected.revision = revision ?? expected.revision;
+      return revision;
+    }
     if (expected !== 0) return this.#publish(subject, value, lines, expected);
     // Nothing is there also when the last that was there is a removal.
     for (let last = 0; ; ) {

@@ -1,5 +1,5 @@
 import { copyOf } from '../../src/core/bytes.ts';
-import type { Bucket, Entry, State } from '../../src/ports/backbone.ts';
+import type { Bucket, Entry, Fence, State } from '../../src/ports/backbone.ts';
 
 /** Entries of one process. Values are copied both ways, as a store would. */
 export class MemoryState implements State {
@@ -17,14 +17,14 @@ export class MemoryState implements State {
     return entry && { value: copyOf(entry.value), revision: entry.revision };
   }
 
-  async put(bucket: Bucket, key: string, value: Uint8Array, expected?: number): Promise<number | undefined> {
+  async put(bucket: Bucket, key: string, value: Uint8Array, expected?: number | Fence): Promise<number | undefined> {
     if (!this.#holds(bucket, key, expected)) return undefined;
     const revision = ++this.#revision;
     this.#buckets[bucket].set(key, { value: copyOf(value), revision });
     return revision;
   }
 
-  async remove(bucket: Bucket, key: string, expected?: number): Promise<number | undefined> {
+  async remove(bucket: Bucket, key: string, expected?: number | Fence): Promise<number | undefined> {
     if (!this.#holds(bucket, key, expected)) return undefined;
     this.#buckets[bucket].delete(key);
     return ++this.#revision;
@@ -39,7 +39,7 @@ export class MemoryState implements State {
     return false;
   }
 
-  #holds(bucket: Bucket, key: string, expected: number | undefined): boolean {
-    return expected === undefined || (this.#buckets[bucket].get(key)?.revision ?? 0) === expected;
+  #holds(bucket: Bucket, key: string, expected: number | Fence | undefined): boolean {
+    return typeof expected !== 'number' || (this.#buckets[bucket].get(key)?.revision ?? 0) === expected;
   }
 }

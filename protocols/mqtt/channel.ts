@@ -158,7 +158,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
   #admit(accepted: Login, session: MqttSession, place: Place): void {
     let present = place.kept !== undefined;
     try {
-      session.restore(place);
+      session.restore(place, accepted.principal);
     } catch (error) {
       const { logger } = this.#server.services;
       present = false;

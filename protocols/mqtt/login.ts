@@ -2,6 +2,7 @@ import { BrokerError } from '../../src/core/errors.ts';
 import { Message } from '../../src/core/message.ts';
 import { QUEUE_PREFIX, reservedFault, topicFault } from '../../src/core/topic.ts';
 import type { Principal } from '../../src/ports/authorizer.ts';
+import { mayBeAnswered } from '../../src/ports/rights.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Peer } from '../../src/ports/transport.ts';
 import type { Property } from './encoder.ts';
@@ -97,8 +98,11 @@ export function login(packet: ConnectPacket, peer: Peer, { services }: { readonl
     const wrong = forQueue ? willFault(packetWill) : undefined;
     if (wrong !== undefined) throw wrong;
     const carried = toProperties(packetWill.properties, now, limits, forQueue);
+    const responseTopic = carried?.responseTopic;
+    if (responseTopic !== undefined && !mayBeAnswered(from.authorizer, owner, responseTopic))
+      throw new BrokerError('notAuthorized', `not allowed to have answers to a will sent to ${responseTopic}`);
     const publisher = { clientId: id, protocol: 'mqtt' } as const;
-    return new Message(topic, payload, 0, payload.length, qos, retain, carried, publisher, now, true);
+    return new Message(topic, payload, 0, payload.length, qos, retain && !forQueue, carried, publisher, now, true);
   }
 }
 

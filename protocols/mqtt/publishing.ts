@@ -2,6 +2,7 @@ import { BrokerError } from '../../src/core/errors.ts';
 import { Message } from '../../src/core/message.ts';
 import { QUEUE_PREFIX, reservedFault } from '../../src/core/topic.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
+import { mayBeAnswered } from '../../src/ports/rights.ts';
 import { TopicAliases } from './aliases.ts';
 import { writeAcknowledgement } from './encoder.ts';
 import { type Exchange, explain } from './exchange.ts';
@@ -28,7 +29,7 @@ export class Publishing implements Answers {
 
   /** `now`: when it came, milliseconds since 1970. */
   publish(packet: PublishPacket, now: number): void {
-    const { services } = this.#exchange;
+    const { services, login } = this.#exchange;
     const topic =
       packet.properties?.topicAlias === undefined && packet.topic !== '' ? packet.topic : this.#aliased(packet);
     if (packet.qos === 2 && this.#repeated(packet.packetId)) return;
@@ -45,6 +46,12 @@ export class Publishing implements Answers {
     const forQueue = reserved && topic.startsWith(QUEUE_PREFIX);
     const properties =
       packet.properties === undefined ? undefined : toProperties(packet.properties, now, services.limits, forQueue);
+    const responseTopic = properties?.responseTopic;
+    if (responseTopic !== undefined && !mayBeAnswered(services.authorizer, login.principal, responseTopic)) {
+      const detail = `not allowed to have answers sent to the Response Topic ${responseTopic}`;
+      this.#refuse(packet, new BrokerError('notAuthorized', detail));
+      return;
+    }
     const { data, start, end, qos, retain } = packet;
     const message = new Message(
       topic,

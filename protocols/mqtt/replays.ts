@@ -6,9 +6,6 @@ import { Feed, type FeedContext } from './feed.ts';
 import type { SubscriptionOptions } from './session-state.ts';
 import type { TopicOptions } from './subscriptions.ts';
 
-/** Of one session; each holds as much in memory as the session itself may (`limits.outboxMessages`). */
-const MAX_REPLAYS = 32;
-
 const WITH_POSITIONS: readonly UserProperty[] = [['positions', 'true']];
 const NO_WISHES: readonly UserProperty[] = [];
 
@@ -66,9 +63,10 @@ export class Replays {
   /** Why there can be no more of them. */
   fault(filter: string): BrokerError | undefined {
     if (this.#feeds.has(filter) || this.#starting.has(filter)) return undefined;
-    return this.#feeds.size + this.#starting.size < MAX_REPLAYS
+    const { replays } = this.#context.services.limits;
+    return this.#feeds.size + this.#starting.size < replays
       ? undefined
-      : new BrokerError('quota', `there are ${MAX_REPLAYS} subscriptions with start or positions already`);
+      : new BrokerError('quota', `there are ${replays} subscriptions with start or positions already (limits.replays)`);
   }
 
   /** In place of one with the same filter. `cursor`: where it goes on. */

@@ -1,6 +1,7 @@
 import { type BrokerError, FAULTS } from '../../src/core/errors.ts';
 import type { Message, Publisher } from '../../src/core/message.ts';
 import { REPLY_PREFIX } from '../../src/core/topic.ts';
+import type { Principal } from '../../src/ports/authorizer.ts';
 import type { Place, Services, SessionOwner } from '../../src/ports/routing.ts';
 import { type ConsumptionContext, Consumptions } from './consumptions.ts';
 import { extrasOf } from './delivery.ts';
@@ -12,6 +13,7 @@ import type { Link } from './link.ts';
 import type { Login } from './login.ts';
 import { Outgoing, type OutgoingOwner } from './outgoing.ts';
 import type { Extras } from './publish-encoder.ts';
+import { mayResume } from './rights.ts';
 import { decodeState, encodeState } from './session-state.ts';
 import { type NewSubscription, TopicSubscriptions } from './topics.ts';
 import type { Wishes } from './wishes.ts';
@@ -97,8 +99,11 @@ export class MqttSession implements SessionOwner, OutgoingOwner, ConsumptionCont
 
   // --- the connection and the store ---------------------------------------------------------------------------------
 
-  /** Takes up what is kept of the session. Throws RangeError when that cannot be read. */
-  restore(place: Place): void {
+  /**
+   * Takes up what is kept of the session; what the client has no right to any more has ended. Throws RangeError when it
+   * cannot be read.
+   */
+  restore(place: Place, principal: Principal): void {
     this.#place = place;
     this.#writeAhead?.open(place);
     if (place.kept === undefined) return;
@@ -108,7 +113,16 @@ export class MqttSession implements SessionOwner, OutgoingOwner, ConsumptionCont
     this.#reply = state.reply;
     const topics = new TopicSubscriptions(this, state.cursor);
     this.#topics = topics;
+    const { authorizer, logger } = this.services;
     for (const options of state.subscriptions) {
+      const { filter } = options;
+      if (!mayResume(authorizer, principal, options)) {
+        logger.warn(
+          { clientId: this.clientId, filter },
+          'a session had a subscription without a right to it; it has ended',
+        );
+        continue;
+      }
       (kindOf(options.filter) === 'topic' ? topics : this.#consuming).resume(options);
     }
     for (const [packetId, sent] of state.inflight) this.outgoing.restore(packetId, sent);

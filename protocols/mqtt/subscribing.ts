@@ -2,9 +2,10 @@ import { BrokerError } from '../../src/core/errors.ts';
 import type { UserProperty } from '../../src/core/message.ts';
 import { writeCodes } from './encoder.ts';
 import { type Exchange, explain } from './exchange.ts';
-import { filterFault, isForeignReply, kindOf, parseShared } from './filters.ts';
+import { filterFault, isForeignReply, kindOf } from './filters.ts';
 import { type SubscribePacket, type SubscribeRequest, TYPE, type UnsubscribePacket } from './packets.ts';
 import { FAULT_REASON, REASON, SUBACK_FAILURE_V3 } from './reasons.ts';
+import { requireSettings, rightOf } from './rights.ts';
 import type { MqttSession } from './session.ts';
 import { readWishes, wishesIn } from './wishes.ts';
 
@@ -62,6 +63,7 @@ export class Subscribing {
     try {
       const kind = kindOf(filter);
       const wishes = readWishes(asked, kind);
+      requireSettings(this.#exchange.services.authorizer, this.#exchange.login.principal, wishes.settings);
       const added = !session.hasSubscription(filter);
       const retained =
         kind === 'topic' &&
@@ -113,7 +115,7 @@ export class Subscribing {
         'topics for answers are for the client whose Response Information they are',
       );
     }
-    if (!authorizer.maySubscribe(login.principal, kind === 'group' ? parseShared(filter).filter : filter)) {
+    if (!authorizer.maySubscribe(login.principal, rightOf(filter))) {
       return new BrokerError('notAuthorized', `not allowed to subscribe to ${filter}`);
     }
     const count = session.subscriptionCount;

@@ -1,4 +1,5 @@
 import type { BrokerError } from '../../src/core/errors.ts';
+import type { Start } from '../../src/core/start.ts';
 import { MessageId } from './acknowledgement.ts';
 import { type Deletion, readDeletion } from './durable.ts';
 import { DurableSubscription, deleteStored } from './durable-subscription.ts';
@@ -7,6 +8,7 @@ import type { Frame } from './frame.ts';
 import { GroupSubscription } from './group-subscription.ts';
 import { isTemporary } from './names.ts';
 import { QueueBrowser } from './queue-browser.ts';
+import { requireSettings } from './queue-fields.ts';
 import { QueueSubscription } from './queue-subscription.ts';
 import { Refusal, shown } from './refusal.ts';
 import type { TemporaryNames } from './send.ts';
@@ -24,6 +26,9 @@ export class ClientSubscriptions implements TemporaryNames {
   readonly #failed: (error: BrokerError) => void;
   readonly #table = new Subscriptions();
   readonly #temporaries: Temporaries;
+  /** Those with a place of their own in the log, also when they are over before it is found. */
+  readonly #replays = new Set<StompSubscription>();
+  readonly #starting = new Set<StompSubscription>();
   /** Of the ACK or NACK at hand. */
   readonly #meant = new MessageId();
 
@@ -50,7 +55,9 @@ export class ClientSubscriptions implements TemporaryNames {
     else if (!this.#link.services.authorizer.maySubscribe(this.#link.principal, filter)) {
       throw new Refusal('notAuthorized', `SUBSCRIBE: not allowed to subscribe to ${shown(destination)}`);
     }
-    return this.#start(this.#subscription(request));
+    if (request.kind === 'queue') requireSettings(request.settings, this.#link);
+    const subscription = this.#subscription(request);
+    return 'start' in request && readsLog(request.start) ? this.#replay(subscription) : this.#start(subscription);
   }
 
   #subscription(request: ReturnType<typeof readSubscribe>): StompSubscription {
@@ -68,6 +75,18 @@ export class ClientSubscriptions implements TemporaryNames {
           ? new TopicSubscription(link, number, request)
           : new DurableSubscription(link, number, request, request.durable, this.#failed);
     }
+  }
+
+  #replay(subscription: StompSubscription): Effect {
+    const { replays } = this.#link.services.limits;
+    if (this.#replays.size >= replays || this.#starting.size >= replays) {
+      const detail = `there are ${replays} subscriptions with the header start already (limits.replays)`;
+      throw new Refusal('quota', detail);
+    }
+    const started = this.#start(subscription);
+    this.#replays.add(subscription);
+    this.#starting.add(subscription);
+    return (started ?? Promise.resolve()).finally(() => this.#starting.delete(subscription));
   }
 
   #start(subscription: StompSubscription): Effect {
@@ -114,6 +133,7 @@ export class ClientSubscriptions implements TemporaryNames {
     const subscription = this.#toUnsubscribe(frame, deletion);
     if (subscription !== undefined) {
       this.#table.remove(subscription);
+      this.#replays.delete(subscription);
       return subscription.unsubscribe(deletion !== undefined);
     }
     if (named !== undefined) return deleteStored(this.#link.services, named.key, this.#link.principal.name);
@@ -205,4 +225,9 @@ function taken(which: string): Refusal {
 function unnamed(command: string, byId: boolean): Refusal {
   const [header, where] = byId ? ['id', 'header ack'] : ['message-id', 'header message-id'];
   return new Refusal('protocol', `${command} without the header ${header}`, `It is the ${where} of the MESSAGE meant.`);
+}
+
+/** Whether it is to begin elsewhere than all others. */
+function readsLog(start: Start | undefined): boolean {
+  return start !== undefined && start.from !== 'new';
 }

@@ -8,7 +8,7 @@ import { writeReceipt } from './encoder.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
 import { type Completion, Publications, type PublicationsOwner } from './publications.ts';
-import { queueOf, readSettings } from './queue-fields.ts';
+import { queueOf, readSettings, requireSettings } from './queue-fields.ts';
 import { Refusal } from './refusal.ts';
 import { readSend, type TemporaryNames } from './send.ts';
 import type { Effect } from './subscription.ts';
@@ -84,6 +84,7 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
     const message = readSend(frame, this.#link, this, now);
     const queue = queueOf(message.topic);
     const settings = queue === undefined ? undefined : readSettings(frame);
+    requireSettings(settings, this.#link);
     const receipt = frame.raw(HEADER.receipt);
     if (queue !== undefined && settings !== undefined) this.#declare(queue, settings, receipt);
     if (frame.has(HEADER.transaction)) {

@@ -1,7 +1,10 @@
 import type { Properties } from '../../src/core/message.ts';
 import { type PartialSettings, SETTING_PREFIX, settingsOfHeaders } from '../../src/core/queue-settings.ts';
 import { QUEUE_PREFIX } from '../../src/core/topic.ts';
+import { settingsRefusal } from '../../src/ports/rights.ts';
+import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
+import { Refusal } from './refusal.ts';
 import { LONGEST_DELAY, wrong } from './values.ts';
 import { HEADER, HEADER_NAMES, type HeaderId } from './words.ts';
 
@@ -62,4 +65,10 @@ export function readSettings(frame: Frame): PartialSettings | undefined {
 /** Whether header `index` is named as settings are. */
 export function isSetting(frame: Frame, index: number): boolean {
   return frame.knownAt(index) < 0 && frame.name(index).startsWith(SETTING_PREFIX);
+}
+
+/** Throws a Refusal for settings that reach further than the client may. */
+export function requireSettings(settings: PartialSettings | undefined, { services, principal }: Link): void {
+  const refusal = settings && settingsRefusal(services.authorizer, principal, settings);
+  if (refusal !== undefined) throw new Refusal('notAuthorized', `the settings of the queue, ${refusal}`);
 }

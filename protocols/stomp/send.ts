@@ -1,5 +1,6 @@
 import { Message } from '../../src/core/message.ts';
-import { REPLY_PREFIX, reservedFault } from '../../src/core/topic.ts';
+import { reservedFault } from '../../src/core/topic.ts';
+import { mayBeAnswered } from '../../src/ports/rights.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
 import { type AnswerNames, readProperties } from './mapping.ts';
@@ -66,12 +67,8 @@ function requireOpen(topic: string): void {
   }
 }
 
-/** Who answers does so with rights of their own: a topic out of the asker's reach must not be reached through them. */
 function requireReplyTo(topic: string, { services, principal }: Link): void {
-  const { authorizer } = services;
-  // Whoever knows its name may answer there.
-  if (topic.startsWith(REPLY_PREFIX)) return;
-  if (authorizer.maySubscribe(principal, topic) || authorizer.mayPublish(principal, topic)) return;
+  if (mayBeAnswered(services.authorizer, principal, topic)) return;
   throw new Refusal(
     'notAuthorized',
     'SEND: not allowed to have answers sent to the destination in the header reply-to',

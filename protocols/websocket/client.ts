@@ -1,8 +1,10 @@
 import type { BrokerError } from '../../src/core/errors.ts';
 import type { Publisher } from '../../src/core/message.ts';
+import { mayBeAnswered } from '../../src/ports/rights.ts';
 import type { Backlog } from '../../src/ports/routing.ts';
 import { type JsonObject, RequestError, readText, shown } from './codec.ts';
 import { Feeds } from './feeds.ts';
+import { doGroupOperation } from './group-operations.ts';
 import type { Kept, KeptSession, SessionHolder } from './kept-session.ts';
 import type { Link } from './link.ts';
 import { readPublish } from './mapping.ts';
@@ -11,7 +13,7 @@ import { Publications, type PublicationsOwner } from './publications.ts';
 import { Questions } from './questions.ts';
 import type { RequestType } from './requests.ts';
 import { readSettlement } from './settlement.ts';
-import { readName, readSubscribe } from './subscribe.ts';
+import { readName, readSubscribe, requireSettings } from './subscribe.ts';
 import { Tasks } from './tasks.ts';
 
 /** Of live messages no one hears again. */
@@ -62,6 +64,10 @@ export class JsonClient implements PublicationsOwner, SessionHolder {
         this.#questions ??= new Questions(this.#link, this.#publisher);
         this.#questions.ask(request, id, now);
         return;
+      case 'groupStatus':
+      case 'moveGroup':
+        doGroupOperation(type, request, id, this.#link, this.#underWay);
+        return;
       default:
         this.#operations ??= new QueueOperations(this.#link, this.#underWay);
         this.#operations.do(type, request, id);
@@ -107,13 +113,8 @@ export class JsonClient implements PublicationsOwner, SessionHolder {
       const field = request.queue === undefined ? 'topic' : 'queue';
       throw new RequestError('notAuthorized', field, `not authorized to publish to this ${field}`);
     }
-    // Who answers does so with rights of their own: a topic out of the asker's reach must not be reached through them.
     const replyTo = message.properties?.responseTopic;
-    if (
-      replyTo !== undefined &&
-      !authorizer.maySubscribe(principal, replyTo) &&
-      !authorizer.mayPublish(principal, replyTo)
-    ) {
+    if (replyTo !== undefined && !mayBeAnswered(authorizer, principal, replyTo)) {
       throw new RequestError('notAuthorized', 'replyTo', 'not authorized to have answers sent to this topic');
     }
     if (message.qos === 0) {
@@ -150,6 +151,7 @@ export class JsonClient implements PublicationsOwner, SessionHolder {
     if (!authorizer.maySubscribe(principal, wanted.right)) {
       throw new RequestError('notAuthorized', wanted.field, `not authorized to subscribe to this ${wanted.field}`);
     }
+    if (wanted.kind === 'queue') requireSettings(wanted.settings, this.#link);
     feeds.add(wanted, id, (then) => this.#acknowledge(id, then));
   }
 

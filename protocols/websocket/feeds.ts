@@ -1,3 +1,5 @@
+import type { Start } from '../../src/core/start.ts';
+import { RequestError } from './codec.ts';
 import { JsonConsumer } from './consumer.ts';
 import type { Kept, KeptFeed, KeptSession } from './kept-session.ts';
 import type { Link } from './link.ts';
@@ -17,6 +19,8 @@ export class Feeds {
   readonly #session: KeptSession | undefined;
   readonly #own = new Map<string, Feed>();
   #topics: LogFeed | undefined;
+  /** Those whose place in the log is being looked for, also when they are over before it is found. */
+  #starting = 0;
 
   constructor(link: Link, tasks: Tasks, session: KeptSession | undefined) {
     this.#link = link;
@@ -52,11 +56,30 @@ export class Feeds {
       return;
     }
     if (request.kind === 'topics') {
+      this.#requireRoom();
       const feed = this.#replay(request);
-      this.#open(feed, feed.open(request.start), id, acknowledge);
+      this.#open(feed, this.#find(feed, request.start), id, acknowledge);
     } else {
       const feed = this.#consumer(request);
       this.#open(feed, feed.open(), id, acknowledge);
+    }
+  }
+
+  #requireRoom(): void {
+    const { replays } = this.#link.services.limits;
+    let there = 0;
+    for (const feed of this.#own.values()) if (feed instanceof Replay) there++;
+    if (there < replays && this.#starting < replays) return;
+    const text = `there are ${replays} subscriptions with start already (limits.replays)`;
+    throw new RequestError('quota', 'start', text);
+  }
+
+  async #find(feed: Replay, start: Start): Promise<void> {
+    this.#starting++;
+    try {
+      await feed.open(start);
+    } finally {
+      this.#starting--;
     }
   }
 
@@ -160,7 +183,7 @@ export class Feeds {
     }
     const feed = this.#replay(request);
     if (settled.length === 0) {
-      this.#reopen(feed, feed.open(request.start));
+      this.#reopen(feed, this.#find(feed, request.start));
       return;
     }
     feed.progress?.restore(settled, sent);

@@ -3,7 +3,7 @@ import { QUEUE_PREFIX } from '../../src/core/topic.ts';
 import { type JsonObject, RequestError, readBoolean, readInteger } from './codec.ts';
 import type { Link } from './link.ts';
 import { readQueue } from './mapping.ts';
-import { readSettings } from './subscribe.ts';
+import { readSettings, requireSettings } from './subscribe.ts';
 import type { Tasks } from './tasks.ts';
 
 /** What can be done with a queue besides filling and consuming it. All of it needs both rights to the queue. */
@@ -31,9 +31,12 @@ export class QueueOperations {
     const { queues } = this.#link.services;
     const queue = this.#queueOf(request);
     switch (operation) {
-      case 'declare':
-        this.#answer(queues.declare(queue, readSettings(request) ?? {}), id, statusField);
+      case 'declare': {
+        const settings = readSettings(request) ?? {};
+        requireSettings(settings, this.#link);
+        this.#answer(queues.declare(queue, settings), id, statusField);
         return;
+      }
       case 'queueStatus':
         needId(id);
         this.#answer(this.#status(queue), id, statusField);

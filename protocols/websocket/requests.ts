@@ -33,6 +33,8 @@ const FIELDS = {
   browse: fields('queue', 'after', 'count'),
   purge: fields('queue'),
   deleteQueue: fields('queue', 'ifEmpty', 'ifUnused'),
+  groupStatus: fields('group', 'filter'),
+  moveGroup: fields('group', 'filter', 'start'),
   ping: fields(),
 } as const satisfies Record<string, ReadonlySet<string>>;
 

@@ -4,6 +4,7 @@ import { checkSettings, type PartialSettings } from '../../src/core/queue-settin
 import { parseStart, START_FORMS, type Start } from '../../src/core/start.ts';
 import { QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
+import { settingsRefusal } from '../../src/ports/rights.ts';
 import {
   checkFields,
   isObject,
@@ -18,6 +19,7 @@ import {
   shown,
 } from './codec.ts';
 import type { KeptFeed } from './kept-session.ts';
+import type { Link } from './link.ts';
 import { readQueue } from './mapping.ts';
 
 /** What a `subscribe` asks for: topics, a queue, or a place in a group. */
@@ -129,11 +131,7 @@ function readQueueRequest(request: JsonObject, limits: Limits): QueueRequest {
 
 function readGroupRequest(request: JsonObject, limits: Limits): GroupRequest {
   checkFields(request, 'subscribe with group', GROUP);
-  const group = readHeaderText(request, 'group', limits.topicBytes) ?? '';
-  if (group === '' || /[/+#]/.test(group)) {
-    const text = `group is ${shown(group)}; a name without /, + and # is expected`;
-    throw new RequestError('fieldInvalid', 'group', text);
-  }
+  const group = readGroup(request, limits);
   const filter = readFilter(request, limits);
   const start = readStart(request);
   return {
@@ -146,6 +144,13 @@ function readGroupRequest(request: JsonObject, limits: Limits): GroupRequest {
     positions: readBoolean(request, 'positions') || start !== undefined,
     start: start ?? { from: 'new' },
   };
+}
+
+export function readGroup(request: JsonObject, limits: Limits): string {
+  const group = readHeaderText(request, 'group', limits.topicBytes) ?? '';
+  if (group !== '' && !/[/+#]/.test(group)) return group;
+  const text = `group is ${shown(group)}; a name without /, + and # is expected`;
+  throw new RequestError('fieldInvalid', 'group', text);
 }
 
 /** `usual`: the name when the client gives none. */
@@ -172,7 +177,7 @@ export function readName(request: JsonObject, limits: Limits): string | undefine
   return name;
 }
 
-function readFilter(request: JsonObject, limits: Limits): string {
+export function readFilter(request: JsonObject, limits: Limits): string {
   const filter = readText(request, 'filter');
   if (filter === undefined) {
     const text = 'filter is missing; a topic filter, or else queue, is expected';
@@ -205,7 +210,7 @@ function checkServerNames(filter: string): void {
   }
 }
 
-function readStart(request: JsonObject): Start | undefined {
+export function readStart(request: JsonObject): Start | undefined {
   const text = readText(request, 'start');
   if (text === undefined) return undefined;
   const start = parseStart(text);
@@ -224,4 +229,10 @@ export function readSettings(request: JsonObject): PartialSettings | undefined {
     if (!(error instanceof BrokerError)) throw error;
     throw new RequestError('fieldInvalid', 'settings', `settings: ${error.message}`);
   }
+}
+
+/** Throws a RequestError for settings that reach further than the client may. */
+export function requireSettings(settings: PartialSettings | undefined, { services, principal }: Link): void {
+  const refusal = settings && settingsRefusal(services.authorizer, principal, settings);
+  if (refusal !== undefined) throw new RequestError('notAuthorized', 'settings', `settings: ${refusal}`);
 }

@@ -51,6 +51,17 @@ export interface Wire {
   readonly patch: number;
 }
 
+/** Of a message without anything, bytes. */
+const OVERHEAD = 256;
+
+/** Texts are counted by their length: nearly all are ASCII. */
+function weightOf({ contentType, responseTopic, correlation, user, key, messageId }: Properties): number {
+  let weight = (contentType?.length ?? 0) + (responseTopic?.length ?? 0) + (correlation?.length ?? 0);
+  weight += (key?.length ?? 0) + (messageId?.length ?? 0);
+  if (user !== undefined) for (const [name, value] of user) weight += 64 + name.length + value.length;
+  return weight;
+}
+
 export class Message {
   /** MQTT form: levels parted by `/`; valid by `topicFault`. */
   readonly topic: string;
@@ -111,6 +122,11 @@ export class Message {
   /** Payload size in bytes. */
   get size(): number {
     return this.end - this.start;
+  }
+
+  /** About how much memory it takes, bytes: its properties may be much more than its payload. */
+  get weight(): number {
+    return OVERHEAD + this.end - this.start + (this.properties === undefined ? 0 : weightOf(this.properties));
   }
 
   /** A view of the payload; the bytes are not copied. */

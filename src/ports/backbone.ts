@@ -104,20 +104,31 @@ export interface Entry {
 }
 
 /**
+ * Of an entry that one node writes: what it knows of it. Each write with it that is taken notes its revision here. The first
+ * one is always taken; a later one only if no other node has written since.
+ */
+export interface Fence {
+  /** Of the last write; 0: none yet. */
+  revision: number;
+}
+
+/**
  * Small durable entries that every node sees. Keys are any non-empty text of at most 2 KiB. What is put or removed
  * before a message is appended is durable no later than that message; operations on one key take effect in order, and a
  * `get` sees what was put before it.
  *
- * `expected` is the revision the entry must have, 0 for none. Rejects with a BrokerError when the store does not take it.
+ * `expected` is the revision the entry must have, 0 for none; or a fence, which is looked at when all before it on this key has
+ * taken effect, so that a writer need not wait for one write before the next; where there are no other nodes it holds nobody
+ * back. Rejects with a BrokerError when the store does not take it.
  */
 export interface State {
   /** Whether what is put in the turn in which a message is appended, before it, is there exactly when the message is. */
   readonly atomic: boolean;
   get(bucket: Bucket, key: string): Promise<Entry | undefined>;
   /** Resolves with the new revision once durable; with undefined when the entry is not as `expected`. */
-  put(bucket: Bucket, key: string, value: Uint8Array, expected?: number): Promise<number | undefined>;
+  put(bucket: Bucket, key: string, value: Uint8Array, expected?: number | Fence): Promise<number | undefined>;
   /** The same; of what is not there, too. */
-  remove(bucket: Bucket, key: string, expected?: number): Promise<number | undefined>;
+  remove(bucket: Bucket, key: string, expected?: number | Fence): Promise<number | undefined>;
   /** Every entry, in no order; resolves after the last. */
   scan(bucket: Bucket, visit: (key: string, entry: Entry) => void): Promise<void>;
   /**

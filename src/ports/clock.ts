@@ -13,10 +13,3 @@ export interface Clock {
 export interface Timer {
   cancel(): void;
 }
-
-/** Resolves so many milliseconds from now. */
-export function pause(clock: Clock, milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    clock.schedule(milliseconds, resolve);
-  });
-}

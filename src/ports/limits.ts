@@ -39,6 +39,16 @@ export interface Limits extends TopicLimits {
   readonly queues: number;
   readonly queueMessages: number;
   readonly queueBytes: number;
+  /** Bindings of one queue, and bytes of them together. */
+  readonly queueBindings: number;
+  readonly queueBindingBytes: number;
+  /** Of one queue or group, what waits in memory to be given; and what one consumer has unsettled. With properties. */
+  readonly queueMemoryBytes: number;
+  readonly consumerBytes: number;
+  /** Queues in a row from which a message is dead-lettered because it expired; then it is dropped. */
+  readonly deadLetterHops: number;
+  /** Subscriptions of one session or connection with a place of their own in the log. */
+  readonly replays: number;
   /** STOMP: header lines of a frame, bytes of one of them; unacknowledged messages a consumer gets when it names no prefetch. */
   readonly stompHeaders: number;
   readonly stompHeaderBytes: number;

@@ -137,8 +137,9 @@ export interface GroupStatus {
   /** Per shard: below it everything has been given to a member; the end of the log. */
   readonly positions: readonly number[];
   readonly ends: readonly number[];
-  /** Messages that match, from `positions` on: exact up to 100,000 of them, else an estimate from the positions. */
+  /** Messages that match and are with no member: exact up to 100,000 of them, else an estimate from the positions. */
   readonly lag: number;
+  /** With members. */
   readonly unsettled: number;
   readonly members: number;
   readonly node: string;

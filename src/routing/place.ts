@@ -1,7 +1,8 @@
-import type { State } from '../ports/backbone.ts';
-import { type Clock, pause, type Timer } from '../ports/clock.ts';
+import { pause } from '../core/pause.ts';
+import type { Fence, State } from '../ports/backbone.ts';
+import type { Clock, Timer } from '../ports/clock.ts';
 import type { Claim, Logger, Place, SessionOwner } from '../ports/routing.ts';
-import { encodeSession } from './session-record.ts';
+import { decodeSession, encodeSession } from './session-record.ts';
 
 /** Milliseconds until a write that the store did not take is tried again. */
 const RETRY = 1000;
@@ -16,7 +17,10 @@ export interface PlaceContext {
   left(place: SessionPlace, seconds: number): number;
 }
 
-/** Writes of one session, one at a time; what changes meanwhile is in the next. */
+/**
+ * Writes of one session, one at a time; what changes meanwhile is in the next. A node that stood still, and does not know yet
+ * that another one has the session by now, writes nothing over what that one has written.
+ */
 export class SessionPlace implements Place {
   readonly claim: Claim;
   readonly owner: SessionOwner;
@@ -32,6 +36,9 @@ export class SessionPlace implements Place {
   #scheduled = false;
   #waiting: (() => void)[] | undefined;
   #left = false;
+  /** Another node has the session. */
+  #lost = false;
+  readonly #fence: Fence = { revision: 0 };
 
   constructor(claim: Claim, owner: SessionOwner, kept: Uint8Array | undefined, stored: boolean, context: PlaceContext) {
     this.claim = claim;
@@ -87,7 +94,7 @@ export class SessionPlace implements Place {
   async put(): Promise<void> {
     if (!this.#durable || this.#left) return;
     try {
-      await this.#store(this.#record(0));
+      if (!(await this.#store(this.#encode))) await new Promise(() => {});
     } catch {
       await this.save();
     }
@@ -110,22 +117,21 @@ export class SessionPlace implements Place {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
     try {
-      await this.#store(this.#record(0));
-      for (const resolve of waiting) resolve();
+      if (await this.#store(this.#encode)) for (const resolve of waiting) resolve();
+      else this.#waiting = [...waiting, ...(this.#waiting ?? [])];
     } catch (error) {
       this.#waiting = [...waiting, ...(this.#waiting ?? [])];
       await this.#pause(error);
     }
     this.#writing = false;
-    if (this.#waiting !== undefined && !this.#left) void this.#write();
+    if (this.#waiting !== undefined && !this.#left && !this.#lost) void this.#write();
   }
 
   /** The last write: kept at it until the store takes it. */
   async #finish(record: Uint8Array | undefined): Promise<void> {
     for (;;) {
       try {
-        if (record === undefined) await this.#context.state.remove('sessions', this.claim.key);
-        else await this.#store(record);
+        if (await this.#store(() => record, true)) for (const resolve of this.#waiting ?? []) resolve();
         break;
       } catch (error) {
         await this.#pause(error);
@@ -141,10 +147,38 @@ export class SessionPlace implements Place {
     for (const resolve of this.#watchers ?? []) resolve();
   }
 
-  async #store(record: Uint8Array): Promise<void> {
+  /** False when it is another node's, so that nobody has use for it, or when the last write has it as well. */
+  async #store(encode: () => Uint8Array | undefined, last = false): Promise<boolean> {
+    const { state } = this.#context;
+    const { key } = this.claim;
     this.#stored = true;
-    await this.#context.state.put('sessions', this.claim.key, record);
+    while (!this.#lost && (last || !this.#left)) {
+      const record = encode();
+      const revision = await (record === undefined
+        ? state.remove('sessions', key, this.#fence)
+        : state.put('sessions', key, record, this.#fence));
+      if (revision !== undefined) return true;
+      await this.#contest();
+    }
+    return false;
   }
+
+  /** Another node has written: it has the session, or it took this one for lost, and noted when the session's time is over. */
+  async #contest(): Promise<void> {
+    const { state, node, clock, logger } = this.#context;
+    const entry = await state.get('sessions', this.claim.key);
+    if (entry === undefined || writerOf(entry.value) === node) {
+      this.#fence.revision = entry?.revision ?? 0;
+    } else if (!this.#lost) {
+      this.#lost = true;
+      logger.warn({ session: this.claim.key }, 'another broker has a session that was this one’s');
+      clock.defer(() => {
+        if (!this.#left) this.owner.takenOver();
+      });
+    }
+  }
+
+  readonly #encode = (): Uint8Array => this.#record(0);
 
   #record(keptFor: number): Uint8Array {
     const { node, clock } = this.#context;
@@ -162,5 +196,15 @@ export class SessionPlace implements Place {
     const { logger, clock } = this.#context;
     logger.warn({ err: error, session: this.claim.key }, 'a session could not be stored; trying again');
     return pause(clock, RETRY);
+  }
+}
+
+/** Name of the node; undefined when the bytes are no session. */
+function writerOf(value: Uint8Array): string | undefined {
+  try {
+    return decodeSession(value).node;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return undefined;
   }
 }

@@ -33,8 +33,20 @@ const NATS_REPLY = `${REPLY_PREFIX}nats/`;
 /** Milliseconds in which it is known whether other nodes listen to a request. */
 const ASKED = 5_000;
 
-/** Of messages whose publisher waits for nothing. */
-const NOBODY: AppendReceiver = { appended() {}, refused() {} };
+/** Of messages whose publisher waits for nothing: it is not told of those that are refused. */
+class Untold implements AppendReceiver {
+  readonly #counters: Counters;
+
+  constructor(counters: Counters) {
+    this.#counters = counters;
+  }
+
+  appended(): void {}
+
+  refused(): void {
+    this.#counters.droppedQueue++;
+  }
+}
 
 /** Tells of a message once all of its stores have it, or one of them has not. */
 class All implements AppendReceiver {
@@ -79,6 +91,7 @@ export class TopicRouter implements Router, BackboneReceiver {
   readonly #retained: RetainedStore;
   readonly #queues: QueueInlet;
   readonly #counters: Counters;
+  readonly #untold: Untold;
   readonly #clock: Clock;
   readonly #logger: Logger;
   /** Requests of which it is not known yet whether anyone listens, by their response topics. */
@@ -97,6 +110,7 @@ export class TopicRouter implements Router, BackboneReceiver {
     this.#retained = retained;
     this.#queues = queues;
     this.#counters = counters;
+    this.#untold = new Untold(counters);
     this.#logger = logger;
   }
 
@@ -105,12 +119,12 @@ export class TopicRouter implements Router, BackboneReceiver {
     const { topic } = message;
     if (topic.charCodeAt(0) === 0x24 && topic.startsWith(QUEUE_PREFIX)) {
       // In a queue every message is kept, whether its publisher waits for that or not.
-      this.#queues.push(topic.slice(QUEUE_PREFIX.length), message, message.qos === 0 ? NOBODY : receiver, token);
+      this.#queues.push(topic.slice(QUEUE_PREFIX.length), message, message.qos === 0 ? this.#untold : receiver, token);
       return;
     }
     const bound = this.#queues.bound(topic);
     if (bound.length === 0) this.#publish(message, receiver, token);
-    else if (message.qos === 0) this.#publishBound(message, bound, NOBODY, token);
+    else if (message.qos === 0) this.#publishBound(message, bound, this.#untold, token);
     else this.#publishBound(message, bound, new All(bound.length + 1, message, receiver), token);
   }
 
@@ -148,7 +162,7 @@ export class TopicRouter implements Router, BackboneReceiver {
     }
     const bound = this.#queues.bound(topic);
     if (bound.length > 0) {
-      this.#publishBound(message, bound, NOBODY, 0);
+      this.#publishBound(message, bound, this.#untold, 0);
       return;
     }
     const heard = this.#count(topic) > 0;

@@ -164,7 +164,8 @@ export class SessionRegistry implements Sessions {
         } else {
           if (record.expiresAt > 0 || !cluster.alive(record.node)) detached++;
           if (record.expiresAt > 0 || cluster.alive(record.node)) return;
-          const left = encodeSession({ ...record, node: cluster.node, expiresAt: now + record.keptFor * 1000 });
+          // Its node is still named: it may go on with the session, should it be there after all.
+          const left = encodeSession({ ...record, expiresAt: now + record.keptFor * 1000 });
           changes.push(() => state.put('sessions', key, left, revision));
         }
       });

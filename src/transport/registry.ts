@@ -1,5 +1,6 @@
 import type { Counters } from '../core/counters.ts';
-import { type Clock, pause, type Timer } from '../ports/clock.ts';
+import { pause } from '../core/pause.ts';
+import type { Clock, Timer } from '../ports/clock.ts';
 import type { Limits } from '../ports/limits.ts';
 import type { Protocol } from '../ports/protocol.ts';
 import type { Logger } from '../ports/routing.ts';

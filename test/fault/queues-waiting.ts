@@ -64,7 +64,7 @@ test('10,000 queues with 10 messages each', async () => {
   console.log(
     `measured: ${QUEUES} queues made and filled in ${since(began)}; memory ${mib(before)}, then ${mib(broker.rss())}`,
   );
-  assert.ok(broker.rss() - before < 250 * MiB);
+  assert.ok(broker.rss() - before < 600 * MiB);
   began = performance.now();
   await broker.stop();
   broker = await start();

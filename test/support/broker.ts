@@ -1,4 +1,4 @@
-import { type Address, type Broker, createBroker } from '../../src/broker.ts';
+import { type Address, type Broker, type BrokerExtras, createBroker } from '../../src/broker.ts';
 import type { ConfigInput } from '../../src/config/load.ts';
 import type { Logger } from '../../src/ports/routing.ts';
 
@@ -12,7 +12,7 @@ export interface TestBroker {
 }
 
 /** A broker of the test's own on free ports of the loopback, with everything in memory. */
-export async function startBroker(config: ConfigInput = {}): Promise<TestBroker> {
+export async function startBroker(config: ConfigInput = {}, extras: BrokerExtras = {}): Promise<TestBroker> {
   const any = { host: '127.0.0.1', port: 0 };
   const broker = await createBroker(
     {
@@ -20,7 +20,7 @@ export async function startBroker(config: ConfigInput = {}): Promise<TestBroker>
       listeners: { mqtt: any, stomp: any, http: { ...any, ...config.listeners?.http } },
       backbone: { type: 'memory', ...config.backbone },
     },
-    { logger: silent },
+    { logger: silent, ...extras },
   );
   await broker.start();
   const { mqtt, stomp, http } = broker.addresses;

@@ -6,6 +6,8 @@ interface Alarm {
   readonly task: () => void;
 }
 
+const MOST_TURNS = 20_000;
+
 /** Time that passes when the test says so. */
 export class ManualClock implements Clock {
   #now = 1_000_000;
@@ -34,7 +36,8 @@ export class ManualClock implements Clock {
 
   /** Until nothing more happens without time passing. */
   async settle(): Promise<void> {
-    for (let quiet = 0; quiet < 2; quiet++) {
+    for (let [quiet, turns] = [0, 0]; quiet < 2; quiet++, turns++) {
+      if (turns === MOST_TURNS) throw new Error('it never comes to rest');
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#turn() || this.#ring(this.#now)) quiet = -1;
     }

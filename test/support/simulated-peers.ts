@@ -37,6 +37,10 @@ export function setUp(...names: string[]) {
     const catalog = {
       list: () => [...stores.queues.keys()].sort(),
       get: (queue: string) => (stores.queues.has(queue) ? DEFAULT_SETTINGS : undefined),
+      get size() {
+        return stores.queues.size;
+      },
+      refusal: () => undefined,
       bound: (topic: string) => (topic === 'bound' ? ['q'] : []),
     };
     const peers = new Peers(node, { queues: host, catalog, groups: () => groups }, node, logger);

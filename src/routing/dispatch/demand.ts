@@ -1,4 +1,4 @@
-import type { QueueSource } from '../../ports/queue-store.ts';
+import type { QueueEntry, QueueSource } from '../../ports/queue-store.ts';
 import type { Members } from './members.ts';
 
 /** Of what consumers have room for, the most that is asked for at once, and the most that is held ready beyond it. */
@@ -6,31 +6,67 @@ const MOST_WANTED = 4096;
 const AHEAD = 256;
 /** What is looked at without consumers, at most, at once. */
 const MOST_PROBED = 256;
+/** What a message is taken to have before any has come, bytes. */
+const USUAL = 16_384;
 
 /** What is asked of a source, and has not come yet. */
 export class Demand {
   readonly #source: QueueSource;
+  /** Bytes. */
+  readonly #memory: number;
   #coming = 0;
+  /** Of what waits to be given; and of a message, as those were that came last. */
+  #held = 0;
+  #average = USUAL;
   /** Without consumers: how many are looked at next, to see whether they are to be dropped; 0: none. */
   #probing = 0;
   /** Some messages have a priority: those held ready would be in the way of higher ones. */
   prioritised = false;
 
-  constructor(source: QueueSource) {
+  constructor(source: QueueSource, memory: number) {
     this.#source = source;
+    this.#memory = memory;
   }
 
-  came(count: number): void {
-    this.#coming = Math.max(0, this.#coming - count);
+  came(entries: readonly QueueEntry[]): void {
+    this.#coming = Math.max(0, this.#coming - entries.length);
+    let bytes = 0;
+    for (const { message } of entries) bytes += message.weight;
+    if (entries.length === 0) return;
+    // Quick to believe that they are large, slow that they are small.
+    const average = bytes / entries.length;
+    this.#average = Math.max(average, (this.#average * 7 + average) / 8);
+  }
+
+  /** One is to wait here. */
+  holds({ message }: QueueEntry): void {
+    this.#held += message.weight;
+  }
+
+  /** It waits here no more. */
+  went({ message }: QueueEntry): void {
+    this.#held -= message.weight;
+  }
+
+  /** So much waits that what comes is to go back: it is larger than what came before. */
+  get overfull(): boolean {
+    return this.#held > 2 * this.#memory;
   }
 
   /** What consumers have room for, and some that are held ready for them. `has`: how many wait to be given. */
   serve(members: Members, has: number): void {
     const ahead = this.prioritised ? 0 : Math.min(AHEAD, members.prefetch);
     const target = Math.min(members.room, MOST_WANTED) + ahead;
-    const missing = target - has - this.#coming;
+    const missing = Math.min(target - has - this.#coming, this.#affordable());
+    const most = Math.min(target, Math.max(1, Math.floor(this.#memory / this.#average)));
     // Many small portions cost more than a few large ones.
-    if (missing > 0 && (missing === target || missing * 4 >= target)) this.#want(missing);
+    if (missing > 0 && missing * 4 >= most) this.#want(missing);
+  }
+
+  /** Of messages as large as those that came last. */
+  #affordable(): number {
+    const count = Math.floor((this.#memory - this.#held) / this.#average) - this.#coming;
+    return this.#held === 0 && this.#coming === 0 ? Math.max(1, count) : count;
   }
 
   /** So many are wanted to be dropped. `idle`: there are no consumers. */

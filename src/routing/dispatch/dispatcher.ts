@@ -8,21 +8,15 @@ import { Demand } from './demand.ts';
 import { priorityOf } from './entries.ts';
 import type { KeyState } from './keys.ts';
 import { Member, type MemberHost, Unsettled } from './member.ts';
-import { hashOf, Members } from './members.ts';
-import { backOff, type DeadReason, type DispatcherOptions, expiryOf, isExhausted } from './rules.ts';
+import { Members } from './members.ts';
+import type { DeadReason, DispatcherHandlers, DispatcherOptions } from './rules.ts';
+import * as rules from './rules.ts';
 import { Waiting } from './waiting.ts';
 
 /** Messages that wait behind others of their key, or for their retry, before no more are asked for. */
 const MOST_HELD = 4096;
 
-export type { DeadReason, DispatcherOptions } from './rules.ts';
-
-export interface DispatcherHandlers {
-  /** Given up. It is for the handler to remove it from the source. `deliveries`: how often it was given to a consumer. */
-  dead(entry: QueueEntry, reason: DeadReason, deliveries: number): void;
-  /** Whether there is still too much, so that the next message is to go (`overflow`). Without it, there never is. */
-  excess?(): boolean;
-}
+export type { DeadReason, DispatcherHandlers, DispatcherOptions };
 
 /**
  * Gives the messages of a source to consumers: to those of the highest priority that are ready, each in its turn. What is
@@ -59,7 +53,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     this.#logger = logger;
     this.#handlers = handlers;
     this.#members = new Members(options.singleActiveConsumer);
-    this.#demand = new Demand(source);
+    this.#demand = new Demand(source, options.memoryBytes);
     this.#alarm = new Alarm(clock, () => this.#tick());
   }
 
@@ -82,23 +76,13 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     return this.#headExpiresAt;
   }
 
-  /** Nothing is with it, and nobody. */
-  get idle(): boolean {
-    return this.consumers === 0 && this.waiting === 0 && this.#unsettled === 0;
-  }
-
   /**
    * Messages may come during the call. Throws a BrokerError (`quota`) when it or another one wants to be the only consumer.
    */
   attach(consumer: Consumer, options: ConsumerOptions): Consumption {
-    const { all } = this.#members;
-    const [first] = all;
-    if (first?.options.exclusive) throw new BrokerError('quota', 'there is an exclusive consumer');
-    if (first !== undefined && options.exclusive)
-      throw new BrokerError('quota', `an exclusive consumer is to be the only one; there are ${all.size} others`);
-    let seed = hashOf(options.clientId);
-    if (this.#options.keys === 'sticky') while ([...all].some((each) => each.seed === seed)) seed++;
-    const member = new Member(this, consumer, options, seed);
+    this.#members.check(options);
+    const seed = this.#options.keys === 'sticky' ? this.#members.seedOf(options.clientId) : 0;
+    const member = new Member(this, consumer, options, seed, this.#options.consumerBytes);
     this.#members.add(member);
     if (this.#options.keys === 'sticky') this.#keys.unparkAll();
     this.#dispatch();
@@ -106,8 +90,13 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   }
 
   take(entries: readonly QueueEntry[]): void {
-    this.#demand.came(entries.length);
+    this.#demand.came(entries);
     for (const entry of entries) {
+      if (this.#demand.overfull) {
+        this.#source.release(entry.id, 0, entry.deliveries);
+        continue;
+      }
+      this.#demand.holds(entry);
       if (priorityOf(entry) > 0) this.#demand.prioritised = true;
       this.#window.add(entry);
     }
@@ -127,7 +116,8 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
    * that were not ready.
    */
   sweep(): void {
-    for (const entry of this.#waiting.takeSome((each) => this.#expired(each))) this.#drop(entry, 'expired');
+    for (const entry of this.#waiting.takeSome((each) => rules.isExpired(each, this.#options, this.#clock)))
+      this.#drop(entry, 'expired');
     for (const member of this.#members.all) this.#revive(member);
     this.#dispatch();
   }
@@ -142,7 +132,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     this.#dispatch();
   }
 
-  /** Another message may be the first now. */
+  /** Another one may be the first. */
   forgetHead(): void {
     this.#headExpiresAt = 0;
   }
@@ -150,7 +140,10 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   /** Removes all that is not with a consumer. Says how many those were. */
   purge(): number {
     const waiting = this.#waiting.takeAll();
-    for (const { id } of waiting) this.#source.remove(id);
+    for (const entry of waiting) {
+      this.#demand.went(entry);
+      this.#source.remove(entry.id);
+    }
     return waiting.length;
   }
 
@@ -186,10 +179,11 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   #settle(member: Member, settled: Unsettled, outcome: Outcome, delay: number | undefined): void {
     const { entry, count, number, key } = settled;
     member.held.delete(number);
+    member.bytes -= entry.message.weight;
     this.#unsettled--;
     if (outcome === 'accept') this.#source.remove(entry.id);
     else if (outcome === 'reject') this.#handlers.dead(entry, 'rejected', count);
-    else this.#giveBack(settled, delay ?? backOff(count, this.#options));
+    else this.#giveBack(settled, delay ?? rules.backOff(count, this.#options));
     this.#members.count(member, 1);
     this.#release(key);
   }
@@ -212,6 +206,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
       this.#release(settled.key);
     }
     member.held.clear();
+    member.bytes = 0;
     this.#keys.unparkAll();
     this.#headExpiresAt = 0;
     this.#dispatch();
@@ -233,7 +228,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     this.#dispatching = false;
     if (this.consumers === 0) this.#leave();
     // What no consumer has room for would be in the way of a higher priority that comes later.
-    else if (this.#demand.prioritised && this.#window.size > 0) this.#waiting.giveBack(this.#source);
+    else if (this.#demand.prioritised && this.#window.size > 0) this.#returnAll();
     if (this.#waiting.resumes) this.#clock.defer(this.#resume);
     if (this.#closed || this.consumers === 0 || this.#keys.size >= MOST_HELD) return;
     this.#demand.serve(this.#members, this.#window.size);
@@ -241,10 +236,16 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
 
   /** Nothing is held without consumers: it goes to the source, which records how often it was delivered. */
   #leave(): void {
-    const [head] = this.#waiting.giveBack(this.#source);
+    const [head] = this.#returnAll();
     if (head === undefined) return;
-    this.#headExpiresAt = expiryOf(head, this.#options);
+    this.#headExpiresAt = rules.expiryOf(head, this.#options);
     this.#demand.found();
+  }
+
+  #returnAll(): readonly QueueEntry[] {
+    const entries = this.#waiting.giveBack(this.#source);
+    for (const entry of entries) this.#demand.went(entry);
+    return entries;
   }
 
   readonly #resume = (): void => {
@@ -257,8 +258,8 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     const entry = this.#window.first;
     if (entry === undefined) return false;
     let reason: DeadReason | undefined;
-    if (this.#expired(entry)) reason = 'expired';
-    else if (isExhausted(entry.deliveries, this.#options)) reason = 'deliveries';
+    if (rules.isExpired(entry, this.#options, this.#clock)) reason = 'expired';
+    else if (rules.isExhausted(entry.deliveries, this.#options)) reason = 'deliveries';
     else if (this.#handlers.excess?.()) reason = 'overflow';
     if (reason === undefined) return this.#place(entry);
     this.#window.shift();
@@ -296,6 +297,8 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     const now = ackMilliseconds > 0 ? this.#clock.now() : 0;
     const given = new Unsettled(++this.#lastNumber, entry, state, now);
     member.held.set(given.number, given);
+    member.bytes += entry.message.weight;
+    this.#demand.went(entry);
     this.#members.count(member, -1);
     this.#unsettled++;
     if (state !== undefined) {
@@ -311,13 +314,8 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     }
   }
 
-  #expired(entry: QueueEntry): boolean {
-    const expiry = expiryOf(entry, this.#options);
-    // Most never do: then the time is not asked for.
-    return expiry !== Number.POSITIVE_INFINITY && expiry <= this.#clock.now();
-  }
-
   #drop(entry: QueueEntry, reason: DeadReason): void {
+    this.#demand.went(entry);
     this.#handlers.dead(entry, reason, entry.deliveries);
     const key = entry.message.properties?.key;
     const state = key === undefined ? undefined : this.#keys.get(key);
@@ -328,25 +326,26 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
 
   #giveBack({ entry: { id, message }, count, key }: Unsettled, delay: number): void {
     const entry = { id, message, deliveries: count, redelivered: true };
-    if (isExhausted(count, this.#options)) {
+    if (rules.isExhausted(count, this.#options)) {
       this.#handlers.dead(entry, 'deliveries', count);
       return;
     }
     const now = this.#clock.now();
     // What expires meanwhile is given up then, and holds nobody back any longer.
-    const dueAt = Math.min(now + delay, expiryOf(entry, this.#options));
+    const dueAt = Math.min(now + delay, rules.expiryOf(entry, this.#options));
     const later = dueAt > now;
     if (key !== undefined && (later || this.#dispatching)) {
       // Those behind it wait, too.
+      this.#demand.holds(entry);
       this.#keys.delay(key, entry, dueAt);
       this.#alarm.set(dueAt);
     } else if (later || (key === undefined && this.#demand.prioritised)) {
       // Where there are priorities, something of a higher one may be there by now.
       this.#source.release(id, later ? dueAt : 0, count);
-    } else if (this.#dispatching) {
-      this.#waiting.addLater(entry);
     } else {
-      this.#window.add(entry);
+      this.#demand.holds(entry);
+      if (this.#dispatching) this.#waiting.addLater(entry);
+      else this.#window.add(entry);
     }
   }
 

@@ -49,6 +49,8 @@ export class Member implements Consumption {
   readonly consumer: Consumer;
   readonly options: ConsumerOptions;
   readonly held = new Map<number, Unsettled>();
+  /** Of those. */
+  bytes = 0;
   /** Keys of which messages wait for this member. */
   readonly waiting = new Set<KeyState>();
   /** By which keys choose among members. */
@@ -57,8 +59,10 @@ export class Member implements Consumption {
   ringed = false;
   gone = false;
   readonly #host: MemberHost;
+  readonly #mostBytes: number;
 
-  constructor(host: MemberHost, consumer: Consumer, options: ConsumerOptions, seed: number) {
+  constructor(host: MemberHost, consumer: Consumer, options: ConsumerOptions, seed: number, mostBytes: number) {
+    this.#mostBytes = mostBytes;
     this.#host = host;
     this.consumer = consumer;
     this.options = options;
@@ -71,7 +75,7 @@ export class Member implements Consumption {
   }
 
   available(): boolean {
-    if (this.gone || this.held.size >= this.options.prefetch) return false;
+    if (this.gone || this.held.size >= this.options.prefetch || this.bytes >= this.#mostBytes) return false;
     try {
       return this.consumer.ready();
     } catch (error) {

@@ -1,3 +1,5 @@
+import { BrokerError } from '../../core/errors.ts';
+import type { ConsumerOptions } from '../../ports/queues.ts';
 import type { Member } from './member.ts';
 
 interface Level {
@@ -28,6 +30,21 @@ export class Members {
   /** Messages that all may have at once. */
   get prefetch(): number {
     return this.#prefetch;
+  }
+
+  /** Throws a BrokerError where one who comes with these options cannot be among them. */
+  check({ exclusive }: ConsumerOptions): void {
+    const [first] = this.all;
+    if (first?.options.exclusive) throw new BrokerError('quota', 'there is an exclusive consumer');
+    if (first !== undefined && exclusive)
+      throw new BrokerError('quota', `an exclusive consumer is to be the only one; there are ${this.all.size} others`);
+  }
+
+  /** By which keys choose this client; another one for each of its members. */
+  seedOf(clientId: string): number {
+    let seed = hashOf(clientId);
+    while ([...this.all].some((each) => each.seed === seed)) seed++;
+    return seed;
   }
 
   add(member: Member): void {
@@ -119,7 +136,7 @@ export class Members {
 }
 
 /** FNV-1a, 32 bits. */
-export function hashOf(text: string): number {
+function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return hash >>> 0;

@@ -1,7 +1,15 @@
+import type { Clock } from '../../ports/clock.ts';
 import type { QueueEntry } from '../../ports/queue-store.ts';
 
 /** Why a message is not delivered any more. */
 export type DeadReason = 'rejected' | 'expired' | 'deliveries' | 'overflow';
+
+export interface DispatcherHandlers {
+  /** Given up. It is for the handler to remove it from the source. `deliveries`: how often it was given to a consumer. */
+  dead(entry: QueueEntry, reason: DeadReason, deliveries: number): void;
+  /** Whether there is still too much, so that the next message is to go (`overflow`). Without it, there never is. */
+  excess?(): boolean;
+}
 
 export interface DispatcherOptions {
   /**
@@ -16,12 +24,24 @@ export interface DispatcherOptions {
   readonly maxDeliveries: number;
   readonly messageMilliseconds: number;
   readonly singleActiveConsumer: boolean;
+  /**
+   * Bytes (`Message.weight`) of what waits here: at so many, no more is asked for. And of what one consumer has unsettled: it
+   * gets no more then.
+   */
+  readonly memoryBytes: number;
+  readonly consumerBytes: number;
 }
 
 /** When a message is given up, milliseconds since 1970. */
 export function expiryOf({ message }: QueueEntry, { messageMilliseconds }: DispatcherOptions): number {
   const own = message.properties?.expiresAt ?? Number.POSITIVE_INFINITY;
   return messageMilliseconds > 0 ? Math.min(own, message.timestamp + messageMilliseconds) : own;
+}
+
+export function isExpired(entry: QueueEntry, options: DispatcherOptions, clock: Pick<Clock, 'now'>): boolean {
+  const expiry = expiryOf(entry, options);
+  // Most never do: then the time is not asked for.
+  return expiry !== Number.POSITIVE_INFINITY && expiry <= clock.now();
 }
 
 /** Whether a message that was delivered so often is not to be again. */

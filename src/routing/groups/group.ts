@@ -91,11 +91,14 @@ export class LogGroup implements SessionOwner {
     const { log, router, node } = this.#context;
     const positions = this.#source.positions() ?? this.#record.positions;
     const ends = router.positions();
+    const unsettled = this.#dispatcher?.unsettled ?? this.#source.size;
+    // Some are read already, and with no member yet.
+    const read = this.#source.size - unsettled;
     return {
       ...{ name: this.#name, filter: this.#filter, node, positions, ends },
       ordered: this.#record.ordered,
-      lag: await lagOf(log, this.#filter, positions, ends),
-      unsettled: this.#source.size,
+      lag: read + (await lagOf(log, this.#filter, positions, ends)),
+      unsettled,
       members: this.#members.size,
     };
   }
@@ -197,11 +200,12 @@ export class LogGroup implements SessionOwner {
   }
 
   #dispatch(): Dispatcher {
-    const { clock, logger } = this.#context;
+    const { clock, limits, logger } = this.#context;
+    const { queueMemoryBytes, consumerBytes } = limits;
     const options = {
       keys: this.#record.ordered ? 'sticky' : 'none',
       ...{ ackMilliseconds: 0, retryMilliseconds: 0, retryMaxMilliseconds: 0, maxDeliveries: 0 },
-      ...{ messageMilliseconds: 0, singleActiveConsumer: false },
+      ...{ messageMilliseconds: 0, singleActiveConsumer: false, memoryBytes: queueMemoryBytes, consumerBytes },
     } as const;
     return new Dispatcher(this.#source, options, clock, logger, {
       dead: (entry, reason) => this.#dead(entry, reason),

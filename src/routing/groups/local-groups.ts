@@ -88,8 +88,8 @@ export class LocalGroups implements GroupHost {
       if (session.expiresAt > 0 && session.expiresAt <= clock.now()) return undefined;
       const { ordered, positions, unsettled } = decodeGroup(session.state);
       const ends = router.positions();
-      const lag = await lagOf(log, filter, positions, ends);
-      return { name, filter, ordered, positions, ends, lag, unsettled: unsettled.length, members: 0, node };
+      const lag = unsettled.length + (await lagOf(log, filter, positions, ends));
+      return { name, filter, ordered, positions, ends, lag, unsettled: 0, members: 0, node };
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw new BrokerError('internal', `what is kept of group ${name} of ${filter} cannot be read`);

@@ -3,14 +3,16 @@ import type { Message } from '../../core/message.ts';
 import { TopicMatcher } from '../../core/topic-matcher.ts';
 import type { Log } from '../../ports/backbone.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
+import type { Limits } from '../../ports/limits.ts';
 import type { QueueEntry, QueueSource } from '../../ports/queue-store.ts';
 import type { Outbox, OutboxSink, Router, Subscriber, Subscription } from '../../ports/routing.ts';
 import { recall } from '../recall.ts';
 import type { Unsettled } from './record.ts';
 
-/** Messages that are with members, or came back, and bytes of their payloads: at so many, no others are read. */
+/** Messages that are with members, or came back: at so many, no others are read. */
 const WINDOW = 50_000;
-const WINDOW_BYTES = 256 * 1024 * 1024;
+/** For so many members that have all they may have: bytes. */
+const FULL_MEMBERS = 16;
 
 const NONE: readonly Subscription[] = [];
 
@@ -18,6 +20,7 @@ export interface SourceContext {
   readonly log: Log;
   readonly clock: Clock;
   readonly router: Router;
+  readonly limits: Pick<Limits, 'queueMemoryBytes' | 'consumerBytes'>;
   outbox(sink: OutboxSink, from?: readonly number[]): Outbox;
 }
 
@@ -53,6 +56,7 @@ export class LogSource implements QueueSource, Subscriber, OutboxSink {
   /** Not settled: given to the receiver, about to be, or come back. Ids ascend with the order in which they were read. */
   readonly #unsettled = new Map<number, QueueEntry>();
   #unsettledBytes = 0;
+  readonly #most: number;
   /** Of those, what came back, in the order of the log, and what did so for later. */
   readonly #returned = new Heap<QueueEntry>((a, b) => a.id < b.id);
   readonly #delayed = new Heap<Delayed>((a, b) => a.dueAt < b.dueAt);
@@ -67,6 +71,7 @@ export class LogSource implements QueueSource, Subscriber, OutboxSink {
 
   constructor(filter: string, context: SourceContext, receiver: SourceReceiver) {
     this.#context = context;
+    this.#most = context.limits.queueMemoryBytes + FULL_MEMBERS * context.limits.consumerBytes;
     this.#receiver = receiver;
     this.#filters = [filter];
     this.#matcher = new TopicMatcher(this.#filters);
@@ -181,7 +186,7 @@ export class LogSource implements QueueSource, Subscriber, OutboxSink {
       this.#wanted > 0 &&
       this.#returned.size === 0 &&
       this.#unsettled.size < WINDOW &&
-      this.#unsettledBytes < WINDOW_BYTES
+      this.#unsettledBytes < this.#most
     );
   }
 
@@ -242,7 +247,7 @@ export class LogSource implements QueueSource, Subscriber, OutboxSink {
   #hold(message: Message, deliveries: number, redelivered: boolean): QueueEntry {
     const entry = { id: ++this.#lastId, message, deliveries, redelivered };
     this.#unsettled.set(entry.id, entry);
-    this.#unsettledBytes += message.size;
+    this.#unsettledBytes += message.weight;
     return entry;
   }
 
@@ -250,7 +255,7 @@ export class LogSource implements QueueSource, Subscriber, OutboxSink {
     const entry = this.#unsettled.get(id);
     if (entry === undefined) return;
     this.#unsettled.delete(id);
-    this.#unsettledBytes -= entry.message.size;
+    this.#unsettledBytes -= entry.message.weight;
   }
 
   /** Until the first of the delayed ones is due. */

@@ -107,7 +107,7 @@ export class GuestLink implements Asked, AppendReceiver {
   }
 
   deliver(consumer: number, message: Message, delivery: Delivery): void {
-    this.#sent += message.size;
+    this.#sent += message.weight;
     this.tell.deliver(consumer, message, delivery);
   }
 

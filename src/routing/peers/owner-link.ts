@@ -50,10 +50,8 @@ interface PendingFlush {
   readonly reject: (error: BrokerError) => void;
 }
 
-/** Bytes of messages sent to an owner and not answered; more wait here, in order. */
+/** Bytes (`Message.weight`) of messages sent to an owner and not answered; more wait here, in order. */
 const IN_FLIGHT = 8 * 1024 * 1024;
-/** What a message is counted with beside its payload, bytes: small ones are bounded in number, too. */
-const OVERHEAD = 256;
 /** Bytes of deliveries after which the owner is told that they have come. */
 const HEARD = 256 * 1024;
 /** Milliseconds in which the owner answers a new session; twice as long each time, up to the second. */
@@ -209,7 +207,7 @@ export class OwnerLink implements Told {
   #send(push: Push): void {
     const number = this.#context.next();
     this.#pushes.set(number, push);
-    this.#inFlight += push.message.size + OVERHEAD;
+    this.#inFlight += push.message.weight;
     this.ask.push(number, push.queue, push.message);
   }
 
@@ -217,7 +215,7 @@ export class OwnerLink implements Told {
     const push = this.#pushes.get(number);
     if (push === undefined) return undefined;
     this.#pushes.delete(number);
-    this.#inFlight -= push.message.size + OVERHEAD;
+    this.#inFlight -= push.message.weight;
     for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
       if (this.#inFlight > IN_FLIGHT) break;
       this.#waiting.shift();
@@ -242,7 +240,7 @@ export class OwnerLink implements Told {
   }
 
   deliver(consumer: number, message: Message, delivery: Delivery): void {
-    this.#received += message.size;
+    this.#received += message.weight;
     if (this.#received - this.#heard >= HEARD) {
       this.#heard = this.#received;
       this.ask.heard(this.#received);

@@ -42,6 +42,16 @@ export class Ownership {
     return this.#mine.has(name);
   }
 
+  /** What this node has, and what is looked for. */
+  get size(): number {
+    return this.#mine.size + this.#finding.size;
+  }
+
+  /** Its owner is being looked for. */
+  looksFor(name: string): boolean {
+    return this.#finding.has(name);
+  }
+
   /** What this node has. */
   all(): Iterable<string> {
     return this.#mine;

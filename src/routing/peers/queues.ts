@@ -22,18 +22,28 @@ import { Moved, type Ownership } from './ownership.ts';
 
 /** What every node knows of all queues of the cluster. */
 export interface QueueNames {
+  /** How many there are. */
+  readonly size: number;
   /** In order. */
   list(): readonly string[];
   /** undefined: there is no such queue. */
   get(queue: string): QueueSettings | undefined;
   /** Queues with a binding that matches the topic. */
   bound(topic: string): readonly string[];
+  /** Why a queue can neither be there nor be made so; undefined when it can. */
+  refusal(queue: string, settings: PartialSettings): BrokerError | undefined;
 }
 
-/** Payload bytes of messages on their way to other nodes, or to owners not known yet; beyond, more are refused. */
+/** Bytes (`Message.weight`) of messages on their way to other nodes, or to owners not known yet; beyond, more are refused. */
 const MOST_BYTES = 256 * 1024 * 1024;
 
+/** How ids of messages begin that have none of their own. */
+const PUSH_ID = 'push\0';
+
 const NOBODY: AppendReceiver = { appended() {}, refused() {} };
+const NOTHING: PartialSettings = {};
+/** Queues whose owner is being looked for, or that turn out not to be made, at once; beyond, more are refused. */
+const MOST_UNMADE = 4096;
 
 /** The queues of the whole cluster, each at the node that owns it: here by its host, elsewhere over a link. */
 export class ClusterQueues implements Queues, QueueInlet, PushResults {
@@ -44,6 +54,8 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   readonly #clock: Clock;
   readonly #lanes: Lanes;
   #bytes = 0;
+  /** Messages that were given an id here. */
+  #pushes = 0;
   /** Owned here, and in no catalog, at the last look. */
   #missing: ReadonlySet<string> = new Set();
 
@@ -73,23 +85,50 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   }
 
   #pushElsewhere(queue: string, message: Message, receiver: AppendReceiver, token: number, foreign: boolean): void {
-    if (this.#bytes + message.size > MOST_BYTES) {
-      const error = new BrokerError('unavailable', `${this.#bytes} bytes wait for other nodes of the cluster already`);
-      this.#clock.defer(() => receiver.refused(token, error));
+    const refusal = this.#refusal(queue, NOTHING) ?? this.#crowded(message);
+    if (refusal !== undefined) {
+      this.#clock.defer(() => receiver.refused(token, refusal));
       return;
     }
-    this.#bytes += message.size;
+    // It may be stored, and even settled, at an owner that is lost before it says so; the next one is to know it then.
+    if (message.dedupId === undefined && message.properties?.messageId === undefined)
+      message.dedupId = `${PUSH_ID}${this.ownership.node}\0${++this.#pushes}`;
+    this.#bytes += message.weight;
     const push = { queue, message: message.keep(), receiver, token, foreign, bounces: 0 };
     const owner = foreign || this.#lanes.has(queue) ? undefined : this.ownership.other(queue);
     if (owner === undefined) this.#lanes.wait(push);
     else this.#links.to(owner).push(push);
   }
 
+  /** Nobody becomes the owner of a queue that cannot be made: names that clients invent are not to fill the memory. */
+  #refusal(queue: string, settings: PartialSettings): BrokerError | undefined {
+    if (this.#names.get(queue) !== undefined || this.ownership.mine(queue)) return undefined;
+    if (this.ownership.looksFor(queue) || this.ownership.other(queue) !== undefined) return undefined;
+    const unmade = this.ownership.size - this.#names.size;
+    if (unmade >= MOST_UNMADE) return new BrokerError('quota', `${unmade} queues are being made already`);
+    return this.#names.refusal(queue, settings);
+  }
+
+  #crowded({ weight }: Message): BrokerError | undefined {
+    return this.#bytes + weight > MOST_BYTES
+      ? new BrokerError('unavailable', `${this.#bytes} bytes wait for other nodes of the cluster already`)
+      : undefined;
+  }
+
   /** The owner is known now. */
   #go(push: Push, node: string): void {
     if (node === this.ownership.node) {
-      this.#bytes -= push.message.size;
-      this.#host.push(push.queue, push.message, push.receiver, push.token);
+      this.#bytes -= push.message.weight;
+      const { receiver } = push;
+      this.#host.push(
+        push.queue,
+        push.message,
+        {
+          appended: (token, message, repeated) => receiver.appended(token, message, isRepeated(message, repeated)),
+          refused: (token, error) => receiver.refused(token, error),
+        },
+        push.token,
+      );
     } else if (push.foreign) {
       this.#refused(push, new Moved());
     } else {
@@ -99,8 +138,8 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
 
   pushed(push: Push, repeated: boolean, link: OwnerLink): void {
     this.#lanes.answered(push, link);
-    this.#bytes -= push.message.size;
-    push.receiver.appended(push.token, push.message, repeated);
+    this.#bytes -= push.message.weight;
+    push.receiver.appended(push.token, push.message, isRepeated(push.message, repeated));
   }
 
   refused(push: Push, error: BrokerError, link: OwnerLink): void {
@@ -113,7 +152,7 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   }
 
   #refused(push: Push, error: BrokerError): void {
-    this.#bytes -= push.message.size;
+    this.#bytes -= push.message.weight;
     push.receiver.refused(push.token, error);
   }
 
@@ -122,14 +161,23 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
       this.#clock.defer(nobody);
       return;
     }
-    message.keep();
+    if (this.#crowded(message) !== undefined) {
+      this.#clock.defer(nobody);
+      return;
+    }
+    const { weight } = message.keep();
+    this.#bytes += weight;
     this.status(queue).then(
       (status) => {
+        this.#bytes -= weight;
         if (status === undefined || status.consumers === 0) nobody();
         else this.push(queue, message, NOBODY, 0);
       },
       // Where it cannot be asked for, it cannot be put either.
-      () => nobody(),
+      () => {
+        this.#bytes -= weight;
+        nobody();
+      },
     );
   }
 
@@ -143,7 +191,7 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
 
   consume(queue: string, consumer: Consumer, options: ConsumerOptions, settings?: PartialSettings): Consumption {
     const subject = {
-      find: () => this.ownership.find(queue),
+      find: () => this.#find(queue, settings ?? NOTHING),
       attach: (node: string, at: Consumer) =>
         node === this.ownership.node
           ? this.#host.consume(queue, at, options, settings)
@@ -151,6 +199,13 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
       moved: (node: string) => this.#moved(queue, node),
     };
     return new Attachment(consumer, subject, this.#clock);
+  }
+
+  /** Its owner, which there is only of a queue that is there, or can be made. */
+  async #find(queue: string, settings: PartialSettings): Promise<string> {
+    const refusal = this.#refusal(queue, settings);
+    if (refusal !== undefined) throw refusal;
+    return this.ownership.find(queue);
   }
 
   /** A consumer of another node; rejects with `Moved` when the queue is not here. */
@@ -165,6 +220,8 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   }
 
   async declare(queue: string, settings: PartialSettings): Promise<QueueStatus> {
+    const refusal = this.#refusal(queue, settings);
+    if (refusal !== undefined) throw refusal;
     const answer = await this.#call({ call: 'declare', queue, settings });
     if (answer.answer !== 'queue') throw unexpected(answer);
     return answer.status;
@@ -262,4 +319,9 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
 
 function unexpected({ answer }: Answer): BrokerError {
   return new BrokerError('internal', `the owner of a queue answered with a ${answer}`);
+}
+
+/** By its publisher; that nodes repeat it is their own affair. */
+function isRepeated(message: Message, repeated = false): boolean {
+  return repeated && !message.dedupId?.startsWith(PUSH_ID);
 }

@@ -1,4 +1,4 @@
-import { BrokerError } from '../../core/errors.ts';
+import { asBrokerError, BrokerError } from '../../core/errors.ts';
 import { DEFAULT_SETTINGS, type PartialSettings, type QueueSettings } from '../../core/queue-settings.ts';
 import { TopicTree } from '../../core/topic-tree.ts';
 import type { Entry, State } from '../../ports/backbone.ts';
@@ -83,14 +83,31 @@ export class QueueCatalog {
     return settingsOf(name, given, this.#defaults, this.#limits);
   }
 
+  /** Why a queue can neither be there nor be made so, as far as is known here; undefined when it can. */
+  refusal(name: string, given: PartialSettings): BrokerError | undefined {
+    if (this.#known.has(name)) return undefined;
+    try {
+      this.proposed(name, given);
+    } catch (error) {
+      return asBrokerError(error);
+    }
+    return this.#full(this.#size + this.#making);
+  }
+
+  #full(size: number): BrokerError | undefined {
+    const { queues } = this.#limits;
+    return size < queues
+      ? undefined
+      : new BrokerError('quota', `there are ${size} queues already; limits.queues is ${queues}`);
+  }
+
   /** The settings of a queue, which is made with these when it is missing. Rejects with a BrokerError. */
   async ensure(name: string, given: PartialSettings): Promise<QueueSettings> {
     const known = this.get(name);
     if (known !== undefined) return known;
     const settings = this.proposed(name, given);
-    const size = this.#size + this.#making;
-    const { queues } = this.#limits;
-    if (size >= queues) throw new BrokerError('quota', `there are ${size} queues already; limits.queues is ${queues}`);
+    const full = this.#full(this.#size + this.#making);
+    if (full !== undefined) throw full;
     this.#making++;
     try {
       return await this.#make(name, settings);
@@ -138,7 +155,7 @@ export class QueueCatalog {
   }
 
   #read(name: string, { value }: Entry): QueueSettings {
-    const settings = decodeSettings(value);
+    const settings = decodeSettings(value, this.#limits);
     if (settings !== undefined) return settings;
     this.#logger.error({ queue: name }, 'the stored settings of a queue cannot be read; it has those of none');
     return DEFAULT_SETTINGS;

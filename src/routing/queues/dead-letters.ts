@@ -19,6 +19,8 @@ const HEADERS = {
   count: 'dead-letter-count',
   queue: 'dead-letter-queue',
   time: 'dead-letter-time',
+  /** How many queues in a row it went through without a consumer's doing, from 2 on. */
+  hops: 'dead-letter-hops',
 } as const;
 const NAMES: ReadonlySet<string> = new Set(Object.values(HEADERS));
 
@@ -39,6 +41,8 @@ export interface DeadLetterContext {
   readonly counters: Counters;
   readonly logger: Logger;
   readonly push: PushDeadLetter;
+  /** Of those on their way, at most (`Message.weight`). */
+  readonly mostBytes: number;
 }
 
 /** The dead letters of one queue: each is durably in the other queue before it is removed from this one. */
@@ -50,6 +54,8 @@ export class DeadLetters implements AppendReceiver {
   /** By the id within this queue. */
   readonly #letters = new Map<number, Letter>();
   #bytes = 0;
+  #weight = 0;
+  #warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(queue: string, target: string, context: DeadLetterContext, remove: (id: number) => void) {
     this.#queue = queue;
@@ -69,11 +75,13 @@ export class DeadLetters implements AppendReceiver {
 
   /** False when there are too many that the other queue did not take. */
   send(entry: QueueEntry, reason: DeadReason, deliveries: number): boolean {
-    if (this.#letters.size >= MOST) return false;
+    const { mostBytes } = this.#context;
+    if (this.#letters.size >= MOST || this.#weight >= mostBytes) return false;
     const { clock } = this.#context;
     const message = letterOf(entry, reason, deliveries, this.#queue, this.#target, clock.now());
     this.#letters.set(entry.id, { entry, message, retryAt: 0 });
     this.#bytes += entry.message.size;
+    this.#weight += message.weight;
     this.#context.push(this.#target, message, this, entry.id);
     return true;
   }
@@ -83,6 +91,7 @@ export class DeadLetters implements AppendReceiver {
     if (letter === undefined) return;
     this.#letters.delete(id);
     this.#bytes -= letter.entry.message.size;
+    this.#weight -= letter.message.weight;
     this.#context.counters.deadLettered++;
     this.#remove(id);
   }
@@ -90,9 +99,13 @@ export class DeadLetters implements AppendReceiver {
   refused(id: number, error: BrokerError): void {
     const letter = this.#letters.get(id);
     if (letter === undefined) return;
-    letter.retryAt = this.#context.clock.now() + RETRY;
+    const now = this.#context.clock.now();
+    letter.retryAt = now + RETRY;
+    // All of them are likely to be refused for the same reason.
+    if (now < this.#warnedAt + RETRY) return;
+    this.#warnedAt = now;
     const [queue, deadLetterQueue] = [this.#queue, this.#target];
-    this.#context.logger.warn({ err: error, queue, deadLetterQueue }, 'a dead letter was refused; trying again');
+    this.#context.logger.warn({ err: error, queue, deadLetterQueue }, 'dead letters were refused; trying again');
   }
 
   /** Tries those again that were refused a while ago. */
@@ -110,6 +123,27 @@ export function isDeadLetter({ properties }: Message): boolean {
   return properties?.user?.some(([name]) => name === HEADERS.queue) ?? false;
 }
 
+/** How many queues it has gone through since a consumer had a say in it. */
+export function hopsOf({ properties }: Message): number {
+  const user = properties?.user;
+  if (user === undefined) return 0;
+  const reason = user.find(([name]) => name === HEADERS.reason)?.[1];
+  if (reason !== 'expired' && reason !== 'overflow') return 0;
+  return Number(user.find(([name]) => name === HEADERS.hops)?.[1] ?? 1);
+}
+
+/** A message of a client says nothing of dead-lettering: what it has of those headers is taken off. */
+export function withoutHistory(message: Message): Message {
+  const { properties } = message;
+  const { user } = properties ?? {};
+  if (message.dedupId?.startsWith(DEAD_LETTER_ID) || !user?.some(([name]) => NAMES.has(name))) return message;
+  const { data, start, end, topic, qos, retain, publisher, timestamp } = message.keep();
+  const all = { ...properties, user: user.filter(([name]) => !NAMES.has(name)) };
+  const plain = new Message(topic, data, start, end, qos, retain, all, publisher, timestamp, true);
+  plain.dedupId = message.dedupId;
+  return plain;
+}
+
 function letterOf(
   { id, message }: QueueEntry,
   reason: DeadReason,
@@ -125,6 +159,8 @@ function letterOf(
     [HEADERS.queue, queue],
     [HEADERS.time, String(now)],
   ];
+  const hops = reason === 'expired' || reason === 'overflow' ? hopsOf(message) + 1 : 0;
+  if (hops > 1) added.push([HEADERS.hops, String(hops)]);
   const all = { ...properties, user: [...user.filter(([name]) => !NAMES.has(name)), ...added] };
   const topic = message.topic.startsWith(QUEUE_PREFIX) ? QUEUE_PREFIX + target : message.topic;
   const { data, start, end, qos, publisher } = message;

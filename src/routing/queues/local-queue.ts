@@ -7,7 +7,10 @@ import type { QueueEntry, QueueReceiver } from '../../ports/queue-store.ts';
 import type { Consumer, ConsumerOptions, Consumption, Outcome } from '../../ports/queues.ts';
 import type { OpenQueue } from './open-queue.ts';
 
-/** Messages for a queue that is being opened, at most; publishers are held back by what they have under way long before. */
+/**
+ * Messages for a queue that is being opened, at most; publishers that wait for an answer are held back by what they have under
+ * way long before.
+ */
 const MOST_WAITING = 10_000;
 
 interface Waiting {
@@ -27,6 +30,9 @@ export class LocalQueue implements QueueReceiver {
   readonly #gone: () => void;
   #open: OpenQueue | undefined;
   #waiting: Waiting[] = [];
+  /** Of those (`Message.weight`), and how much it may be. */
+  #waitingBytes = 0;
+  readonly #mostBytes: number;
   #ended: BrokerError | undefined;
 
   constructor(
@@ -34,8 +40,10 @@ export class LocalQueue implements QueueReceiver {
     create: boolean,
     open: (queue: LocalQueue) => Promise<OpenQueue>,
     clock: Clock,
+    mostBytes: number,
     gone: () => void,
   ) {
+    this.#mostBytes = mostBytes;
     this.name = name;
     this.create = create;
     this.#clock = clock;
@@ -71,8 +79,9 @@ export class LocalQueue implements QueueReceiver {
   push(message: Message, receiver: AppendReceiver, token: number): void {
     if (this.#open !== undefined) {
       this.#open.push(message, receiver, token);
-    } else if (this.#waiting.length < MOST_WAITING) {
+    } else if (this.#waiting.length < MOST_WAITING && this.#waitingBytes < this.#mostBytes) {
       this.create = true;
+      this.#waitingBytes += message.weight;
       this.#waiting.push({ message: message.keep(), receiver, token });
     } else {
       const error = new BrokerError('unavailable', 'too many messages wait for the queue to be opened');

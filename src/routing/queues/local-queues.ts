@@ -181,6 +181,7 @@ export class LocalQueues implements QueueHost, Queues, QueueInlet {
       create,
       (opening) => this.#open(opening, settings),
       this.#options.clock,
+      this.#options.limits.queueMemoryBytes,
       () => this.#forget(name, queue),
     );
     this.#queues.set(name, queue);

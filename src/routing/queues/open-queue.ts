@@ -9,7 +9,14 @@ import type { QueueEntry, QueueStore } from '../../ports/queue-store.ts';
 import type { BrowsedPortion, Consumer, ConsumerOptions, Consumption, QueueStatus } from '../../ports/queues.ts';
 import type { Logger } from '../../ports/routing.ts';
 import { type DeadReason, Dispatcher, type DispatcherHandlers } from '../dispatch/dispatcher.ts';
-import { DEAD_LETTER_ID, DeadLetters, isDeadLetter, type PushDeadLetter } from './dead-letters.ts';
+import {
+  DEAD_LETTER_ID,
+  DeadLetters,
+  hopsOf,
+  isDeadLetter,
+  type PushDeadLetter,
+  withoutHistory,
+} from './dead-letters.ts';
 
 /** A queue that drops its oldest may have so many too many for a while; then new ones are refused. */
 const SLACK = 1024;
@@ -49,21 +56,25 @@ export class OpenQueue implements DispatcherHandlers {
     this.#maxMessages = Math.min(maxMessages || Number.POSITIVE_INFINITY, limits.queueMessages);
     this.#maxBytes = Math.min(maxBytes || Number.POSITIVE_INFINITY, limits.queueBytes);
     this.#usedAt = clock.now();
-    this.dispatcher = new Dispatcher(store, { ...settings, keys: 'one' }, clock, logger, this);
+    const { queueMemoryBytes: memoryBytes, consumerBytes } = limits;
+    const options = { ...settings, keys: 'one', memoryBytes, consumerBytes } as const;
+    this.dispatcher = new Dispatcher(store, options, clock, logger, this);
     if (deadLetterQueue !== '') {
       const { counters, deadLetter: push } = context;
-      const letters = { clock, counters, logger, push };
+      const letters = { clock, counters, logger, push, mostBytes: memoryBytes };
       this.#letters = new DeadLetters(name, deadLetterQueue, letters, (id) => store.remove(id));
     }
   }
 
-  push(message: Message, receiver: AppendReceiver, token: number): void {
+  push(pushed: Message, receiver: AppendReceiver, token: number): void {
+    const message = withoutHistory(pushed);
     const { messageId, priority } = message.properties ?? {};
     if (messageId !== undefined && !message.dedupId?.startsWith(DEAD_LETTER_ID))
       message.dedupId = `${this.name}\0${messageId}`;
     const refusal = this.#refusal(message.size);
     if (refusal !== undefined) {
-      this.#context.counters.droppedQueue++;
+      // Nothing is lost of a dead letter, which is tried again; one of QoS 0 is counted where it came in.
+      if (message.qos > 0 && !message.dedupId?.startsWith(DEAD_LETTER_ID)) this.#context.counters.droppedQueue++;
       this.#context.clock.defer(() => receiver.refused(token, refusal));
       return;
     }
@@ -125,8 +136,12 @@ export class OpenQueue implements DispatcherHandlers {
     else counters.droppedQueue++;
   }
 
-  /** What two full queues would hand to each other for ever stays away after the first time. */
+  /**
+   * What two full queues would hand to each other for ever stays away after the first time, and what goes round in a circle
+   * of queues in which it expires, after some.
+   */
   #goesOn({ message }: QueueEntry, reason: DeadReason): boolean {
+    if (reason === 'expired') return hopsOf(message) < this.#context.limits.deadLetterHops;
     return reason !== 'overflow' || (this.settings.overflow === 'deadLetterOldest' && !isDeadLetter(message));
   }
 

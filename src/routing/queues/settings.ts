@@ -10,8 +10,6 @@ import { QUEUE_PREFIX, type TopicLimits, topicFault } from '../../core/topic.ts'
 
 /** Stores take no longer names, bytes. */
 const NAME_BYTES = 1024;
-/** Of one queue. */
-const MOST_BINDINGS = 256;
 
 /** Why a queue cannot have this name; undefined when it can. */
 export function queueNameFault(name: string, limits: TopicLimits): string | undefined {
@@ -31,7 +29,7 @@ export function settingsOf(
   name: string,
   given: PartialSettings,
   defaults: QueueSettings,
-  limits: TopicLimits,
+  limits: BindingLimits,
 ): QueueSettings {
   const settings = { ...defaults, ...given };
   const { deadLetterQueue, overflow, retryMilliseconds, retryMaxMilliseconds, bindings } = settings;
@@ -51,16 +49,34 @@ export function settingsOf(
       `retryMilliseconds is ${retryMilliseconds}, which is more than retryMaxMilliseconds, ${retryMaxMilliseconds}`,
     );
   }
-  if (bindings.length > MOST_BINDINGS) {
-    throw invalid(`bindings are ${bindings.length} filters; at most ${MOST_BINDINGS} are taken`);
-  }
-  for (const binding of bindings) {
-    const fault = binding.startsWith('$')
-      ? "begins with $, where topics are the server's own; a filter of other topics is expected"
-      : mqttFilterFault(binding, limits);
-    if (fault !== undefined) throw invalid(`bindings: ${JSON.stringify(binding.slice(0, 80))} ${fault}`);
-  }
+  const fault = bindingsFault(bindings, limits);
+  if (fault !== undefined) throw invalid(`bindings: ${fault}`);
   return settings;
+}
+
+export interface BindingLimits extends TopicLimits {
+  readonly queueBindings: number;
+  readonly queueBindingBytes: number;
+}
+
+function bindingsFault(bindings: readonly string[], limits: BindingLimits): string | undefined {
+  const { queueBindings, queueBindingBytes } = limits;
+  if (bindings.length > queueBindings)
+    return `there are ${bindings.length} filters; at most ${queueBindings} are taken (limits.queueBindings)`;
+  const bytes = bindings.reduce((sum, each) => sum + Buffer.byteLength(each), 0);
+  if (bytes > queueBindingBytes)
+    return `the filters have ${bytes} bytes; at most ${queueBindingBytes} are taken (limits.queueBindingBytes)`;
+  for (const binding of bindings) {
+    const fault = bindingFault(binding, limits);
+    if (fault !== undefined) return `${JSON.stringify(binding.slice(0, 80))} ${fault}`;
+  }
+  return undefined;
+}
+
+function bindingFault(binding: string, limits: TopicLimits): string | undefined {
+  return binding.startsWith('$')
+    ? "begins with $, where topics are the server's own; a filter of other topics is expected"
+    : mqttFilterFault(binding, limits);
 }
 
 function invalid(text: string): BrokerError {
@@ -72,14 +88,19 @@ export function encodeSettings(settings: QueueSettings): Uint8Array {
   return Buffer.from(JSON.stringify({ format: 1, settings }));
 }
 
-/** undefined for bytes that are none. What is not among them is as it is by default. */
-export function decodeSettings(bytes: Uint8Array): QueueSettings | undefined {
+/**
+ * undefined for bytes that are none. What is not among them is as it is by default; bindings that are no filters, as the
+ * configuration may have been another, are left out.
+ */
+export function decodeSettings(bytes: Uint8Array, limits: TopicLimits): QueueSettings | undefined {
   try {
     const record: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
     if (typeof record !== 'object' || record === null || !('settings' in record)) return undefined;
     const { settings } = record;
     if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) return undefined;
-    return { ...DEFAULT_SETTINGS, ...checkSettings({ ...settings }) };
+    const { bindings = [], ...others } = checkSettings({ ...settings });
+    const valid = bindings.filter((each) => bindingFault(each, limits) === undefined);
+    return { ...DEFAULT_SETTINGS, ...others, bindings: valid };
   } catch {
     return undefined;
   }

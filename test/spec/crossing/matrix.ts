@@ -1,7 +1,4 @@
-import { startBroker } from '../../support/broker.ts';
 import { crossings } from './support/crossings.ts';
+import { oneInMemory } from './support/scene.ts';
 
-crossings('crossing', async () => {
-  const node = await startBroker();
-  return { nodes: [node], settleMilliseconds: 0, stop: () => node.broker.stop() };
-});
+crossings('crossing', oneInMemory);

@@ -1,5 +1,6 @@
 import { existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ClassicLevel } from 'classic-level';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { QueueEntry, QueueReceiver, QueueStore } from '../../../src/ports/queue-store.ts';
@@ -195,6 +196,30 @@ if (mode === 'work' && directory !== undefined) {
     console.log(
       `measured: ${COUNT} queues made and filled in ${made.toFixed(0)} ms, opened in ${again.toFixed(0)} ms, ${each.toFixed(0)} bytes each`,
     );
+  });
+
+  test('a queue whose messages are damaged is lost, said so, and the others go on', async () => {
+    const where = newDirectory();
+    let opened = await Opened.open(where);
+    await (await HeldQueue.open(opened.backbone.queues, 'damaged')).pushAll('a');
+    await (await HeldQueue.open(opened.backbone.queues, 'sound')).pushAll('b');
+    await opened.stop();
+    const db = new ClassicLevel<Buffer, Buffer>(where, { keyEncoding: 'buffer', valueEncoding: 'buffer' });
+    const [entry] = await db.iterator({ gte: Buffer.from('Q'), lt: Buffer.from('R') }).all();
+    assert.ok(entry !== undefined);
+    const [key, value] = entry;
+    value.writeUInt8(value.readUInt8(20) ^ 1, 20);
+    await db.put(key, value);
+    await db.close();
+    opened = await Opened.open(where);
+    const damaged = await HeldQueue.open(opened.backbone.queues, 'damaged');
+    const sound = await HeldQueue.open(opened.backbone.queues, 'sound');
+    damaged.store.want(1);
+    await eventually('it is lost', () => damaged.lostTimes === 1);
+    assert.equal(damaged.taken, []);
+    const line = opened.lines.find(({ level }) => level === 'error');
+    assert.match(line?.text ?? '', 'the queue cannot be read');
+    assert.equal(await sound.texts(1), ['b']);
   });
 
   test('a queue with a backlog does not hold up what comes while it is worked off', async () => {

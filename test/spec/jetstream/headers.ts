@@ -25,13 +25,16 @@ const text = fc
       ':',
     ),
   )
-  .filter((each) => each.isWellFormed());
+  // No client can send the null character.
+  .filter((each) => each.isWellFormed() && !each.includes('\0'));
+
+const topic = text.filter((each) => each !== '' && !/[+#]/.test(each));
 
 const properties = fc.record<Properties>(
   {
     contentType: text,
     textPayload: fc.constant(true),
-    responseTopic: text,
+    responseTopic: topic,
     correlation: fc.oneof(
       fc.uint8Array({ maxLength: 20 }),
       text.map((each) => new Uint8Array(Buffer.from(each))),

@@ -130,4 +130,17 @@ test('a sticky key waits for its consumer, and moves with what is unsettled when
   assert.equal(other?.got, ['a1*', 'a2', 'a3']);
 });
 
+test('what waits for a consumer with a sticky key goes to another when that one goes', () => {
+  const bench = new Bench({ keys: 'sticky' });
+  const [one, two] = ['x', 'y'].map((clientId) => bench.attach({ clientId, prefetch: 1 }));
+  for (let i = 0; i < 20; i++) bench.add(String(i), { key: String(i) });
+  bench.give();
+  one?.consumption?.cancel();
+  for (let i = 0; i < 20; i++) {
+    two?.settleAll();
+    bench.give();
+  }
+  assert.is(two?.got.length, 20);
+});
+
 test.run();

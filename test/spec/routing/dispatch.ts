@@ -73,7 +73,8 @@ test('with the last consumer, all goes back to the source, with how often it was
   bench.give();
   consumer.consumption?.cancel();
   assert.equal(bench.released, ['1 0 1', '2 0 1', '3 0 0']);
-  assert.ok(bench.dispatcher.idle);
+  const { consumers, waiting, unsettled } = bench.dispatcher;
+  assert.equal({ consumers, waiting, unsettled }, { consumers: 0, waiting: 0, unsettled: 0 });
 });
 
 test('what a consumer that goes has not settled comes first, marked as redelivered', () => {
@@ -115,7 +116,8 @@ test('a message that was delivered as often as is allowed is given up, as is one
   const consumer = bench.attach({ prefetch: 1 });
   bench.give();
   consumer.settle('a', 'requeue');
-  consumer.settle('a', 'requeue');
+  // At once, whatever it would have waited.
+  consumer.settle('a', 'requeue', 5000);
   consumer.settle('b', 'reject');
   bench.give();
   assert.equal(consumer.got, ['a', 'a*', 'b', 'c']);

@@ -152,7 +152,7 @@ for (const left of [true, false]) {
     clean.leave(true);
     await next.turn();
     const status = await next.status();
-    assert.equal([status?.lag, status?.unsettled, status?.members], [0, 4, 0]);
+    assert.equal([status?.lag, status?.unsettled, status?.members], [4, 0, 0]);
   });
 }
 
@@ -209,13 +209,13 @@ test('status: lag counts what matches, with members and without; there is none o
     { ...status, positions: undefined },
     {
       ...{ name: 'g', filter: 't/#', ordered: false, members: 1, node: node.backbone.cluster.node },
-      ...{ ends: [51], lag: 21, unsettled: 4, positions: undefined },
+      ...{ ends: [51], lag: 23, unsettled: 2, positions: undefined },
     },
   );
   member.leave();
   await node.turn();
   const kept = await node.status();
-  assert.equal([kept?.members, kept?.lag, kept?.unsettled], [0, 21, 4]);
+  assert.equal([kept?.members, kept?.lag, kept?.unsettled], [0, 25, 0]);
   assert.equal(kept?.positions, status?.positions);
 });
 
@@ -256,7 +256,7 @@ test('the lag of more than 100,000 messages is an estimate', async () => {
   await node.turn();
   assert.is(member.taken.length, 1);
   const lag = (await node.status())?.lag ?? 0;
-  assert.ok(lag > 119_900 && lag < 120_000, `${lag}`);
+  assert.ok(Math.abs(lag - 119_999) < 100, `${lag}`);
 });
 
 test('of a group that another node has from now on, the members are told, and the place is there for it', async () => {

@@ -86,6 +86,18 @@ test('the id of a message counts in each queue by itself, and not in the log', a
   assert.equal([await world.bodies('one'), await world.bodies('two')], [['a'], ['a']]);
 });
 
+test('a message that a session publishes again is in a queue once, as in the log', async () => {
+  const { world, router, live } = await setUp();
+  await world.declare('q', { bindings: ['orders/#'] });
+  for (let i = 0; i < 2; i++) {
+    const message = messageOf('a', undefined, 'orders/1', 2, world.clock.now());
+    message.dedupId = 'session 7';
+    router.publish(message, world.receiver, i);
+    await world.settle();
+  }
+  assert.equal([live, await world.bodies('q'), world.answers], [['a'], ['a'], ['0', '1']]);
+});
+
 test('published to a queue: QoS 0 is kept, too, and nobody is told', async () => {
   const { world, publish } = await setUp();
   await publish('$queue/a/b', 'x', 0);

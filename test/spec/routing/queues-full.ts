@@ -127,6 +127,19 @@ test('a dead letter has the reason, the count, the origin and the time, and neit
   assert.is(world.counters.deadLettered, 3);
 });
 
+test('dead letters with the same id of their publishers are all kept', async () => {
+  const world = await new QueueWorld().start();
+  for (const queue of ['q', 'r']) {
+    await world.declare(queue, { deadLetterQueue: 'dead' });
+    world.push(queue, { messageId: 'x' }, queue);
+    const consumer = world.consume({}, queue);
+    await world.settle();
+    consumer.settle(queue, 'reject');
+  }
+  await world.settle();
+  assert.equal(await world.bodies('dead'), ['q', 'r']);
+});
+
 test('without a dead-letter queue it is dropped and counted', async () => {
   const world = await new QueueWorld().start();
   const consumer = world.consume();

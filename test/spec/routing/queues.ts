@@ -210,6 +210,37 @@ test('browse shows all, also what is with consumers; count, purge and delete', a
   assert.equal(again.got, ['e'], 'one that is made anew is empty');
 });
 
+test('a queue that is used while it is deleted is made anew, when the old one is gone', async () => {
+  let finish: () => void = () => {};
+  const world: QueueWorld = new QueueWorld(
+    {},
+    {},
+    {
+      open: async (name, receiver) => {
+        const store = await world.kept.open(name, receiver);
+        const destroy = store.destroy.bind(store);
+        store.destroy = () =>
+          new Promise<void>((done) => {
+            finish = done;
+          }).then(destroy);
+        return store;
+      },
+    },
+  );
+  await world.start();
+  world.push('old');
+  await world.settle();
+  const deleted = world.queues.delete('q');
+  await world.settle();
+  world.push('new', undefined, 'q', 7);
+  await world.settle();
+  assert.equal(world.answers, ['0']);
+  finish();
+  await deleted;
+  await world.settle();
+  assert.equal([world.answers, await world.bodies(), world.queues.list()], [['0', '7'], ['new'], ['q']]);
+});
+
 test('a store that is lost ends the consumers; the next use opens it again', async () => {
   const world = await new QueueWorld().start();
   const consumer = world.consume();

@@ -280,7 +280,7 @@ const requests = fc
   .tuple(
     fc.constantFrom(
       ...['hello', 'publish', 'subscribe', 'unsubscribe', 'ping', 'message', 'received', 'accept', 'reject', 'request'],
-      ...['declare', 'queueStatus', 'browse', 'purge', 'deleteQueue'],
+      ...['declare', 'queueStatus', 'browse', 'purge', 'deleteQueue', 'groupStatus', 'moveGroup'],
     ),
     fc.array(fc.tuple(fieldNames, values), { maxLength: 5 }),
   )

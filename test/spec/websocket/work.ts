@@ -134,4 +134,40 @@ test('a request is answered by who listens, and no one is told at once', () =>
     }
   }));
 
+test('how far a group is, and moving it', () =>
+  withBroker(async (connect) => {
+    const [producer, member] = [await connect(), await connect()];
+    const group = { group: 'g', filter: 'events/#' };
+    const none = await ask(producer, { type: 'groupStatus', ...group });
+    assert.is(none.answer.code, 'notFound');
+    await member.request({ type: 'subscribe', ...group, prefetch: 2 });
+    for (const payload of ['a', 'b', 'c', 'd']) {
+      await ask(producer, { type: 'publish', topic: 'events/x', payload, durable: true });
+    }
+    for (const payload of ['a', 'b']) assert.is((await member.expect('message')).payload, payload);
+    const { status } = (await ask(producer, { type: 'groupStatus', ...group })).answer;
+    assert.ok(typeof status === 'object' && status !== null && 'positions' in status && 'ends' in status);
+    assert.equal(
+      { ...status, node: '', positions: [], ends: [] },
+      {
+        name: 'g',
+        filter: 'events/#',
+        ordered: false,
+        lag: 2,
+        unsettled: 2,
+        members: 1,
+        node: '',
+        positions: [],
+        ends: [],
+      },
+    );
+    assert.match(String(status.positions), /^0-[0-9]+$/);
+    for (const delivery of [1, 2]) member.send({ type: 'accept', subscription: 'events/#', delivery });
+    for (const payload of ['c', 'd']) assert.is((await member.expect('message')).payload, payload);
+    await member.request({ type: 'accept', subscription: 'events/#', deliveries: [3, 4] });
+    assert.is((await ask(producer, { type: 'moveGroup', ...group })).answer.field, 'start');
+    assert.is((await ask(producer, { type: 'moveGroup', ...group, start: 'first' })).answer.type, 'ack');
+    for (const payload of ['a', 'b']) assert.is((await member.expect('message')).payload, payload);
+  }));
+
 test.run();

@@ -3,22 +3,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { TestBroker } from '../../../support/broker.ts';
 import { RawMqtt } from '../../../support/mqtt-client.ts';
-import {
-  type Neutral,
-  type NeutralClient,
-  neutralClient,
-  PROTOCOLS,
-  type ProtocolName,
-} from '../../../support/neutral.ts';
-
-/** What the clients of a suite connect to. */
-export interface Nodes {
-  /** The clients of a test go to one after the other: the sender is with the first, the receiver with the next. */
-  readonly nodes: readonly TestBroker[];
-  /** Milliseconds until all nodes know what one of them retains or is interested in. */
-  readonly settleMilliseconds: number;
-  stop(): Promise<void>;
-}
+import { type NeutralClient, neutralClient, PROTOCOLS, type ProtocolName } from '../../../support/neutral.ts';
+import type { Neutral } from '../../../support/neutral-forms.ts';
+import type { Nodes } from './scene.ts';
 
 /** DESIGN's message table, in every direction: each protocol to each, itself included. */
 export function crossings(name: string, start: () => Promise<Nodes>): void {

@@ -112,7 +112,7 @@ export class GroupsNode {
     const outbox = (sink: OutboxSink, from?: readonly number[]): LogOutbox =>
       new LogOutbox(sink, log, clock, counters, logger, limits, from);
     const { node } = cluster;
-    this.groups = new LocalGroups({ log, clock, logger, counters, router, outbox, sessions, state, node });
+    this.groups = new LocalGroups({ log, clock, limits, logger, counters, router, outbox, sessions, state, node });
     this.router = router;
     this.sessions = sessions;
     this.table = new GroupTable(router, counters, this.groups);

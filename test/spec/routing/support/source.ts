@@ -14,6 +14,8 @@ const OPTIONS: DispatcherOptions = {
   maxDeliveries: 0,
   messageMilliseconds: 0,
   singleActiveConsumer: false,
+  memoryBytes: 64 * 1024 * 1024,
+  consumerBytes: 16 * 1024 * 1024,
 };
 
 /** A dispatcher on a source that the test looks into: it gives what is wanted when the test says so. */
