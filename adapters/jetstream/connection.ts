@@ -15,7 +15,7 @@ import { type Answer, apiError, EncodedHeaders, parseAnswer } from './api.ts';
 import type { JetStreamOptions } from './options.ts';
 
 /** The oldest whose compare-and-set, time to live of messages and batched direct reads do what is relied on. */
-export const NEEDED_VERSION = [2, 12] as const;
+const NEEDED_VERSION = [2, 12] as const;
 /** Milliseconds between pings; two that are not answered end the connection. */
 const PING = 5_000;
 /** Milliseconds an answer may take. */

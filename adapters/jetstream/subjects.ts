@@ -19,7 +19,7 @@ const EMPTY = '%';
 const PERCENT = 0x25;
 
 /** One level, or a key without levels. */
-export function tokenOf(text: string): string {
+function tokenOf(text: string): string {
   if (text === '') return EMPTY;
   let plain = true;
   for (let i = 0; i < text.length && plain; i++) plain = PLAIN[text.charCodeAt(i)] === 1;
@@ -30,7 +30,7 @@ export function tokenOf(text: string): string {
 }
 
 /** Undefined for a token that no text has. */
-export function textOf(token: string): string | undefined {
+function textOf(token: string): string | undefined {
   if (token === EMPTY) return '';
   if (!token.includes('%')) return tokenOf(token) === token ? token : undefined;
   const bytes: number[] = [];

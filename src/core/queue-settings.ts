@@ -80,7 +80,7 @@ export function isSettingName(name: string): name is SettingName {
 export const SETTING_PREFIX = 'queue-';
 
 /** `maxMessages` as `queue-max-messages`. */
-export function headerOf(name: SettingName): string {
+function headerOf(name: SettingName): string {
   return SETTING_PREFIX + name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 

@@ -19,7 +19,7 @@ export function createHttpServer(options: HttpOptions): Server {
 }
 
 /** All there is: GET and HEAD on the paths of one table. */
-export function createHandler(options: HttpOptions): RequestListener {
+function createHandler(options: HttpOptions): RequestListener {
   const routes = createRoutes(options, loadPages(options.pagesFolder));
   const places = [...routes.keys()].filter((path) => path === '/' || !/\/$|\./.test(path));
   const notFound = { error: 'not found', expected: `one of ${places.join(', ')}` };

@@ -139,6 +139,6 @@ export class ConnectionRegistry {
 }
 
 /** 127.0.0.0/8, ::1, and 127.0.0.0/8 mapped into IPv6. */
-export function isLoopback(address: string): boolean {
+function isLoopback(address: string): boolean {
   return address === '::1' || /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(address);
 }

@@ -51,7 +51,7 @@ export function setUp(...names: string[]) {
 }
 
 /** Each group is a queue of that name, with what the group was asked for. */
-export class SimulatedGroups implements GroupHost {
+class SimulatedGroups implements GroupHost {
   readonly #node: string;
   readonly #queues: SimulatedHost;
   readonly asked: string[] = [];

@@ -2,7 +2,7 @@ import type { Log } from '../../ports/backbone.ts';
 import { scan } from '../scan.ts';
 
 /** Messages that are counted; beyond that the rest is estimated. */
-export const MAX_COUNTED = 100_000;
+const MAX_COUNTED = 100_000;
 
 /** Messages that match, of each shard between two places. Rejects with a BrokerError when the log cannot be read. */
 export async function lagOf(

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ClassicLevel } from 'classic-level';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { eventually } from '../../support/eventually.ts';
 import { ShiftedClock } from '../../support/shifted-clock.ts';
 import { message, newDirectory, Opened, textOf } from './support/opened.ts';
 
@@ -50,7 +50,7 @@ test('ids leave the store with the window', async () => {
   await opened.append(message('a', '1', 'x'));
   for (let i = 0; i < 4; i++) {
     clock.shift += 6000;
-    await sleep(1100);
+    await eventually('the store is looked at', () => clock.ring());
   }
   await opened.stop();
   const db = new ClassicLevel<string, string>(directory);

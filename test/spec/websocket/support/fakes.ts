@@ -21,7 +21,7 @@ import { ConnectionBacklog } from '../../../../src/routing/backlog.ts';
 import { FakeConnection } from './connection.ts';
 
 /** Routes by the definition of matching; durable messages are logged when the test says so. */
-export class FakeRouter implements Router {
+class FakeRouter implements Router {
   readonly subscriptions: Subscription[] = [];
   readonly published: Message[] = [];
   readonly requested: { message: Message; nobody: () => void }[] = [];
@@ -81,7 +81,7 @@ export class FakeRouter implements Router {
 }
 
 /** Holds what the sink is not ready for, without end. */
-export class FakeOutbox implements Outbox {
+class FakeOutbox implements Outbox {
   closed = false;
   readonly held: (() => void)[] = [];
   readonly sink: OutboxSink;
@@ -117,7 +117,7 @@ export class FakeOutbox implements Outbox {
 
 const DENIED = /^(\$queue\/)?denied/;
 
-export class FakeAuthorizer implements Authorizer {
+class FakeAuthorizer implements Authorizer {
   readonly seen: Credentials[] = [];
   answer: 'badCredentials' | 'notAuthorized' | undefined;
 

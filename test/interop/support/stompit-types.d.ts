@@ -1,6 +1,7 @@
 /** What the tests use of the package stompit, which comes without types. */
 declare module 'stompit' {
   import type { EventEmitter } from 'node:events';
+  import type { Socket, TcpNetConnectOpts } from 'node:net';
   import type { Writable } from 'node:stream';
 
   namespace stompit {
@@ -41,6 +42,8 @@ declare module 'stompit' {
       port: number;
       timeout?: number;
       connectHeaders?: Headers;
+      /** In place of node:net's. */
+      connect?: (options: TcpNetConnectOpts, onConnect: () => void) => Socket;
     }
   }
 
