@@ -98,7 +98,7 @@ export class NatsParticipant implements Participant {
       reject: () => {
         throw new Error('dead letters are the work of brokers');
       },
-      answer: (payload) => {
+      answer: async (payload) => {
         const block = headersOf({ topic, payload, correlation: properties.correlation });
         if (queued === undefined && 'respond' in message) message.respond(payload, { headers: block });
         else this.#nats.publish(replySubject(properties.replyTo ?? ''), payload, { headers: block });
