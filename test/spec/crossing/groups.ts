@@ -118,16 +118,17 @@ onEveryBackbone('groups', (test, scene: Scene) => {
       // What was accepted is known before the connection is lost.
       await sleep(CALM);
       const got: string[] = [];
+      const unmarked: string[] = [];
       for (const each of members) {
         collect(await member(each, 0, source), ({ payload, redelivered, deliveries }) => {
           got.push(payload.toString());
-          if (each !== 'mqtt4') assert.equal([redelivered, deliveries], [true, 2]);
+          if (each !== 'mqtt4' && !(redelivered && deliveries === 2)) unmarked.push(`${each}: ${deliveries}`);
         });
       }
       first.close();
       await eventually('the other four', () => got.length >= 4);
       await sleep(CALM);
-      assert.equal(ascending(got), numbers(4, 1));
+      assert.equal([ascending(got), unmarked], [numbers(4, 1), []]);
     });
   }
 

@@ -185,7 +185,7 @@ function messageOf(topic: string, { data, headers: block }: Msg | JsMsg): Delive
           ? Buffer.from(correlation.slice(1))
           : Buffer.from(correlation, 'base64url'),
     expiresAt: expires === undefined ? undefined : Number(expires),
-    headers: user.filter(([name]) => name !== 'message-id'),
+    headers: user,
     messageId: get('Message-Id'),
     key: get('Key'),
     priority: priority === undefined ? undefined : Number(priority),
