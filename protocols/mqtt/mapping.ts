@@ -69,7 +69,7 @@ export function toProperties(
   if (packet.user !== undefined) {
     properties.user = packet.user;
     if (understood(packet.user, now, properties) && forQueue) {
-      properties.user = packet.user.filter(([name]) => !ROUTING.has(name));
+      properties.user = packet.user.filter(([name]) => !OWN.has(name));
     }
     any = true;
   }
@@ -79,22 +79,20 @@ export function toProperties(
 type Writable = { -readonly [K in keyof Properties]: Properties[K] };
 
 /** Names that a message in a queue has as properties of its own. */
-const ROUTING: ReadonlySet<string> = new Set([KEY, PRIORITY, DELAY, DELIVER_AT]);
+const OWN: ReadonlySet<string> = new Set([MESSAGE_ID, KEY, PRIORITY, DELAY, DELIVER_AT]);
 
 /** Takes what queues go by out of the user properties; the first of a repeated one counts. True when there was any. */
 function understood(user: readonly UserProperty[], now: number, properties: Writable): boolean {
   let any = false;
   for (const [name, value] of user) {
-    if (name === MESSAGE_ID) {
-      properties.messageId ??= value;
-    } else if (ROUTING.has(name)) {
-      any = true;
-      const delay = name === DELAY ? parseDelay(value) : undefined;
-      if (name === KEY && value !== '') properties.key ??= value;
-      else if (name === PRIORITY && PRIORITY_FORM.test(value)) properties.priority ??= Number(value);
-      else if (name === DELIVER_AT && TIME_FORM.test(value)) properties.deliverAt ??= Number(value);
-      else if (delay !== undefined) properties.deliverAt ??= now + delay;
-    }
+    if (!OWN.has(name)) continue;
+    any = true;
+    const delay = name === DELAY ? parseDelay(value) : undefined;
+    if (name === MESSAGE_ID) properties.messageId ??= value;
+    else if (name === KEY && value !== '') properties.key ??= value;
+    else if (name === PRIORITY && PRIORITY_FORM.test(value)) properties.priority ??= Number(value);
+    else if (name === DELIVER_AT && TIME_FORM.test(value)) properties.deliverAt ??= Number(value);
+    else if (delay !== undefined) properties.deliverAt ??= now + delay;
   }
   return any;
 }

@@ -183,9 +183,6 @@ export function jsonFields(message: Neutral): Json {
 
 export function ofJson(message: Json): Neutral {
   const text = (name: string): string | undefined => (typeof message[name] === 'string' ? message[name] : undefined);
-  const pairs = Array.isArray(message.headers)
-    ? message.headers.map(([name, value]): Pair => [String(name), String(value)])
-    : [];
   const correlation = text('correlationId');
   const base64 = text('payloadBase64');
   return {
@@ -195,19 +192,22 @@ export function ofJson(message: Json): Neutral {
     replyTo: text('replyTo'),
     correlation: correlation === undefined ? undefined : correlationBytes(correlation),
     expiresAt: typeof message.expiresAt === 'number' ? message.expiresAt : undefined,
-    headers: pairs.filter(([name]) => name !== 'message-id'),
+    headers: jsonPairs(message).filter(([name]) => name !== 'message-id'),
     messageId: text('messageId'),
     durable: message.durable === true,
     retain: message.retain === true,
   };
 }
 
+function jsonPairs({ headers }: Json): Pair[] {
+  return Array.isArray(headers) ? headers.map(([name, value]): Pair => [String(name), String(value)]) : [];
+}
+
 export function deliveredJson(message: Json): Delivered {
   const { key, priority, position, deliveryCount } = message;
-  const { headers = [], ...rest } = ofJson(message);
   return {
-    ...rest,
-    headers,
+    ...ofJson(message),
+    headers: jsonPairs(message),
     key: typeof key === 'string' ? key : undefined,
     priority: typeof priority === 'number' ? priority : undefined,
     redelivered: message.redelivered === true,

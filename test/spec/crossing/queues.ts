@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import type { Neutral } from '../../support/neutral-forms.ts';
-import { type Participant, type Protocol, Refused, type Source } from './support/participant.ts';
+import { type Participant, type Protocol, refusal, type Source } from './support/participant.ts';
 import { onEveryBackbone, type Scene } from './support/scene.ts';
 
 /** Queues are the same from every protocol: whoever fills them, whoever empties them, on whichever node. */
@@ -25,17 +25,6 @@ const whole = (topic: string, messageId: string): Neutral => ({
   key: 'customer 7',
   messageId,
 });
-
-/** Refused, and how. */
-async function refusal(what: Promise<unknown>): Promise<Refused> {
-  try {
-    await what;
-  } catch (error) {
-    if (error instanceof Refused) return error;
-    throw error;
-  }
-  throw new Error('it was not refused');
-}
 
 onEveryBackbone('queues', (test, scene: Scene) => {
   const all = scene.protocols;

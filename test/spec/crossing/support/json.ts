@@ -48,7 +48,7 @@ export class JsonParticipant implements Participant {
       accept: () => settle('accept'),
       giveBack: (delay) => settle('reject', { delay }),
       reject: () => settle('reject', { requeue: false }),
-      answer: (payload) => void this.send(answerOf(message, payload)),
+      answer: (payload) => this.send(answerOf(message, payload)),
     };
   }
 

@@ -72,7 +72,7 @@ export class MqttParticipant implements Participant {
         else this.#acknowledge(packet, { reasonCode: UNSPECIFIED, ...user });
       },
       reject: () => this.#acknowledge(packet, { reasonCode: PAYLOAD_INVALID }),
-      answer: (payload) => void this.send(answerOf(message, payload)),
+      answer: (payload) => this.send(answerOf(message, payload)),
     };
   }
 

@@ -98,7 +98,7 @@ export class NatsParticipant implements Participant {
       reject: () => {
         throw new Error('dead letters are the work of brokers');
       },
-      answer: (payload) => {
+      answer: async (payload) => {
         const block = headersOf({ topic, payload, correlation: properties.correlation });
         if (queued === undefined && 'respond' in message) message.respond(payload, { headers: block });
         else this.#nats.publish(replySubject(properties.replyTo ?? ''), payload, { headers: block });
@@ -185,7 +185,7 @@ function messageOf(topic: string, { data, headers: block }: Msg | JsMsg): Delive
           ? Buffer.from(correlation.slice(1))
           : Buffer.from(correlation, 'base64url'),
     expiresAt: expires === undefined ? undefined : Number(expires),
-    headers: user.filter(([name]) => name !== 'message-id'),
+    headers: user,
     messageId: get('Message-Id'),
     key: get('Key'),
     priority: priority === undefined ? undefined : Number(priority),

@@ -36,7 +36,7 @@ export interface Taken extends Delivered {
   /** For good: to the dead-letter queue. */
   reject(): void;
   /** To where the message says, with its correlation. */
-  answer(payload: Buffer): void;
+  answer(payload: Buffer): Promise<unknown>;
 }
 
 /** What the broker said against it. */
@@ -48,6 +48,17 @@ export class Refused extends Error {
     super(text);
     this.code = code;
   }
+}
+
+/** How it is refused; it must be. */
+export async function refusal(what: Promise<unknown>): Promise<Refused> {
+  try {
+    await what;
+  } catch (error) {
+    if (error instanceof Refused) return error;
+    throw error;
+  }
+  throw new Error('it was not refused');
 }
 
 /** `maxMessages` as `queue-max-messages`. */

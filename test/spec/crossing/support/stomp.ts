@@ -65,7 +65,7 @@ export class StompParticipant implements Participant {
       accept: () => settle('ACK'),
       giveBack: (delay) => settle('NACK', delay === undefined ? {} : { delay: String(delay) }),
       reject: () => settle('NACK', { requeue: 'false' }),
-      answer: (payload) => void this.send(answerOf(message, payload)),
+      answer: (payload) => this.send(answerOf(message, payload)),
     };
   }
 
