@@ -19,7 +19,7 @@ const STEPS = 120;
 const OPTIONS = { cacheBytes: 128 * 1024, sync: 'always' } as const;
 /** Milliseconds a delayed message waits: longer than a few steps take. */
 const DELAY = 400;
-const NEARLY = 150;
+const NEARLY = 380;
 
 const test = suite('spec/embedded queues model');
 
