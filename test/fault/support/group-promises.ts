@@ -139,7 +139,11 @@ class GroupLedger {
     const before = this.#seen.get(body) ?? 0;
     this.#seen.set(body, before + 1);
     if (before > 0 && !redelivered) this.#unmarked++;
-    if (this.#confirmed.has(body) || this.#written(this.#acknowledged.get(body))) this.#again++;
+    const acknowledged = this.#acknowledged.get(body);
+    if (this.#confirmed.has(body) || this.#written(acknowledged)) {
+      this.#again++;
+      this.#describe(body, acknowledged);
+    }
     const [producer = '', number = '', attempt = ''] = body.split(' ');
     const message = `${producer} ${number}`;
     if (this.#messages.has(message)) return;
@@ -150,6 +154,14 @@ class GroupLedger {
       if (this.ordered) console.log(`${body} (attempt ${attempt}) came after ${this.#latest.get(key)}`);
     }
     this.#latest.set(key, Number(number));
+  }
+
+  /** For whoever looks for a fault. */
+  #describe(body: string, acknowledged: number | undefined): void {
+    const now = Date.now();
+    const ago = (times: readonly number[]): string => times.map((time) => now - time).join(', ');
+    const how = acknowledged === undefined ? 'its ACK had its receipt' : `acknowledged ${now - acknowledged} ms ago`;
+    console.log(`group ${this.name}: ${body} came again; ${how}; faults were ${ago(this.#faults)} ms ago`);
   }
 
   /** No fault was so close to that time that the acknowledgement may not have got through, or not have been written. */
