@@ -2,6 +2,7 @@ import { suite } from 'uvu';
 import { Gateways, onBothBackbones } from './support/gateways.ts';
 import { seeded } from './support/promises.ts';
 import { keepsQueue, QueuePromises } from './support/queue-promises.ts';
+import { NOWHERE } from './support/stomp-parties.ts';
 
 /**
  * Nothing acknowledged to a producer is lost, nothing whose acknowledgement was confirmed to a consumer comes again: the
@@ -17,7 +18,7 @@ const test = suite('fault/queues killed');
 onBothBackbones(test, `killed ${ROUNDS} times, seed ${SEED}`, async (title, settings, count) => {
   const random = seeded(SEED);
   const gateways = await Gateways.start(settings, count, random);
-  const promises = new QueuePromises(() => (gateways.any() ?? QueuePromises.nowhere).stomp, random);
+  const promises = new QueuePromises(() => (gateways.any() ?? NOWHERE).stomp, random);
   try {
     promises.start();
     for (let round = 0; round < ROUNDS; round++) {

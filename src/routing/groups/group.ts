@@ -159,12 +159,16 @@ export class LogGroup implements SessionOwner {
       this.#leave();
       throw unavailable();
     }
-    this.#state = 'open';
     this.#dispatcher = this.#dispatch();
     this.#source.begin(this.#record.positions);
     // Who is told that there is a group may rely on its place.
     const saved = place.save();
     if (kept === undefined) await saved;
+    if (this.#gone()) {
+      this.#leave();
+      throw unavailable();
+    }
+    this.#state = 'open';
     for (const member of this.#members) this.#admit(member);
   }
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import type { Address } from '../../../src/broker.ts';
-import { header, RawStomp, type StompFrame } from '../../support/stomp-client.ts';
+import { header, type RawStomp, type StompFrame } from '../../support/stomp-client.ts';
+import { Producer, StompParty } from './stomp-parties.ts';
 
 /**
  * Producers and consumers of one queue over STOMP, who keep their half of the promises to the letter, while whatever it
@@ -32,104 +33,8 @@ const WINDOW = 40;
 const BACKLOG = 3000;
 /** Milliseconds without anything new after which nothing more is expected. */
 const SILENCE = 25_000;
-const CONNECT_PAUSE = 20;
 
-/** A client that connects again whenever its connection is gone. */
-abstract class Client {
-  readonly #address: () => Address;
-  protected connection: RawStomp | undefined;
-  #over = false;
-
-  constructor(address: () => Address) {
-    this.#address = address;
-  }
-
-  async run(): Promise<void> {
-    while (!this.#over) {
-      const connection = await RawStomp.connect(this.#address()).catch(() => undefined);
-      if (connection === undefined || this.#over) {
-        connection?.destroy();
-        await sleep(CONNECT_PAUSE);
-        continue;
-      }
-      this.connection = connection;
-      this.connected(connection);
-      for (;;) {
-        const frame = await connection.next().catch(() => undefined);
-        if (frame === undefined) break;
-        this.frame(connection, frame);
-      }
-      connection.destroy();
-      this.connection = undefined;
-    }
-  }
-
-  drop(): void {
-    this.connection?.destroy();
-  }
-
-  stop(): void {
-    this.#over = true;
-    this.drop();
-  }
-
-  protected abstract connected(connection: RawStomp): void;
-  protected abstract frame(connection: RawStomp, frame: StompFrame): void;
-}
-
-class Producer extends Client {
-  readonly #judge: QueuePromises;
-  readonly name: string;
-  readonly #identified: boolean;
-  /** Not confirmed yet: number and attempts. */
-  readonly #open = new Map<number, number>();
-  readonly confirmed = new Set<number>();
-  sent = 0;
-  active = true;
-
-  constructor(judge: QueuePromises, name: string, address: () => Address, identified: boolean) {
-    super(address);
-    this.#judge = judge;
-    this.name = name;
-    this.#identified = identified;
-  }
-
-  get open(): number {
-    return this.#open.size;
-  }
-
-  protected connected(connection: RawStomp): void {
-    for (const [number, attempts] of this.#open) this.#send(connection, number, attempts + 1);
-    this.#fill(connection);
-  }
-
-  protected frame(connection: RawStomp, frame: StompFrame): void {
-    if (frame.command !== 'RECEIPT') return;
-    const number = Number(header(frame, 'receipt-id'));
-    this.#open.delete(number);
-    this.confirmed.add(number);
-    this.#fill(connection);
-  }
-
-  /** Also called when others have made room. */
-  fill(): void {
-    if (this.connection !== undefined) this.#fill(this.connection);
-  }
-
-  #fill(connection: RawStomp): void {
-    while (this.active && this.#open.size < WINDOW && this.#judge.backlog < BACKLOG)
-      this.#send(connection, this.sent++, 1);
-  }
-
-  #send(connection: RawStomp, number: number, attempt: number): void {
-    this.#open.set(number, attempt);
-    const id = this.#identified ? { 'message-id': `${this.name}-${number}` } : {};
-    const headers = { destination: QUEUE, receipt: `${number}`, persistent: 'true', ...id };
-    connection.send('SEND', headers, `${this.name} ${number} ${attempt}`);
-  }
-}
-
-class Consumer extends Client {
+class Consumer extends StompParty {
   readonly #judge: QueuePromises;
   readonly #random: () => number;
 
@@ -158,8 +63,6 @@ class Consumer extends Client {
 }
 
 export class QueuePromises {
-  /** Where no one listens. */
-  static readonly nowhere = { stomp: { host: '127.0.0.1', port: 9 } } as const;
   readonly settled = new Set<string>();
   readonly #seen = new Map<string, number>();
   readonly #producers: Producer[];
@@ -173,7 +76,15 @@ export class QueuePromises {
   /** `address` may be another one at every call: of several gateways. */
   constructor(address: () => Address, random: () => number) {
     this.#random = random;
-    this.#producers = [new Producer(this, 'plain', address, false), new Producer(this, 'identified', address, true)];
+    const common = { destination: QUEUE, window: WINDOW, room: () => this.backlog < BACKLOG };
+    this.#producers = [
+      new Producer(address, { ...common, name: 'plain', headers: () => ({}) }),
+      new Producer(address, {
+        ...common,
+        name: 'identified',
+        headers: (number) => ({ 'message-id': `identified-${number}` }),
+      }),
+    ];
     this.#consumers = Array.from({ length: 3 }, () => new Consumer(this, address, random));
   }
 

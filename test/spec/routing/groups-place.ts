@@ -65,6 +65,35 @@ test('messages from the time a group is asked for are its own, also before it is
   assert.equal(member.texts, ['at once']);
 });
 
+test('one that joins while a new group is stored becomes a member once, when it is', async () => {
+  const node = await GroupsNode.start();
+  const { state } = node.backbone;
+  const put = state.put.bind(state);
+  let store = (): void => {};
+  state.put = (...of) =>
+    new Promise((resolve) => {
+      store = () => resolve(put(...of));
+    });
+  const members = [node.join({ prefetch: 2 })];
+  await node.turn();
+  members.push(node.join({ prefetch: 2 }));
+  await node.publishAll('t', 0, 4);
+  assert.equal(
+    members.map(({ texts }) => texts),
+    [[], []],
+  );
+  state.put = put;
+  store();
+  await node.turn();
+  assert.equal(
+    members.map(({ texts }) => texts.length),
+    [2, 2],
+  );
+  for (const member of members) member.settle();
+  await node.turn();
+  assert.is((await node.status())?.unsettled, 0);
+});
+
 test('a start that cannot be is refused, and makes no group', async () => {
   const node = await GroupsNode.start();
   const member = await node.joined({ ...lasting, start: startAt('position 0-9') });
