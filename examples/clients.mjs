@@ -28,11 +28,12 @@ export function connectJson({ ws: url }, onMessage = () => {}) {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(`${url}/ws`, 'trimaran.v1');
     const asked = new Map();
+    let lastId = 0;
     const client = {
       send: (request) => socket.send(JSON.stringify(request)),
       ask: (request) =>
         new Promise((answered, refused) => {
-          const id = asked.size + 1;
+          const id = ++lastId;
           asked.set(id, { answered, refused });
           client.send({ ...request, id });
         }),
@@ -45,6 +46,7 @@ export function connectJson({ ws: url }, onMessage = () => {}) {
       if (answer.type === 'hello') return resolve(client);
       if (answer.id === undefined) return onMessage(answer, client);
       const { answered, refused } = asked.get(answer.id);
+      asked.delete(answer.id);
       if (answer.type === 'error') refused(new Error(`${answer.code}: ${answer.message}`));
       else answered(answer);
     };

@@ -2,8 +2,8 @@
 // cars are worked on at the same time.
 import { check, collector, connectMqtt } from './clients.mjs';
 
-const CARS = ['red', 'green', 'blue', 'white'];
-const EVENTS = 25;
+const CARS = ['red', 'green', 'blue', 'white', 'black', 'silver', 'yellow', 'brown'];
+const EVENTS = 20;
 
 export default async function (urls) {
   const seen = collector(CARS.length * EVENTS);
