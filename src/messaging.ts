@@ -62,6 +62,7 @@ export class Messaging {
       ...{ ...common, stores: backbone.queues, catalog: this.#catalog, node },
       deadLetter: (queue, message, receiver, token) => queues.push(queue, message, receiver, token),
       own: (queue) => peers.own(queue),
+      confirm: (queue) => peers.confirm(queue),
     });
     const hosts = { queues: this.#queues, catalog: this.#catalog, groups: (): GroupHost => groups };
     const peers = new Peers(cluster, hosts, clock, logger);

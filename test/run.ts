@@ -18,7 +18,7 @@ const TIME_LIMIT = Number(process.env.TEST_FILE_SECONDS ?? 180) * 1000;
 /** Folders without tests of their own. */
 const SUPPORT = new Set(['support']);
 /** Suites that the runners beside them call. */
-const NOT_TESTS = new Set(['contract/backbone', 'contract/queues']);
+const NOT_TESTS = new Set(['contract/backbone', 'contract/groups', 'contract/queues']);
 /** Run by themselves, last: they measure memory or start a browser. */
 const ALONE = ['fault/', 'interop/'];
 

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { BrokerError } from '../../src/core/errors.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { QueueReceiver, QueueStore, QueueStores } from '../../src/ports/queue-store.ts';
+import { shortId } from '../shared/ids.ts';
 import type { Commit, Write } from './commit.ts';
 import { type DedupLimits, Ids } from './ids.ts';
 import { KIND } from './keys.ts';
@@ -13,8 +13,6 @@ import { QueuePart } from './queue-part.ts';
 import { Windows } from './queue-windows.ts';
 import type { Store, Value } from './store.ts';
 
-/** Ids that are longer are remembered by their hash. */
-const LONG_ID = 256;
 /** LevelDB gives the disk's room back when it compacts; for so much it is asked to. */
 const COMPACT_BYTES = 64 * 1024 * 1024;
 
@@ -100,8 +98,7 @@ export class EmbeddedQueueStores implements QueueStores, QueueParts {
   }
 
   idOf(identity: number, dedupId: string): string {
-    const id = dedupId.length > LONG_ID ? createHash('sha256').update(dedupId).digest('base64') : dedupId;
-    return `${identity}\0${id}`;
+    return `${identity}\0${shortId(dedupId)}`;
   }
 
   begin(queue: EmbeddedQueue): QueuePart {

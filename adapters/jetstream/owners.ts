@@ -47,11 +47,13 @@ export class Owners {
 
   own(key: string): Promise<string> {
     return this.#order.after(key, async () => {
-      if (this.#owned.has(key)) return this.#node;
       for (;;) {
         const entry = await this.#state.get(BUCKET, key);
+        const own = entry !== undefined && this.#isOwn(entry.value);
+        if (own && this.#owned.has(key)) return this.#node;
+        if (!own && this.#owned.has(key)) this.#lose(key);
         // An own one: a change of which the answer was lost.
-        const owner = entry === undefined || this.#isOwn(entry.value) ? undefined : Buffer.from(entry.value).toString();
+        const owner = entry === undefined || own ? undefined : Buffer.from(entry.value).toString();
         if (owner !== undefined && (await this.#leases.find(owner))) return owner;
         const revision = await this.#state.put(BUCKET, key, this.#value, entry?.revision ?? 0);
         if (revision === undefined) continue;

@@ -1,5 +1,6 @@
 import type { DedupWindow } from '../../src/core/dedup-window.ts';
 import type { Message } from '../../src/core/message.ts';
+import { shortId } from '../shared/ids.ts';
 
 /** A message in a queue. */
 export interface KeptEntry {
@@ -36,7 +37,7 @@ export class Kept {
   /** Whether the message's id was here before; from now on it was. */
   repeats(message: Message, now: number): boolean {
     if (message.dedupId === undefined) return false;
-    const id = this.#scope + message.dedupId;
+    const id = this.#scope + shortId(message.dedupId);
     if (this.#dedup.find(id, now) !== undefined) return true;
     this.#dedup.add(id, this.#next, now);
     return false;
@@ -64,7 +65,7 @@ export class Kept {
   /** Of a message that is not stored after all. */
   forget(message: Message, entry: KeptEntry): void {
     this.remove(entry);
-    if (message.dedupId !== undefined) this.#dedup.remove(this.#scope + message.dedupId);
+    if (message.dedupId !== undefined) this.#dedup.remove(this.#scope + shortId(message.dedupId));
   }
 
   get(id: number): KeptEntry | undefined {

@@ -164,7 +164,8 @@ export interface Cluster {
   /** This node's connection of the client is gone. */
   release(clientId: string): void;
   /**
-   * The node that has this key: this one from now on, where none has it, or the one that had it is lost. Nobody yields.
+   * The node that has this key: this one from now on, where none has it, or the one that had it is lost. Nobody yields. If this
+   * node had it and does no longer, that is found out here (`disowned`).
    * Rejects with a BrokerError when that cannot be found out.
    */
   own(key: string): Promise<string>;

@@ -10,11 +10,13 @@ import { RawStomp } from '../support/stomp-client.ts';
 /**
  * Clients of all protocols that ask queues, groups and the log for anything, right and wrong, on one broker: nothing of it is
  * an internal error, each request is answered or ends the connection, and the broker goes on serving others.
+ * `node dist/test/fuzz/queues.js RUNS SEED` repeats a run, or makes it longer.
  */
 
-const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
-console.log(`measured: seed ${seed} (FUZZ_SEED)`);
-fc.configureGlobal({ seed, numRuns: 120, endOnFailure: true });
+const RUNS = Number(process.argv[2] ?? 120);
+const SEED = Number(process.argv[3] ?? Date.now() % 1_000_000);
+console.log(`measured: seed ${SEED}`);
+fc.configureGlobal({ seed: SEED, numRuns: RUNS, endOnFailure: true });
 
 const test = suite('fuzz/queues');
 let server: TestBroker;

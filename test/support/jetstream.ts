@@ -4,7 +4,7 @@ import type { NatsServer } from './nats-server.ts';
 
 /** What the tests of the adapter for JetStream have in common. */
 
-const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+export const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 const LOUD: Logger = { debug: console.log, info: console.log, warn: console.log, error: console.log };
 

@@ -38,7 +38,7 @@ export class Demand {
     this.#average = Math.max(average, (this.#average * 7 + average) / 8);
   }
 
-  /** One is to wait here. */
+  /** One that was given comes back, to wait here. */
   holds({ message }: QueueEntry): void {
     this.#held += message.weight;
   }
@@ -48,9 +48,16 @@ export class Demand {
     this.#held -= message.weight;
   }
 
-  /** So much waits that what comes is to go back: it is larger than what came before. */
-  get overfull(): boolean {
-    return this.#held > 2 * this.#memory;
+  /** One that came is to wait here; false when so much waits, as it is larger than what came before, that it is to go back. */
+  accepts(entry: QueueEntry): boolean {
+    if (this.#held > 2 * this.#memory) return false;
+    this.holds(entry);
+    return true;
+  }
+
+  /** Nothing waits here. */
+  emptied(): void {
+    this.#held = 0;
   }
 
   /** What consumers have room for, and some that are held ready for them. `has`: how many wait to be given. */

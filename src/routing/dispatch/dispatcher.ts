@@ -92,13 +92,9 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   take(entries: readonly QueueEntry[]): void {
     this.#demand.came(entries);
     for (const entry of entries) {
-      if (this.#demand.overfull) {
-        this.#source.release(entry.id, 0, entry.deliveries);
-        continue;
-      }
-      this.#demand.holds(entry);
       if (priorityOf(entry) > 0) this.#demand.prioritised = true;
-      this.#window.add(entry);
+      if (this.#demand.accepts(entry)) this.#window.add(entry);
+      else this.#source.release(entry.id, 0, entry.deliveries);
     }
     this.#dispatch();
     if (this.consumers === 0 && !this.#closed) this.#demand.probeOn();
@@ -140,10 +136,8 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   /** Removes all that is not with a consumer. Says how many those were. */
   purge(): number {
     const waiting = this.#waiting.takeAll();
-    for (const entry of waiting) {
-      this.#demand.went(entry);
-      this.#source.remove(entry.id);
-    }
+    for (const { id } of waiting) this.#source.remove(id);
+    this.#demand.emptied();
     return waiting.length;
   }
 
@@ -177,9 +171,8 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   }
 
   #settle(member: Member, settled: Unsettled, outcome: Outcome, delay: number | undefined): void {
-    const { entry, count, number, key } = settled;
-    member.held.delete(number);
-    member.bytes -= entry.message.weight;
+    const { entry, count, key } = settled;
+    member.drop(settled);
     this.#unsettled--;
     if (outcome === 'accept') this.#source.remove(entry.id);
     else if (outcome === 'reject') this.#handlers.dead(entry, 'rejected', count);
@@ -206,7 +199,6 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
       this.#release(settled.key);
     }
     member.held.clear();
-    member.bytes = 0;
     this.#keys.unparkAll();
     this.#headExpiresAt = 0;
     this.#dispatch();
@@ -228,7 +220,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     this.#dispatching = false;
     if (this.consumers === 0) this.#leave();
     // What no consumer has room for would be in the way of a higher priority that comes later.
-    else if (this.#demand.prioritised && this.#window.size > 0) this.#returnAll();
+    else if (this.#demand.prioritised && this.#window.size > 0) this.#waiting.giveBack(this.#source, this.#demand);
     if (this.#waiting.resumes) this.#clock.defer(this.#resume);
     if (this.#closed || this.consumers === 0 || this.#keys.size >= MOST_HELD) return;
     this.#demand.serve(this.#members, this.#window.size);
@@ -236,16 +228,10 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
 
   /** Nothing is held without consumers: it goes to the source, which records how often it was delivered. */
   #leave(): void {
-    const [head] = this.#returnAll();
+    const [head] = this.#waiting.giveBack(this.#source, this.#demand);
     if (head === undefined) return;
     this.#headExpiresAt = rules.expiryOf(head, this.#options);
     this.#demand.found();
-  }
-
-  #returnAll(): readonly QueueEntry[] {
-    const entries = this.#waiting.giveBack(this.#source);
-    for (const entry of entries) this.#demand.went(entry);
-    return entries;
   }
 
   readonly #resume = (): void => {
@@ -296,8 +282,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     const { ackMilliseconds } = this.#options;
     const now = ackMilliseconds > 0 ? this.#clock.now() : 0;
     const given = new Unsettled(++this.#lastNumber, entry, state, now);
-    member.held.set(given.number, given);
-    member.bytes += entry.message.weight;
+    member.hold(given);
     this.#demand.went(entry);
     this.#members.count(member, -1);
     this.#unsettled++;

@@ -50,7 +50,7 @@ export class Member implements Consumption {
   readonly options: ConsumerOptions;
   readonly held = new Map<number, Unsettled>();
   /** Of those. */
-  bytes = 0;
+  #bytes = 0;
   /** Keys of which messages wait for this member. */
   readonly waiting = new Set<KeyState>();
   /** By which keys choose among members. */
@@ -74,8 +74,18 @@ export class Member implements Consumption {
     return this.options.prefetch - this.held.size;
   }
 
+  hold(given: Unsettled): void {
+    this.held.set(given.number, given);
+    this.#bytes += given.message.weight;
+  }
+
+  drop({ number, message }: Unsettled): void {
+    this.held.delete(number);
+    this.#bytes -= message.weight;
+  }
+
   available(): boolean {
-    if (this.gone || this.held.size >= this.options.prefetch || this.bytes >= this.#mostBytes) return false;
+    if (this.gone || this.held.size >= this.options.prefetch || this.#bytes >= this.#mostBytes) return false;
     try {
       return this.consumer.ready();
     } catch (error) {

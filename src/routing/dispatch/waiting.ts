@@ -1,4 +1,5 @@
 import type { QueueEntry, QueueSource } from '../../ports/queue-store.ts';
+import type { Demand } from './demand.ts';
 import { EntryList } from './entries.ts';
 import { KeyTable } from './keys.ts';
 
@@ -40,10 +41,13 @@ export class Waiting {
   }
 
   /** To the source, but for what waits for its retry, which holds back others. Says what that was, the first one first. */
-  giveBack(source: QueueSource): readonly QueueEntry[] {
+  giveBack(source: QueueSource, demand: Demand): readonly QueueEntry[] {
     if (this.size === 0) return NONE;
     const entries = this.#take();
-    for (const { id, deliveries } of entries) source.release(id, 0, deliveries);
+    for (const entry of entries) {
+      demand.went(entry);
+      source.release(entry.id, 0, entry.deliveries);
+    }
     return entries;
   }
 

@@ -97,6 +97,11 @@ export class Ownership {
     }
   }
 
+  /** Whether this node has it, also if it has not heard yet that another one has taken it. */
+  async confirm(name: string): Promise<boolean> {
+    return (await this.#cluster.own(this.#prefix + name)) === this.node;
+  }
+
   #learn(name: string, node: string): void {
     if (node === this.node) {
       this.#others.delete(name);

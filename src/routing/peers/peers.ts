@@ -71,6 +71,11 @@ export class Peers implements Omit<ClusterReceiver, 'yieldClient'> {
     return (await this.#queueOwners.find(queue)) === this.#queueOwners.node;
   }
 
+  /** Whether this node still has the queue: the cluster is asked. If not, it is dropped. */
+  confirm(queue: string): Promise<boolean> {
+    return this.#queueOwners.confirm(queue);
+  }
+
   nodeLost(node: string): void {
     this.#queueOwners.lost(node);
     this.#groupOwners.lost(node);

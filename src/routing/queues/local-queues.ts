@@ -32,6 +32,8 @@ export interface LocalQueuesOptions extends Omit<QueueContext, 'deadLetter'> {
   readonly deadLetter?: PushDeadLetter;
   /** Whether this node has the queue, or has it from now on. Without it, it has all. */
   readonly own?: (queue: string) => Promise<boolean>;
+  /** Whether what this node believes to have is still its own: it may have stood still. Without it, it is. */
+  readonly confirm?: (queue: string) => Promise<boolean>;
 }
 
 /**
@@ -252,13 +254,22 @@ export class LocalQueues implements QueueHost, Queues, QueueInlet {
     for (const [name, { now: open }] of this.#queues) {
       if (open === undefined) continue;
       open.sweep(now);
-      if (open.unused(now)) this.#expire(name, open);
+      if (open.unused(now)) void this.#expire(name, open);
     }
     if (this.#sweeps++ % SWEEPS_OF_ALL === 0) void this.#openThoseThatExpire();
   }
 
-  #expire(name: string, { store, settings }: OpenQueue): void {
-    const { counters, logger } = this.#options;
+  async #expire(name: string, open: OpenQueue): Promise<void> {
+    const { counters, logger, confirm, clock } = this.#options;
+    try {
+      // It may be used on another node by now.
+      if (confirm !== undefined && !(await confirm(name))) return;
+    } catch (error) {
+      logger.debug({ err: error, queue: name }, 'it is not known which node has a queue that is not used');
+      return;
+    }
+    if (this.#queues.get(name)?.now !== open || !open.unused(clock.now())) return;
+    const { store, settings } = open;
     const { messages } = store;
     counters.droppedQueue += messages;
     const { expiryMilliseconds } = settings;

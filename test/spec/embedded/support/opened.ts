@@ -26,6 +26,18 @@ export interface Line {
   readonly text: string;
 }
 
+export function embeddedOptions(directory: string): EmbeddedOptions {
+  return {
+    directory,
+    sync: 'system',
+    cacheBytes: MiB,
+    reads: 4,
+    pendingBytes: 64 * MiB,
+    retention: { bytes: 1024 * MiB, seconds: 3600 },
+    dedup: { seconds: 120, messages: 1000 },
+  };
+}
+
 /** A backbone on a directory, with what it said and gave. */
 export class Opened {
   readonly backbone: EmbeddedBackbone;
@@ -52,19 +64,7 @@ export class Opened {
     options: Partial<EmbeddedOptions> = {},
     clock = new ShiftedClock(),
   ): Promise<Opened> {
-    const opened = new Opened(
-      {
-        directory,
-        sync: 'system',
-        cacheBytes: MiB,
-        reads: 4,
-        pendingBytes: 64 * MiB,
-        retention: { bytes: 1024 * MiB, seconds: 3600 },
-        dedup: { seconds: 120, messages: 1000 },
-        ...options,
-      },
-      clock,
-    );
+    const opened = new Opened({ ...embeddedOptions(directory), ...options }, clock);
     Opened.#all.add(opened);
     await opened.backbone.start({
       live() {},
