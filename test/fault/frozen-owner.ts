@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
+import type { BrokerProcess } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
-import { NatsServer } from '../support/nats-server.ts';
 import { requireTool } from '../support/tools.ts';
+import { NatsGateways } from './support/gateways.ts';
 import { publish, Work } from './support/stomp-work.ts';
 
 /**
@@ -18,21 +18,7 @@ const RECOVERY = 45_000;
 const CALM = 2_000;
 
 const test = suite('fault/frozen owner');
-const gateways: BrokerProcess[] = [];
-let nats: NatsServer | undefined;
-
-test.after.each(async () => {
-  await Promise.all(gateways.splice(0).map((each) => each.kill()));
-  await nats?.remove();
-  nats = undefined;
-});
-
-async function gateway(at: NatsServer): Promise<BrokerProcess> {
-  const servers = `backbone.nats.servers=${at.url}`;
-  const started = await startBrokerProcess('backbone.type=nats', servers, 'backbone.nats.leaseSeconds=2');
-  gateways.push(started);
-  return started;
-}
+const gateways = new NatsGateways(test);
 
 interface Kind {
   readonly name: string;
@@ -60,8 +46,7 @@ for (const { name, destination, subscription, durable } of KINDS) {
     'nats-server',
     `${name}: none is lost, and what was settled elsewhere does not come again`,
     async (program) => {
-      nats = await NatsServer.start(program);
-      const [owner, other] = [await gateway(nats), await gateway(nats)];
+      const [owner, other] = [await gateways.start(program), await gateways.start(program)];
       const begin = (at: BrokerProcess, clientId: string): Promise<Work> =>
         Work.begin(at.stomp, subscription, durable ? clientId : undefined);
       // The first one to use it has it.
@@ -88,7 +73,7 @@ for (const { name, destination, subscription, durable } of KINDS) {
       await sleep(CALM);
       const thawed = first.got.length + second.got.length - before;
       await other.kill();
-      const third = await begin(await gateway(nats), 'third');
+      const third = await begin(await gateways.start(program), 'third');
       const atFirst = first.got.length;
       await publish(owner.stomp, destination, 600, 700);
       await eventually('those that came later', () => seen(first, second, third).size === 700, RECOVERY);
@@ -110,8 +95,7 @@ function unseenBy({ got }: Work, from: number, to: number): number {
 }
 
 requireTool(test, 'nats-server', 'a queue that another one uses by then is not deleted as unused', async (program) => {
-  nats = await NatsServer.start(program);
-  const [owner, other] = [await gateway(nats), await gateway(nats)];
+  const [owner, other] = [await gateways.start(program), await gateways.start(program)];
   const subscription = { destination: '/queue/short', 'queue-expiry-milliseconds': '3000' };
   const first = await Work.begin(owner.stomp, subscription);
   first.end();

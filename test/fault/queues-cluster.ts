@@ -1,9 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
 import { eventually } from '../support/eventually.ts';
-import { NatsServer } from '../support/nats-server.ts';
 import { requireTool } from '../support/tools.ts';
+import { NatsGateways } from './support/gateways.ts';
 import { publish, Work } from './support/stomp-work.ts';
 
 /** Two gateways on one NATS server, consumers of one queue on both; the gateway that has the queue is killed under load. */
@@ -14,25 +13,10 @@ const QUEUE = '/queue/cluster.work';
 const RECOVERY = 20_000;
 
 const test = suite('fault/queues in a cluster');
-const gateways: BrokerProcess[] = [];
-let nats: NatsServer | undefined;
-
-test.after.each(async () => {
-  await Promise.all(gateways.splice(0).map((each) => each.kill()));
-  await nats?.remove();
-  nats = undefined;
-});
-
-async function gateway(at: NatsServer): Promise<BrokerProcess> {
-  const servers = `backbone.nats.servers=${at.url}`;
-  const started = await startBrokerProcess('backbone.type=nats', servers, 'backbone.nats.leaseSeconds=2');
-  gateways.push(started);
-  return started;
-}
+const gateways = new NatsGateways(test);
 
 requireTool(test, 'nats-server', 'the gateway that has the queue is killed', async (program) => {
-  nats = await NatsServer.start(program);
-  const [owner, other] = [await gateway(nats), await gateway(nats)];
+  const [owner, other] = [await gateways.start(program), await gateways.start(program)];
   // The first one to use it has it.
   const { got: atOwner } = await Work.begin(owner.stomp, { destination: QUEUE });
   const { got: atOther } = await Work.begin(other.stomp, { destination: QUEUE });
@@ -51,7 +35,7 @@ requireTool(test, 'nats-server', 'the gateway that has the queue is killed', asy
   const again = atOwner.length + atOther.length - MESSAGES;
   assert.ok(again <= 100 + 10 + 10, `${again} came again`);
 
-  const third = await gateway(nats);
+  const third = await gateways.start(program);
   const { got: atThird } = await Work.begin(third.stomp, { destination: QUEUE });
   await publish(third.stomp, QUEUE, MESSAGES, MESSAGES + 200);
   await eventually(

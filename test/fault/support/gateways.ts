@@ -55,11 +55,36 @@ export function onBothBackbones(test: Test, what: string, scene: Scene): void {
     scene('embedded', ['backbone.type=embedded', `backbone.embedded.directory=${directory}`], 1));
   requireTool(test, 'nats-server', `two on NATS: ${what}`, async (program) => {
     const nats = await NatsServer.start(program);
-    const settings = ['backbone.type=nats', `backbone.nats.servers=${nats.url}`, 'backbone.nats.leaseSeconds=2'];
     try {
-      await scene('two on NATS', settings, 2);
+      await scene('two on NATS', natsSettings(nats), 2);
     } finally {
       await nats.remove();
     }
   });
+}
+
+/** A NATS server of each test's own, and gateways on it that are killed at its end. */
+export class NatsGateways {
+  readonly #gateways: BrokerProcess[] = [];
+  #nats: NatsServer | undefined;
+
+  constructor(test: Test) {
+    test.after.each(async () => {
+      await Promise.all(this.#gateways.splice(0).map((each) => each.kill()));
+      await this.#nats?.remove();
+      this.#nats = undefined;
+    });
+  }
+
+  /** One more. `program`: nats-server. */
+  async start(program: string): Promise<BrokerProcess> {
+    this.#nats ??= await NatsServer.start(program);
+    const gateway = await startBrokerProcess(...natsSettings(this.#nats));
+    this.#gateways.push(gateway);
+    return gateway;
+  }
+}
+
+function natsSettings(nats: NatsServer): readonly string[] {
+  return ['backbone.type=nats', `backbone.nats.servers=${nats.url}`, 'backbone.nats.leaseSeconds=2'];
 }
