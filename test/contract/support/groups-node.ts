@@ -4,7 +4,7 @@ import { Counters } from '../../../src/core/counters.ts';
 import { Message, type Properties } from '../../../src/core/message.ts';
 import { Messaging } from '../../../src/messaging.ts';
 import type { Backbone } from '../../../src/ports/backbone.ts';
-import type { GroupOptions, GroupStatus } from '../../../src/ports/queues.ts';
+import type { GroupOptions, GroupStatus, Membership } from '../../../src/ports/queues.ts';
 import { LoopbackAuthorizer } from '../../../src/security/loopback-authorizer.ts';
 import { SystemClock } from '../../../src/system-clock.ts';
 import { startAt, TestMember } from '../../spec/routing/support/groups.ts';
@@ -28,6 +28,7 @@ export class GroupsNode {
   readonly backbone: Backbone;
   readonly counters = new Counters();
   readonly #messaging: Messaging;
+  readonly #members: Membership[] = [];
 
   private constructor(backbone: Backbone) {
     const config = resolveConfig({});
@@ -53,7 +54,9 @@ export class GroupsNode {
     return node;
   }
 
+  /** As when a broker stops: clients go first. */
   async stop(): Promise<void> {
+    for (const member of this.#members) member.leave(false);
     await this.#messaging.stop();
     await this.backbone.stop();
   }
@@ -76,6 +79,7 @@ export class GroupsNode {
   async join(options: Partial<GroupOptions> = {}, member = new TestMember(), group = 'g'): Promise<TestMember> {
     const usual = { clientId: 'c', prefetch: 10, keptFor: 0, ordered: false, start: { from: 'new' } } as const;
     member.membership = this.#messaging.services.groups.join(group, 't/#', member, { ...usual, ...options });
+    this.#members.push(member.membership);
     member.membership.pump();
     await member.membership.opened;
     return member;
