@@ -8,6 +8,7 @@ import type { Store } from './store.ts';
 export interface DueOwner {
   readonly number: number;
   readonly closed: boolean;
+  flushed(): Promise<void>;
   /** What has become due goes to its lanes. Resolves when it is durable. */
   moved(blocks: readonly { readonly from: QueueBlock; readonly to: QueueBlock }[]): Promise<void>;
   unreadable(error: unknown, store: Store): void;
@@ -20,7 +21,7 @@ export class Due implements Sleeper {
   readonly #owner: DueOwner;
   readonly #parts: QueueParts;
   #moving = false;
-  /** Of what came while the store is asked. */
+  /** Of what came while the store is asked, and may not be found there. */
   #meanwhile = Infinity;
 
   constructor(due: number, owner: DueOwner, parts: QueueParts) {
@@ -45,10 +46,12 @@ export class Due implements Sleeper {
   async #move(): Promise<void> {
     const { store } = this.#parts;
     if (store === undefined) return;
-    const { number } = this.#owner;
     this.#moving = true;
     this.#meanwhile = Infinity;
     try {
+      // What is on its way may be due already, and would not be found.
+      await this.#owner.flushed();
+      const { number } = this.#owner;
       const { moved, next } = await readDue(store, number, this.due, this.#parts.clock.now());
       if (number !== this.#owner.number || this.#owner.closed) return;
       this.due = Math.min(next, this.#meanwhile);

@@ -9,7 +9,8 @@ import {
   type QueueSettings,
   type SettingName,
 } from '../core/queue-settings.ts';
-import { QUEUE_PREFIX, topicFault } from '../core/topic.ts';
+import { QUEUE_PREFIX, type TopicLimits, topicFault } from '../core/topic.ts';
+import { settingsOf } from '../routing/queues/settings.ts';
 import { found } from './faults.ts';
 import { choice, type Form, flag, integer, text } from './field.ts';
 
@@ -112,6 +113,30 @@ export function queuesOf({ queues }: { readonly queues: QueuesSection }): QueueO
     defaults: { ...defaults, bindings: DEFAULTS.bindings },
     declared: declared.map(({ name, ...settings }) => ({ name, settings })),
   };
+}
+
+/** Settings that do not go together, of the defaults or of a declared queue with them. */
+export function queueConflicts(config: {
+  readonly queues: QueuesSection;
+  readonly limits: TopicLimits;
+}): { readonly path: PropertyKey[]; readonly message: string }[] {
+  const { defaults, declared } = queuesOf(config);
+  const faultOf = (name: string, settings: PartialSettings): string | undefined => {
+    try {
+      settingsOf(name, settings, defaults, config.limits);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      return error.message;
+    }
+  };
+  const message = faultOf('', {});
+  // Else the queues would say the same again.
+  if (message !== undefined) return [{ path: ['queues', 'defaults'], message }];
+  return declared.flatMap(({ name, settings }, index) => {
+    const fault = faultOf(name, settings);
+    return fault === undefined ? [] : [{ path: ['queues', 'declared', index], message: fault }];
+  });
 }
 
 /** `at`: what is wrong, the key itself or its value (which is usual). */

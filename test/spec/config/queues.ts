@@ -14,7 +14,9 @@ test('the defaults are those of the settings, each with the range that clients h
   assert.equal(queuesOf(resolveConfig()), { defaults: DEFAULT_SETTINGS, declared: [] });
   for (const [name, setting] of Object.entries(QUEUE_SETTINGS)) {
     if (setting.kind !== 'integer') continue;
-    assert.is(configFile.faultsOf({ set: [`queues.defaults.${name}=${setting.max}`] }).length, 0, name);
+    // It may not be more than the other one.
+    const other = name === 'retryMilliseconds' ? [`queues.defaults.retryMaxMilliseconds=${setting.max}`] : [];
+    assert.is(configFile.faultsOf({ set: [`queues.defaults.${name}=${setting.max}`, ...other] }).length, 0, name);
     assert.is(configFile.faultsOf({ set: [`queues.defaults.${name}=${setting.max + 1}`] }).length, 1, name);
   }
 });
@@ -82,6 +84,33 @@ test('what is wrong with a declared queue is said where it stands, all of it at 
   ];
   assert.is(lines.length, wanted.length, lines.join('\n'));
   for (const [i, pattern] of wanted.entries()) assert.match(lines[i] ?? '', pattern);
+});
+
+test('settings that do not go together are found before anything is started', () => {
+  const declared = (settings: string): string[] => inFile(`queues:\n  declared:\n    - name: a\n      ${settings}\n`);
+  const cases: [found: string[], wanted: RegExp][] = [
+    [
+      declared('bindings: [x/#/y]'),
+      /^file:3:7: queues\.declared\[0\]: bindings: "x\/#\/y" has # before its last level/,
+    ],
+    [declared('bindings: [$queue/b]'), /^file:3:7: queues\.declared\[0\]: bindings: "\$queue\/b" begins with \$/],
+    [declared('deadLetterQueue: a'), /^file:3:7: queues\.declared\[0\]: deadLetterQueue is the queue itself/],
+    [declared('overflow: deadLetterOldest'), /overflow is deadLetterOldest, but deadLetterQueue is empty/],
+    [
+      declared('retryMilliseconds: 70000'),
+      /retryMilliseconds is 70000, which is more than retryMaxMilliseconds, 60000$/,
+    ],
+    [
+      inFile('queues:\n  defaults:\n    retryMilliseconds: 70000\n  declared: [{name: a}]\n'),
+      /^file:3:5: queues\.defaults: retryMilliseconds is 70000, which is more than retryMaxMilliseconds, 60000$/,
+    ],
+  ];
+  for (const [found, wanted] of cases) {
+    assert.is(found.length, 1, found.join('\n'));
+    assert.match(found[0] ?? '', wanted);
+  }
+  const both = 'queues:\n  defaults: {deadLetterQueue: dead, overflow: deadLetterOldest}\n  declared: [{name: dead}]\n';
+  assert.equal(inFile(both), [], 'the dead-letter queue of all queues has none itself');
 });
 
 test('a text that is no list is refused', () => {

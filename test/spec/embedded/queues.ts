@@ -7,6 +7,7 @@ import type { QueueEntry, QueueReceiver, QueueStore } from '../../../src/ports/q
 import { HeldQueue, queued, textOf } from '../../contract/support/held-queue.ts';
 import { Child } from '../../support/child.ts';
 import { eventually } from '../../support/eventually.ts';
+import { slowNext } from './support/faulty-writes.ts';
 import { newDirectory, Opened } from './support/opened.ts';
 
 const KiB = 1024;
@@ -240,6 +241,23 @@ if (mode === 'work' && directory !== undefined) {
       numbers,
       Array.from({ length: 1000 }, (_, i) => i),
     );
+  });
+
+  test('what is due before it is stored comes all the same', async () => {
+    const opened = await Opened.open(newDirectory(), { sync: 'always' });
+    const queue = await HeldQueue.open(opened.backbone.queues, 'q');
+    const now = opened.clock.now();
+    await queue.push(queued('stored in time', { deliverAt: now + 100 }));
+    slowNext(300);
+    const late = queue.push(queued('stored late', { deliverAt: now + 50 }));
+    assert.equal((await queue.texts(2)).sort(), ['stored in time', 'stored late']);
+    await late;
+
+    for (const entry of [...queue.taken]) {
+      slowNext(100);
+      queue.store.release(entry.id, opened.clock.now() + 20, 1);
+    }
+    assert.is((await queue.texts(2)).length, 2);
   });
 
   test.run();
