@@ -9,8 +9,8 @@ import {
   type QueueSettings,
   type SettingName,
 } from '../core/queue-settings.ts';
-import { QUEUE_PREFIX, type TopicLimits, topicFault } from '../core/topic.ts';
-import { settingsOf } from '../routing/queues/settings.ts';
+import { QUEUE_PREFIX, topicFault } from '../core/topic.ts';
+import { type BindingLimits, settingsOf } from '../routing/queues/settings.ts';
 import { found } from './faults.ts';
 import { choice, type Form, flag, integer, text } from './field.ts';
 
@@ -118,7 +118,7 @@ export function queuesOf({ queues }: { readonly queues: QueuesSection }): QueueO
 /** Settings that do not go together, of the defaults or of a declared queue with them. */
 export function queueConflicts(config: {
   readonly queues: QueuesSection;
-  readonly limits: TopicLimits;
+  readonly limits: BindingLimits;
 }): { readonly path: PropertyKey[]; readonly message: string }[] {
   const { defaults, declared } = queuesOf(config);
   const faultOf = (name: string, settings: PartialSettings): string | undefined => {

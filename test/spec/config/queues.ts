@@ -87,7 +87,8 @@ test('what is wrong with a declared queue is said where it stands, all of it at 
 });
 
 test('settings that do not go together are found before anything is started', () => {
-  const declared = (settings: string): string[] => inFile(`queues:\n  declared:\n    - name: a\n      ${settings}\n`);
+  const declared = (settings: string): string[] =>
+    configFile.faultsIn(`queues:\n  declared:\n    - name: a\n      ${settings}\n`);
   const cases: [found: string[], wanted: RegExp][] = [
     [
       declared('bindings: [x/#/y]'),
@@ -101,7 +102,7 @@ test('settings that do not go together are found before anything is started', ()
       /retryMilliseconds is 70000, which is more than retryMaxMilliseconds, 60000$/,
     ],
     [
-      inFile('queues:\n  defaults:\n    retryMilliseconds: 70000\n  declared: [{name: a}]\n'),
+      configFile.faultsIn('queues:\n  defaults:\n    retryMilliseconds: 70000\n  declared: [{name: a}]\n'),
       /^file:3:5: queues\.defaults: retryMilliseconds is 70000, which is more than retryMaxMilliseconds, 60000$/,
     ],
   ];
@@ -110,7 +111,7 @@ test('settings that do not go together are found before anything is started', ()
     assert.match(found[0] ?? '', wanted);
   }
   const both = 'queues:\n  defaults: {deadLetterQueue: dead, overflow: deadLetterOldest}\n  declared: [{name: dead}]\n';
-  assert.equal(inFile(both), [], 'the dead-letter queue of all queues has none itself');
+  assert.equal(configFile.faultsIn(both), [], 'the dead-letter queue of all queues has none itself');
 });
 
 test('a text that is no list is refused', () => {
