@@ -44,6 +44,11 @@ export class Lanes {
     return this.#byPriority[priority]?.lane.removals.has(id) === true;
   }
 
+  /** All that was to be removed is. */
+  get removed(): boolean {
+    return this.#all.every(({ lane }) => lane.removals.pending === 0);
+  }
+
   /** Takes so many that came, and sees to it that more come when those were fewer. */
   take(wanted: number, now: number): Held[] {
     const taken: Held[] = [];

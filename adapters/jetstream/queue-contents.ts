@@ -1,5 +1,5 @@
 import { BrokerError } from '../../src/core/errors.ts';
-import { number, record } from './api.ts';
+import { type Answer, number, record } from './api.ts';
 import type { Connection } from './connection.ts';
 import type { DirectGet, Portion, Stored } from './direct-get.ts';
 import { type Note, readBorn, readNote } from './queue-messages.ts';
@@ -58,23 +58,49 @@ export async function readContents(
     for (const each of below.messages) read(each);
   } else {
     await everyNote(direct, names, read);
-    const ofPriorities = await connection.ask(`$JS.API.STREAM.INFO.${stream}`, { subjects_filter: names.priorities });
-    const counts = Object.entries(record(record(ofPriorities.state).subjects));
-    messages = base.messages.length + base.left;
-    for (const [subject, count] of counts) {
-      const found = names.read(subject);
-      if (found?.kind !== 'lane') continue;
-      priorities.add(found.priority);
-      messages += number(count);
-    }
     for (let priority = 0; priority <= 9; priority++) {
       const later = await direct.portion(1, names.later(priority, '>'), 1, SAMPLE_BYTES);
       if (later.messages.length > 0) priorities.add(priority);
-      messages += later.messages.length + later.left;
     }
+    const counted = await count(names, connection, direct, stream);
+    for (const priority of counted.priorities) priorities.add(priority);
+    messages = counted.messages;
   }
   const bytes = samples.length === 0 ? 0 : Math.round((size / samples.length) * messages);
   return { messages, bytes, priorities, last, notes, born };
+}
+
+export interface Count {
+  readonly messages: number;
+  /** Of messages that do not wait for their time. */
+  readonly priorities: readonly number[];
+  /** The end of the stream then. */
+  readonly last: number;
+}
+
+/** What the leader says is in a queue: another replica may not know yet what is removed. */
+export async function count(
+  names: QueueNames,
+  connection: Connection,
+  direct: DirectGet,
+  stream: string,
+): Promise<Count> {
+  const below = async (filter: string): Promise<Answer> =>
+    record((await connection.ask(`$JS.API.STREAM.INFO.${stream}`, { subjects_filter: filter })).state);
+  const [base, others, later] = await Promise.all([
+    below(names.subject),
+    below(names.priorities),
+    direct.portion(1, names.allLater, 1, SAMPLE_BYTES),
+  ]);
+  const priorities: number[] = [];
+  let messages = later.messages.length + later.left;
+  for (const [subject, found] of Object.entries({ ...record(base.subjects), ...record(others.subjects) })) {
+    const read = names.read(subject);
+    if (read?.kind !== 'lane') continue;
+    priorities.push(read.priority);
+    messages += number(found);
+  }
+  return { messages, priorities, last: number(base.last_seq) };
 }
 
 /** A replica that is behind may be asked: the leader knows whether there is more. */

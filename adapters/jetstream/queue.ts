@@ -11,13 +11,14 @@ import type { Lane, LaneHost, LaneReceiver } from './lane.ts';
 import { Lanes } from './lanes.ts';
 import type { OwnIds } from './own-ids.ts';
 import { Push, type Pusher, type PushReceiver } from './pusher.ts';
-import type { Contents } from './queue-contents.ts';
+import { type Contents, count } from './queue-contents.ts';
 import { scheduleLines } from './queue-headers.ts';
 import { isScheduled, priorityOf, queueLines, queueMessage } from './queue-messages.ts';
 import type { QueueNames } from './queue-names.ts';
 import type { Notes } from './queue-notes.ts';
 import { browse, purge } from './queue-reads.ts';
 import type { Raw } from './raw.ts';
+import { Recount } from './recount.ts';
 import { Releases } from './releases.ts';
 
 /** Milliseconds up to which a message that is not due keeps its place in its queue, and is passed over until it is. */
@@ -43,8 +44,9 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   readonly #releases: Releases;
   readonly #lanes: Lanes;
   readonly #held = new Map<number, Held>();
-  /** The end of the stream when this was opened: what is behind it was counted. */
-  readonly #openedAt: number;
+  readonly #recount = new Recount();
+  /** The end of the stream when messages were last counted. */
+  #countedTo: number;
   #messages: number;
   #bytes: number;
   #wanted = 0;
@@ -71,7 +73,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     this.#releases = new Releases(host.clock);
     this.#messages = contents.messages;
     this.#bytes = contents.bytes;
-    this.#openedAt = contents.last;
+    this.#countedTo = contents.last;
     this.#lanes = new Lanes(name, names, host, this);
     this.#lanes.of(0, contents.priorities.has(0));
     for (const priority of contents.priorities) this.#lanes.of(priority, true);
@@ -107,6 +109,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   stored({ message, origin, token, priority, waits }: Push, sequence: number, repeated: boolean): void {
     this.#pushes--;
     if (!repeated) {
+      this.#recount.changed();
       this.#messages++;
       if (sequence > this.#purged) this.#bytes += message.size;
       const { lane } = this.#lanes.of(priority);
@@ -180,7 +183,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
       return;
     }
     const message = queueMessage(bytes, headerBytes, this.#topic, arrival.time, lane.priority);
-    if (released === undefined && delivered === 1) this.#count(message, id, bytes, headerBytes);
+    if (released === undefined && delivered === 1) this.#add(message, id, bytes, headerBytes);
     const buffer = this.#lanes.of(lane.priority);
     const dueAt = released?.dueAt ?? message.properties?.deliverAt ?? 0;
     const noted = this.#notes.of(id);
@@ -197,10 +200,10 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   }
 
   /** What an application has put there was not counted yet; and what comes back before it was said to be stored, is. */
-  #count({ size }: Message, id: number, bytes: Uint8Array, headerBytes: number): void {
+  #add({ size }: Message, id: number, bytes: Uint8Array, headerBytes: number): void {
     const number = this.#host.ids.numberIn(bytes, headerBytes);
     if (number > 0) this.#host.pusher.seen(number, id);
-    else if (id > this.#openedAt && !isScheduled(bytes, headerBytes)) {
+    else if (id > this.#countedTo && !isScheduled(bytes, headerBytes)) {
       this.#messages++;
       this.#bytes += size;
     }
@@ -232,6 +235,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   remove(id: number): void {
     const held = this.#settle(id);
     if (held === undefined) return;
+    this.#recount.changed();
     held.buffer.lane.removals.add(id, held.consumed);
     this.#messages = Math.max(0, this.#messages - 1);
     this.#bytes = this.#messages === 0 ? 0 : Math.max(0, this.#bytes - held.message.size);
@@ -354,8 +358,24 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   tick(now: number): void {
     this.#lanes.tick(now);
     if (this.#wanted > 0) this.#schedule();
+    if (this.#recount.tick()) void this.#count();
     if (++this.#ticks % PROGRESS !== 0) return;
     for (const { id, consumed, buffer } of this.#held.values()) buffer.lane.progress(id, consumed);
+  }
+
+  async #count(): Promise<void> {
+    const { changes } = this.#recount;
+    const { connection, direct, stream, turns } = this.#host;
+    try {
+      const { messages, last } = await turns.run(() => count(this.#names, connection, direct, stream));
+      // Something went on meanwhile: it is counted when that is over.
+      if (!this.#open || changes !== this.#recount.changes || this.#pushes > 0 || !this.#lanes.removed) return;
+      this.#bytes = this.#messages === 0 ? 0 : Math.round((this.#bytes / this.#messages) * messages);
+      this.#messages = messages;
+      this.#countedTo = last;
+    } catch {
+      // NATS is away: the next one counts.
+    }
   }
 
   down(): void {

@@ -69,6 +69,10 @@ export class Removals {
     return this.#open.has(id);
   }
 
+  get pending(): number {
+    return this.#open.size;
+  }
+
   add(id: number, consumed: number): void {
     this.#open.set(id, consumed);
     this.#unsent.push(id);

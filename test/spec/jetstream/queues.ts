@@ -1,4 +1,4 @@
-import type { JsMsg } from 'nats';
+import { AckPolicy, type JsMsg } from 'nats';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { HeldQueue, queued, textOf } from '../../contract/support/held-queue.ts';
@@ -104,6 +104,21 @@ it('an application consumes a queue that no broker consumes', async ({ a, app, p
   assert.equal(got, ['b']);
   const again = await HeldQueue.open(a.backbone.queues, 'q');
   assert.equal(await again.texts(1), ['c']);
+});
+
+it('what an application takes from a queue is counted some seconds later', async ({ a, app, prefix }) => {
+  const queue = await HeldQueue.open(a.backbone.queues, 'q');
+  await queue.pushAll('a', 'b', 'c');
+  await queue.push(queued('urgent', { priority: 4 }));
+  await queue.push(queued('later', { deliverAt: Date.now() + 60_000 }));
+  const filter = { ack_policy: AckPolicy.Explicit, filter_subject: `${prefix}.queue.q` };
+  const manager = await app.jetstreamManager();
+  await manager.consumers.add(`${prefix}_QUEUE`, { durable_name: 'queue-q', ...filter });
+  const consumer = await app.jetstream().consumers.get(`${prefix}_QUEUE`, 'queue-q');
+  for await (const message of await consumer.fetch({ max_messages: 2, expires: 2000 })) take(message);
+  assert.is(queue.store.messages, 5);
+  await eventually('it is counted again', () => queue.store.messages === 3, 10_000);
+  assert.is(queue.store.bytes, Math.round((14 / 5) * 3));
 });
 
 function take(message: JsMsg): string {
