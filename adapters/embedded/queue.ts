@@ -259,7 +259,8 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
     for (const old of part.dropped) this.#parts.drop(old.number, old.bytes);
     if (part.number === this.number && !this.closed) {
       this.#lanes.arrive(part);
-      this.#parts.alarm.set(this.#due);
+      // The last write of a store that is being closed starts no timer.
+      if (this.#parts.store !== undefined) this.#parts.alarm.set(this.#due);
       this.#parts.windows.use(this);
     }
     part.succeed();

@@ -17,9 +17,10 @@ import { newDirectory, Opened } from './support/opened.ts';
 const RUNS = 8;
 const STEPS = 120;
 const OPTIONS = { cacheBytes: 128 * 1024, sync: 'always' } as const;
-/** Milliseconds a delayed message waits: longer than a few steps take. */
-const DELAY = 400;
-const NEARLY = 380;
+/** Milliseconds a delayed message waits, of a clock that goes on only when it is told to. */
+const DELAY = 20;
+/** Milliseconds of the machine's clock in which what is due is read. */
+const READ = 100;
 
 const test = suite('spec/embedded queues model');
 
@@ -39,8 +40,14 @@ interface Item {
   maybe: boolean;
 }
 
-/** Opens a store that failed again at once. */
+/** Stands still, and opens a store that failed again at once. */
 class Impatient extends ShiftedClock {
+  #now = super.now();
+
+  override now(): number {
+    return this.#now + this.shift;
+  }
+
   override schedule(delay: number, task: () => void): ReturnType<ShiftedClock['schedule']> {
     return super.schedule(delay === 1000 ? 1 : delay, task);
   }
@@ -49,6 +56,7 @@ class Impatient extends ShiftedClock {
 class Run {
   readonly seed: number;
   readonly directory = newDirectory();
+  readonly clock = new Impatient();
   items: Item[] = [];
   entries = new Map<Item, QueueEntry>();
   #random: number;
@@ -73,7 +81,7 @@ class Run {
   }
 
   async open(): Promise<void> {
-    this.#opened ??= await Opened.open(this.directory, OPTIONS, new Impatient());
+    this.#opened ??= await Opened.open(this.directory, OPTIONS, this.clock);
     this.#queue = await HeldQueue.open(this.#opened.backbone.queues, 'q');
   }
 
@@ -90,7 +98,7 @@ class Run {
     for (let i = 0; i < count; i++) {
       const text = `${this.#pushed++} ${'x'.repeat(size)}`;
       const priority = this.next(4) === 0 ? this.next(3) : 0;
-      const dueAt = this.next(8) === 0 ? Date.now() + DELAY : 0;
+      const dueAt = this.next(8) === 0 ? this.clock.now() + DELAY : 0;
       const fresh = { deliveries: 0, released: false, taken: false, given: false, maybe: false };
       this.items.push({ text, priority, size: text.length, id: 0, dueAt, ...fresh });
       pushes.push(this.queue.push(queued(text, { priority, ...(dueAt > 0 && { deliverAt: dueAt }) })));
@@ -99,11 +107,15 @@ class Run {
   }
 
   async take(): Promise<void> {
-    // What is nearly due, or just is, might come or not.
-    const nearly = ({ taken, dueAt }: Item): boolean => !taken && Math.abs(dueAt - Date.now()) < NEARLY;
-    while (this.items.some(nearly)) await sleep(NEARLY / 2);
-    const due = (): Item[] => this.items.filter(({ taken, dueAt }) => !taken && dueAt <= Date.now());
-    const expected = due().sort(
+    if (this.items.some(({ taken, dueAt }) => !taken && dueAt > this.clock.now()) && this.next(2) === 0) {
+      this.clock.shift += DELAY;
+      await sleep(READ);
+      // As slow as the disk is: what is due has been read and written by then.
+      for (let i = 0; i < 3; i++) await this.browse();
+    }
+    const now = this.clock.now();
+    const due = this.items.filter(({ taken, dueAt }) => !taken && dueAt <= now);
+    const expected = due.sort(
       (a, b) => b.priority - a.priority || Number(b.released) - Number(a.released) || this.#place(a) - this.#place(b),
     );
     expected.length = Math.min(expected.length, 1 + this.next(30));
@@ -134,7 +146,7 @@ class Run {
 
   release(): void {
     for (const item of this.#someTaken()) {
-      item.dueAt = this.next(3) === 0 ? Date.now() + DELAY : 0;
+      item.dueAt = this.next(3) === 0 ? this.clock.now() + DELAY : 0;
       item.deliveries += this.next(2);
       item.given = item.deliveries > 0 || (this.entries.get(item)?.redelivered ?? false);
       item.released = true;
