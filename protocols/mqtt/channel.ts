@@ -171,7 +171,9 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     this.#session = session;
     this.#decoder.admit();
     const reply: readonly Property[] = accepted.responseInformation ? [[0x1a, session.assignReply()]] : [];
-    writeConnack(this.connection, this.#version, present, REASON.success, [...accepted.properties, ...reply]);
+    // MQTT 3.1 (3.2) has no Session Present.
+    const said = present && this.#version > 3;
+    writeConnack(this.connection, this.#version, said, REASON.success, [...accepted.properties, ...reply]);
     this.#server.arm(accepted);
     const { window, maximumPacketSize } = accepted;
     const { clock, counters } = this.#server.services;
