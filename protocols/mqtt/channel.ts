@@ -139,6 +139,8 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     this.#version = packet.version;
     const accepted = login(packet, this.connection.peer, this.#server);
     this.#login = accepted;
+    // From here on the keep alive counts, and messages may follow in the same bytes.
+    this.#heardAt = this.services.clock.now();
     // Packets may follow CONNECT at once (3.1.4.2); they wait for the session, which is asked for.
     this.#decoder.hold();
     this.connection.pause();
