@@ -5,7 +5,7 @@ import { type Packet, RawMqtt } from '../../support/mqtt-client.ts';
 
 /** MQTT 5.0, 4.8.2: shared subscriptions. */
 
-const test = suite('mqtt/shared');
+const test = suite('mqtt5/4-08-shared');
 let server: TestBroker;
 const clients: RawMqtt[] = [];
 
