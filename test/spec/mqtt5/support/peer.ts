@@ -194,6 +194,23 @@ export class Bench {
     return peer;
   }
 
+  /** A TCP connection whose answer is bytes, of whatever version. */
+  async raw(): Promise<{ write(bytes: Buffer): void; end(): Promise<Buffer> }> {
+    const { host, port } = this.server.mqtt;
+    const socket = connectTcp(port, host);
+    await once(socket, 'connect');
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk) => chunks.push(chunk));
+    const closed = once(socket, 'close');
+    return {
+      write: (bytes) => void socket.write(bytes),
+      end: async () => {
+        await closed;
+        return Buffer.concat(chunks);
+      },
+    };
+  }
+
   /** A connection of its own sends `first`: nothing or a refusal comes back, then the close. 0: no CONNACK at all. */
   async refusal(first: Bytes, way: Way = TCP): Promise<number> {
     const peer = await this.open(way);
