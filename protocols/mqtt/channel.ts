@@ -7,7 +7,7 @@ import { UnknownVersion } from './connect.ts';
 import { Decoder } from './decoder.ts';
 import { type Property, writeAcknowledgement, writeConnack, writeDisconnect, writePingresp } from './encoder.ts';
 import { type Exchange, explain } from './exchange.ts';
-import { Link } from './link.ts';
+import { Link, NO_MAXIMUM } from './link.ts';
 import { type Login, login } from './login.ts';
 import {
   type ConnectPacket,
@@ -38,6 +38,8 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
   #version: Version = 4;
   #session: MqttSession | undefined;
   #login: Login | undefined;
+  /** Maximum Packet Size of a client that may be refused, bytes. */
+  #takes = NO_MAXIMUM;
   #publishing: Publishing | undefined;
   #subscribing: Subscribing | undefined;
   #over = false;
@@ -136,6 +138,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
   connect(packet: ConnectPacket): void {
     if (this.#login !== undefined) throw new BrokerError('protocol', 'a second CONNECT [MQTT-3.1.0-2]');
     this.#version = packet.version;
+    this.#takes = packet.properties?.maximumPacketSize ?? NO_MAXIMUM;
     const accepted = login(packet, this.connection.peer, this.#server);
     this.#login = accepted;
     // Packets may follow CONNECT at once (3.1.4.2); they wait for the session, which is asked for.
@@ -278,7 +281,9 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     // Where not even the beginning of a CONNECT was understood, it is 4, which has no answer to that.
     const version = error instanceof UnknownVersion ? error.form : this.#decoder.version;
     if (version === 5) {
-      writeConnack(this.connection, 5, false, connackReason(error.code), explain(5, this.#login, error.message));
+      // CONNACK may have a Reason String whatever is asked for [MQTT-3.1.2-29].
+      const terms = { problemInformation: true, maximumPacketSize: this.#takes };
+      writeConnack(this.connection, 5, false, connackReason(error.code), explain(5, terms, error.message));
       return;
     }
     const code = CONNACK_V3[error.code];
