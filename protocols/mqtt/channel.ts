@@ -198,7 +198,8 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
   }
 
   pubrec(packetId: number, reason: number, user: readonly UserProperty[] | undefined): void {
-    if (this.session.outgoing.pubrec(packetId, reason, user)) return;
+    // Only what was received is released [MQTT-4.3.3-4].
+    if (this.session.outgoing.pubrec(packetId, reason, user) || reason >= 0x80) return;
     writeAcknowledgement(this.connection, TYPE.pubrel, this.#version, packetId, REASON.packetIdentifierNotFound);
   }
 

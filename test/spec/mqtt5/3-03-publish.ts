@@ -146,7 +146,10 @@ test('3.3.1.3 a retained message keeps its QoS and properties', async () => {
     await late.expect(9);
     const message = await late.expect(3);
     assert.equal([qosOf(message), retained(message)], [Math.min(granted, 1), true]);
-    assert.equal(message.properties.map(([id]) => id).sort((a, b) => a - b), [0x01, 0x03, 0x08, 0x09, 0x26]);
+    assert.equal(
+      message.properties.map(([id]) => id).sort((a, b) => a - b),
+      [0x01, 0x03, 0x08, 0x09, 0x26],
+    );
   }
 });
 
