@@ -1,4 +1,5 @@
 import { BrokerError } from '../../src/core/errors.ts';
+import { kindOf } from './filters.ts';
 import {
   type PacketProperties,
   type SubscribePacket,
@@ -36,6 +37,9 @@ function subscribeRequest(filter: string, options: number, version: Version): Su
   const reserved = version === 5 ? 0xc0 : 0xfc;
   if ((options & reserved) !== 0)
     throw new BrokerError('malformed', 'reserved bits of the subscription options are set [MQTT-3.8.3-5]');
+  // A fault of the whole packet: none of its filters is subscribed to.
+  if ((options & 4) !== 0 && kindOf(filter) === 'group')
+    throw new BrokerError('protocol', 'No Local on a shared subscription [MQTT-3.8.3-4]');
   if (retainHandling === 3) throw new BrokerError('protocol', 'Retain Handling is 3; 0, 1 and 2 are allowed');
   return {
     filter,
