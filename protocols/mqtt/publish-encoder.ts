@@ -68,7 +68,7 @@ export function writePublish(
       wire = encode(message, version, delivery, now);
       message.wires[slot] = wire;
     }
-    writeWire(connection, wire, delivery);
+    writeWire(connection, wire, delivery, message.properties?.expiresAt ?? 0, now);
     return;
   }
   const parts = layout(message, version, delivery);
@@ -79,7 +79,7 @@ export function writePublish(
   copyBytes(buffer, payloadAt, message.data, message.start, message.end);
 }
 
-function writeWire(connection: Connection, wire: Wire, delivery: Delivery): void {
+function writeWire(connection: Connection, wire: Wire, delivery: Delivery, expiresAt: number, now: number): void {
   const total = wire.bytes.length;
   connection.begin(total);
   const at = connection.reserve(total);
@@ -90,6 +90,7 @@ function writeWire(connection: Connection, wire: Wire, delivery: Delivery): void
     buffer[at + wire.patch] = delivery.packetId >> 8;
     buffer[at + wire.patch + 1] = delivery.packetId & 0xff;
   }
+  if (wire.expiry !== undefined) buffer.writeUInt32BE(secondsLeft(expiresAt, now), at + wire.expiry);
 }
 
 function encode(message: Message, version: Version, delivery: Delivery, now: number): Wire {
@@ -103,7 +104,11 @@ function encode(message: Message, version: Version, delivery: Delivery, now: num
   const payloadAt = writeHead(slab, start, message, parts, delivery, now);
   copyBytes(slab, payloadAt, message.data, message.start, message.end);
   const patch = delivery.qos > 0 ? parts.total - parts.remaining + 2 + parts.topicBytes : -1;
-  return { bytes: slab.subarray(start, slabUsed), start: 0, end: parts.total, patch };
+  const wire = { bytes: slab.subarray(start, slabUsed), start: 0, end: parts.total, patch };
+  const { expiresAt, textPayload } = message.properties ?? {};
+  if (version < 5 || expiresAt === undefined) return wire;
+  const properties = payloadAt - start - parts.propertyBytes;
+  return { ...wire, expiry: properties + (textPayload === true ? 2 : 0) + 1 };
 }
 
 function writeLarge(connection: Connection, message: Message, version: Version, delivery: Delivery, now: number): void {
