@@ -25,7 +25,7 @@ export interface Login {
   /** It wants a topic for answers (3.1.2.11.6). */
   readonly responseInformation: boolean;
   readonly will: Message | undefined;
-  /** Milliseconds. */
+  /** Seconds. */
   readonly willDelay: number;
   /** For CONNACK; none before MQTT 5. */
   readonly properties: readonly Property[];
@@ -77,7 +77,7 @@ export function login(packet: ConnectPacket, peer: Peer, { services }: { readonl
     problemInformation: asked?.requestProblemInformation !== 0,
     responseInformation: asked?.requestResponseInformation === 1,
     will,
-    willDelay: Math.min(packet.will?.properties?.willDelay ?? 0, sessionExpiry) * 1000,
+    willDelay: packet.will?.properties?.willDelay ?? 0,
     properties,
   };
 
