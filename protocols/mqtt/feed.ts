@@ -85,6 +85,8 @@ export class Feed implements Subscriber, OutboxSink {
   replayRetained(subscription: Subscription): void {
     const outbox = this.#outbox;
     this.#context.services.retained.match(subscription.filter, (message) => {
+      // [MQTT-3.8.3-3] holds for these, too.
+      if (subscription.noLocal && message.publisher.clientId === this.clientId) return;
       if (outbox !== undefined) outbox.replay(message, subscription);
       else {
         this.#early ??= [];
