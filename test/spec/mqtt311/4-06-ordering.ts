@@ -115,10 +115,27 @@ for (const version of [3, 4, 5] as const) {
     await first.subscribe('a/+', 2);
     first.send({ cmd: 'disconnect' });
     await first.end();
-    await publishAll(publisher, 'a/x', 2, 0, 400);
+    // More than is held in memory for a client (limits.outboxMessages).
+    for (const from of [0, 800, 1600]) await publishAll(publisher, 'a/x', 2, from, from + 800);
     const again = await rig.client('s', lasting);
-    const [seen] = await Promise.all([take(again, 800), publishAll(publisher, 'a/x', 2, 400, 800)]);
-    assert.equal(seen, numbers(800));
+    const [seen] = await Promise.all([take(again, 2800), publishAll(publisher, 'a/x', 2, 2400, 2800)]);
+    assert.equal(seen, numbers(2800));
+  });
+
+  test('4.6 a client whose window is full has the rest as it opens, in order, also what memory does not hold', async () => {
+    const window = version === 5 ? 3 : 256;
+    const publisher = await rig.client('p');
+    const slow = await rig.client('slow', version === 5 ? { properties: { receiveMaximum: window } } : {});
+    await slow.subscribe('window', 1);
+    const count = window + 1500;
+    for (const from of [0, 500, 1000, 1500])
+      await publishAll(publisher, 'window', 1, from, Math.min(from + 500, count));
+    const held = await slow.flush();
+    assert.is(held.length, window);
+    for (const each of held) if (each.cmd === 'publish') slow.send({ cmd: 'puback', messageId: each.messageId ?? 0 });
+    const seen = held.map((each) => (each.cmd === 'publish' ? Number(textOf(each)) : -1));
+    assert.equal([...seen, ...(await take(slow, count - window))], numbers(count));
+    assert.equal(await slow.flush(), []);
   });
 
   test('4.6 a client that reads nothing for a while has all of QoS 1, in order', async () => {
