@@ -117,14 +117,14 @@ export class Publishing implements Answers {
     writeAcknowledgement(connection, type, version, packetId, reason, explain(version, login, error.message));
   }
 
-  taken(qos: 1 | 2, packetId: number, duplicate: boolean): void {
+  taken(qos: 1 | 2, packetId: number, reason: number, duplicate: boolean): void {
     const { connection, login, over, version } = this.#exchange;
     if (over) return;
     const type = qos === 1 ? TYPE.puback : TYPE.pubrec;
     if (duplicate && version === 5 && login.problemInformation) {
-      writeAcknowledgement(connection, type, version, packetId, 0, [[0x26, ['duplicate', 'true']]]);
+      writeAcknowledgement(connection, type, version, packetId, reason, [[0x26, ['duplicate', 'true']]]);
     } else {
-      writeAcknowledgement(connection, type, version, packetId, 0);
+      writeAcknowledgement(connection, type, version, packetId, reason);
     }
   }
 

@@ -4,6 +4,7 @@ import type { FaultCode } from '../../src/core/errors.ts';
 export const REASON = {
   success: 0x00,
   disconnectWithWill: 0x04,
+  noMatchingSubscribers: 0x10,
   noSubscriptionExisted: 0x11,
   unspecified: 0x80,
   malformed: 0x81,

@@ -14,7 +14,7 @@ import type { Login } from './login.ts';
 import { Outgoing, type OutgoingOwner } from './outgoing.ts';
 import type { Extras } from './publish-encoder.ts';
 import { mayResume } from './rights.ts';
-import { decodeState, encodeState } from './session-state.ts';
+import { decodeState, encodeState, type SessionState } from './session-state.ts';
 import { type NewSubscription, TopicSubscriptions } from './topics.ts';
 import type { Wishes } from './wishes.ts';
 import { WriteAhead } from './write-ahead.ts';
@@ -106,9 +106,13 @@ export class MqttSession implements SessionOwner, OutgoingOwner, ConsumptionCont
   restore(place: Place, principal: Principal): void {
     this.#place = place;
     this.#writeAhead?.open(place);
-    if (place.kept === undefined) return;
-    const state = decodeState(place.kept);
+    const { kept } = place;
     place.kept = undefined;
+    if (kept !== undefined) this.#resume(decodeState(kept), place.atomic, principal);
+    place.listens(true);
+  }
+
+  #resume(state: SessionState, atomic: boolean, principal: Principal): void {
     this.#uid = state.uid;
     this.#reply = state.reply;
     const topics = new TopicSubscriptions(this, state.cursor);
@@ -126,7 +130,6 @@ export class MqttSession implements SessionOwner, OutgoingOwner, ConsumptionCont
       (kindOf(options.filter) === 'topic' ? topics : this.#consuming).resume(options);
     }
     for (const [packetId, sent] of state.inflight) this.outgoing.restore(packetId, sent);
-    const { atomic } = place;
     // Where a message is written as one with the state, it is stored.
     this.inbound.restore(
       state.lastNumber,
@@ -175,6 +178,7 @@ export class MqttSession implements SessionOwner, OutgoingOwner, ConsumptionCont
 
   /** The connection is gone; the state is kept for `seconds`. */
   leave(seconds: number): void {
+    this.#place?.listens(false);
     this.#topics?.leave();
     this.outgoing.detach();
     this.#consumptions?.leave(seconds === 0);

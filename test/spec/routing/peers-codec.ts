@@ -50,7 +50,7 @@ function outbound() {
     defer: (task) => void tasks.push(task),
   };
   const cluster = {
-    ...{ node: 'a', alive: () => true, join: unexpected, claim: unexpected, release: unexpected },
+    ...{ node: 'a', alone: false, alive: () => true, join: unexpected, claim: unexpected, release: unexpected },
     ...{ own: unexpected, disown: unexpected },
     send: (_node: string, bytes: Uint8Array) => void sent.push(Uint8Array.from(bytes)),
   };
