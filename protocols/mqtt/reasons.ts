@@ -27,6 +27,10 @@ export const FAULT_REASON: Record<FaultCode, number> = {
   fieldInvalid: 0x83,
   notFound: 0x83,
   aliasInvalid: 0x94,
+  qosUnsupported: 0x9b,
+  retainUnsupported: 0x9a,
+  wildcardUnsupported: 0xa2,
+  identifiersUnsupported: 0xa1,
   sharedUnsupported: 0x9e,
   unsupported: 0x83,
   quota: 0x97,
@@ -37,6 +41,7 @@ export const FAULT_REASON: Record<FaultCode, number> = {
   timeout: 0x8d,
   slowReader: 0x97,
   takenOver: 0x8e,
+  administrative: 0x98,
   shutdown: 0x8b,
   internal: 0x80,
 };

@@ -3,6 +3,7 @@ import type { Message, Publisher } from '../../src/core/message.ts';
 import { REPLY_PREFIX } from '../../src/core/topic.ts';
 import type { Principal } from '../../src/ports/authorizer.ts';
 import type { Place, Services, SessionOwner } from '../../src/ports/routing.ts';
+import { type Capabilities, granted, notOffered } from './capabilities.ts';
 import { type ConsumptionContext, Consumptions } from './consumptions.ts';
 import { extrasOf } from './delivery.ts';
 import type { FeedContext } from './feed.ts';
@@ -40,6 +41,7 @@ export class MqttSession implements SessionOwner, OutgoingOwner, ConsumptionCont
   readonly window: number;
   readonly services: Services;
   readonly outgoing: Outgoing;
+  readonly #capabilities: Capabilities;
   readonly #holder: Holder;
   readonly #writeAhead: WriteAhead | undefined;
   #uid: string;
@@ -55,13 +57,19 @@ export class MqttSession implements SessionOwner, OutgoingOwner, ConsumptionCont
   /** Seconds the state is kept, once the connection is gone. */
   #leaving: number | undefined;
 
-  constructor(login: Pick<Login, 'clientId' | 'sessionExpiry' | 'window'>, services: Services, holder: Holder) {
+  constructor(
+    login: Pick<Login, 'clientId' | 'sessionExpiry' | 'window'>,
+    services: Services,
+    capabilities: Capabilities,
+    holder: Holder,
+  ) {
     const durable = login.sessionExpiry > 0;
     this.clientId = login.clientId;
     this.durable = durable;
     this.keptFor = login.sessionExpiry;
     this.window = login.window;
     this.services = services;
+    this.#capabilities = capabilities;
     this.#holder = holder;
     this.#writeAhead = durable ? new WriteAhead() : undefined;
     this.outgoing = new Outgoing(this, services, this.#writeAhead);
@@ -120,14 +128,14 @@ export class MqttSession implements SessionOwner, OutgoingOwner, ConsumptionCont
     const { authorizer, logger } = this.services;
     for (const options of state.subscriptions) {
       const { filter } = options;
-      if (!mayResume(authorizer, principal, options)) {
+      if (!mayResume(authorizer, principal, options) || notOffered(filter, this.#capabilities) !== undefined) {
         logger.warn(
           { clientId: this.clientId, filter },
-          'a session had a subscription without a right to it; it has ended',
+          'a session had a subscription that its client has no right to, or that is not offered any more; it has ended',
         );
         continue;
       }
-      (kindOf(options.filter) === 'topic' ? topics : this.#consuming).resume(options);
+      (kindOf(filter) === 'topic' ? topics : this.#consuming).resume(granted(options, this.#capabilities));
     }
     for (const [packetId, sent] of state.inflight) this.outgoing.restore(packetId, sent);
     // Where a message is written as one with the state, it is stored.
