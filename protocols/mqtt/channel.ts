@@ -7,7 +7,7 @@ import type { Capabilities } from './capabilities.ts';
 import { UnknownVersion } from './connect.ts';
 import { Decoder } from './decoder.ts';
 import { type Property, writeAcknowledgement, writeConnack, writeDisconnect, writePingresp } from './encoder.ts';
-import { type Exchange, explain } from './exchange.ts';
+import { type AnswerTerms, answerTerms, type Exchange, explain } from './exchange.ts';
 import { Link } from './link.ts';
 import { type Login, login } from './login.ts';
 import {
@@ -21,7 +21,7 @@ import {
   type Version,
 } from './packets.ts';
 import { Publishing } from './publishing.ts';
-import { CONNACK_V3, connackReason, FAULT_REASON, REASON } from './reasons.ts';
+import { CONNACK_V3, REASON, reasonIn } from './reasons.ts';
 import type { MqttServer } from './server.ts';
 import { type Holder, MqttSession } from './session.ts';
 import { Subscribing } from './subscribing.ts';
@@ -38,6 +38,8 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
   #heardAt: number;
   #version: Version = 4;
   #session: MqttSession | undefined;
+  /** Of CONNECT, once it was understood. */
+  #terms: AnswerTerms | undefined;
   #login: Login | undefined;
   #publishing: Publishing | undefined;
   #subscribing: Subscribing | undefined;
@@ -141,6 +143,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
   connect(packet: ConnectPacket): void {
     if (this.#login !== undefined) throw new BrokerError('protocol', 'a second CONNECT [MQTT-3.1.0-2]');
     this.#version = packet.version;
+    this.#terms = answerTerms(packet.properties);
     const accepted = login(packet, this.connection.peer, this.#server);
     this.#login = accepted;
     // Packets may follow CONNECT at once (3.1.4.2); they wait for the session, which is asked for.
@@ -274,7 +277,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     // First, so that nothing more is sent to the client than that [MQTT-3.14.4-1].
     this.#release(true);
     if (this.#version === 5) {
-      writeDisconnect(this.connection, FAULT_REASON[error.code], explain(this.#version, this.#login, error.message));
+      writeDisconnect(this.connection, reasonIn('disconnect', error.code), explain(5, this.#terms, error.message));
     }
     this.#end(error.message);
   }
@@ -283,7 +286,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     // Where not even the beginning of a CONNECT was understood, it is 4, which has no answer to that.
     const version = error instanceof UnknownVersion ? error.form : this.#decoder.version;
     if (version === 5) {
-      writeConnack(this.connection, 5, false, connackReason(error.code), explain(5, this.#login, error.message));
+      writeConnack(this.connection, 5, false, reasonIn('connack', error.code), explain(5, this.#terms, error.message));
       return;
     }
     const code = CONNACK_V3[error.code];

@@ -6,13 +6,13 @@ import { mayBeAnswered } from '../../src/ports/rights.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Peer } from '../../src/ports/transport.ts';
 import { announced, type Capabilities, checkWill } from './capabilities.ts';
-import type { Property } from './encoder.ts';
-import { NO_MAXIMUM } from './link.ts';
+import { connackBytes, type Property } from './encoder.ts';
+import { type AnswerTerms, answerTerms } from './exchange.ts';
 import { queueFault, toProperties } from './mapping.ts';
 import type { ConnectPacket, WillPacket } from './packets.ts';
 
 /** What a CONNECT was accepted with. */
-export interface Login {
+export interface Login extends AnswerTerms {
   readonly clientId: string;
   readonly principal: Principal;
   readonly cleanStart: boolean;
@@ -21,8 +21,6 @@ export interface Login {
   /** Seconds the session outlives the connection. DISCONNECT may change it. */
   sessionExpiry: number;
   readonly window: number;
-  readonly maximumPacketSize: number;
-  readonly problemInformation: boolean;
   /** It wants a topic for answers (3.1.2.11.6). */
   readonly responseInformation: boolean;
   readonly will: Message | undefined;
@@ -32,6 +30,8 @@ export interface Login {
   readonly properties: readonly Property[];
 }
 
+/** Response Information in CONNACK. */
+const RESPONSE_BYTES = 40;
 /** Session Expiry Interval that means for ever (3.1.2.11.2). */
 const NEVER = 0xffffffff;
 
@@ -67,6 +67,14 @@ export function login(
     if (unlimited) properties.push([0x13, keepAlive]);
     properties.push(...announced(capabilities));
   }
+  const terms = answerTerms(asked);
+  const size = connackBytes(properties);
+  // [MQTT-3.1.2-24]: what is agreed there cannot be left out.
+  if (size > terms.maximumPacketSize)
+    throw new BrokerError(
+      'tooLarge',
+      `CONNACK has ${size} bytes, the Maximum Packet Size is ${terms.maximumPacketSize}`,
+    );
   const will = packet.will === undefined ? undefined : willMessage(packet.will, clientId, principal, services);
   return {
     clientId,
@@ -75,9 +83,8 @@ export function login(
     keepAlive,
     sessionExpiry,
     window: Math.min(asked?.receiveMaximum ?? limits.inflightOut, limits.inflightOut),
-    maximumPacketSize: asked?.maximumPacketSize ?? NO_MAXIMUM,
-    problemInformation: asked?.requestProblemInformation !== 0,
-    responseInformation: asked?.requestResponseInformation === 1,
+    ...terms,
+    responseInformation: asked?.requestResponseInformation === 1 && size + RESPONSE_BYTES <= terms.maximumPacketSize,
     will,
     willDelay: Math.min(packet.will?.properties?.willDelay ?? 0, sessionExpiry) * 1000,
     properties,

@@ -1,3 +1,4 @@
+import type { BrokerExtras } from '../../../../src/broker.ts';
 import type { ConfigInput } from '../../../../src/config/load.ts';
 import { startBroker, type TestBroker } from '../../../support/broker.ts';
 import { type Packet, RawMqtt } from '../../../support/mqtt-client.ts';
@@ -22,8 +23,8 @@ export class Rig {
     return this.#server;
   }
 
-  async start(config: ConfigInput = {}): Promise<void> {
-    this.#server = await startBroker(config);
+  async start(config: ConfigInput = {}, extras: BrokerExtras = {}): Promise<void> {
+    this.#server = await startBroker(config, extras);
   }
 
   async stop(): Promise<void> {
