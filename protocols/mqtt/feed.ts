@@ -71,9 +71,11 @@ export class Feed implements Subscriber, OutboxSink {
 
   /** Retained messages for a subscription just made. */
   replayRetained(subscription: Subscription): void {
-    const outbox = this.#outbox;
-    if (outbox === undefined) return;
-    this.#context.services.retained.match(subscription.filter, (message) => outbox.replay(message, subscription));
+    const { filter } = subscription;
+    this.#outbox?.replay(subscription, (visit) => {
+      // It may have ended before its turn came [MQTT-3.10.4-2].
+      if (this.subscriptions.get(filter) === subscription) this.#context.services.retained.match(filter, visit);
+    });
   }
 
   pump(): void {
