@@ -65,7 +65,7 @@ export class Messaging {
       confirm: (queue) => peers.confirm(queue),
     });
     const hosts = { queues: this.#queues, catalog: this.#catalog, groups: (): GroupHost => groups };
-    const peers = new Peers(cluster, hosts, clock, logger);
+    const peers = new Peers(cluster, hosts, clock, logger, limits.peerBytes);
     this.#peers = peers;
     const { queues } = peers;
     const router = new TopicRouter(backbone, retained, queues, counters, clock, logger);

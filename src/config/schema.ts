@@ -116,6 +116,27 @@ const limits = z.strictObject({
     'Messages that one consumer has unsettled; at so many it gets no more, whatever its prefetch',
     'bytes',
   ),
+  heldMessages: integer(
+    4096,
+    1,
+    1_000_000,
+    'Messages of one queue or group that wait for others of their key or for another try; at so many, it waits for them',
+    'messages',
+  ),
+  groupMessages: integer(
+    50_000,
+    1,
+    10_000_000,
+    'Messages of one group that are with members or came back; at so many, no others are read',
+    'messages',
+  ),
+  peerBytes: integer(
+    256 * MiB,
+    65_536,
+    1024 * 1024 * MiB,
+    'Messages for queues on their way to other nodes, or to owners not known yet; more are refused',
+    'bytes',
+  ),
   deadLetterHops: integer(
     16,
     1,

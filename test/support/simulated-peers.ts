@@ -43,7 +43,7 @@ export function setUp(...names: string[]) {
       refusal: () => undefined,
       bound: (topic: string) => (topic === 'bound' ? ['q'] : []),
     };
-    const peers = new Peers(node, { queues: host, catalog, groups: () => groups }, node, logger);
+    const peers = new Peers(node, { queues: host, catalog, groups: () => groups }, node, logger, 256 * 1024 * 1024);
     node.receiver = peers;
     return { node, host, groups, peers, errors };
   };

@@ -205,11 +205,11 @@ export class LogGroup implements SessionOwner {
 
   #dispatch(): Dispatcher {
     const { clock, limits, logger } = this.#context;
-    const { queueMemoryBytes, consumerBytes } = limits;
+    const { queueMemoryBytes: memoryBytes, consumerBytes, heldMessages } = limits;
     const options = {
       keys: this.#record.ordered ? 'sticky' : 'none',
       ...{ ackMilliseconds: 0, retryMilliseconds: 0, retryMaxMilliseconds: 0, maxDeliveries: 0 },
-      ...{ messageMilliseconds: 0, singleActiveConsumer: false, memoryBytes: queueMemoryBytes, consumerBytes },
+      ...{ messageMilliseconds: 0, singleActiveConsumer: false, memoryBytes, consumerBytes, heldMessages },
     } as const;
     return new Dispatcher(this.#source, options, clock, logger, {
       dead: (entry, reason) => this.#dead(entry, reason),
