@@ -59,7 +59,10 @@ export class Messaging {
     const { node } = cluster;
     const common = { limits, counters, clock, logger };
     this.#queues = new LocalQueues({
-      ...{ ...common, stores: backbone.queues, catalog: this.#catalog, node },
+      ...common,
+      stores: backbone.queues,
+      catalog: this.#catalog,
+      node,
       deadLetter: (queue, message, receiver, token) => queues.push(queue, message, receiver, token),
       own: (queue) => peers.own(queue),
       confirm: (queue) => peers.confirm(queue),
@@ -88,7 +91,12 @@ export class Messaging {
     });
     this.services = {
       ...common,
-      ...{ router, retained, sessions, wills: this.#wills, authorizer, outbox },
+      router,
+      retained,
+      sessions,
+      wills: this.#wills,
+      authorizer,
+      outbox,
       queues,
       groups: new GroupTable(router, counters, peers.groups),
       backlog: (connection) => new ConnectionBacklog(router, connection, limits.publishBacklog),

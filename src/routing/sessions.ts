@@ -49,7 +49,10 @@ export class SessionRegistry implements Sessions {
     this.#options = options;
     this.#ended = ended;
     this.#context = {
-      ...{ state: backbone.state, clock, logger, node: backbone.cluster.node },
+      state: backbone.state,
+      clock,
+      logger,
+      node: backbone.cluster.node,
       checkpointMilliseconds: options.checkpointMilliseconds,
       left: (place, seconds) => this.#left(place, seconds),
     };

@@ -69,7 +69,8 @@ class SimulatedGroups implements GroupHost {
       member.cancel();
     };
     return {
-      ...{ opened: member.opened, leave },
+      opened: member.opened,
+      leave,
       settle: (delivery, outcome) => member.settle(delivery, outcome),
       settled: () => member.settled(),
       pump: () => member.pump(),
