@@ -7,7 +7,7 @@ import { UnknownVersion } from './connect.ts';
 import { Decoder } from './decoder.ts';
 import { type Property, writeAcknowledgement, writeConnack, writeDisconnect, writePingresp } from './encoder.ts';
 import { type Exchange, explain } from './exchange.ts';
-import { Link } from './link.ts';
+import { Link, NO_MAXIMUM } from './link.ts';
 import { type Login, login } from './login.ts';
 import {
   type ConnectPacket,
@@ -20,13 +20,10 @@ import {
   type Version,
 } from './packets.ts';
 import { Publishing } from './publishing.ts';
-import { CONNACK_V3, FAULT_REASON, REASON } from './reasons.ts';
+import { CONNACK_V3, connackReason, FAULT_REASON, REASON } from './reasons.ts';
 import type { MqttServer } from './server.ts';
 import { type Holder, MqttSession } from './session.ts';
 import { Subscribing } from './subscribing.ts';
-
-/** The will of an MQTT 5 client that disconnects so (3.14.2.1). */
-const DISCONNECT_WITH_WILL = 0x04;
 
 /**
  * One connection of an MQTT client: waits for CONNECT (`#session` undefined), then serves packets until either side
@@ -41,6 +38,8 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
   #version: Version = 4;
   #session: MqttSession | undefined;
   #login: Login | undefined;
+  /** Maximum Packet Size of a client that may be refused, bytes. */
+  #takes = NO_MAXIMUM;
   #publishing: Publishing | undefined;
   #subscribing: Subscribing | undefined;
   #over = false;
@@ -90,13 +89,16 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
   }
 
   #decode(work: () => void): void {
+    let fault: BrokerError | undefined;
     try {
       work();
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
-      this.#fail(error);
+      fault = error;
     }
+    // What came before the fault was in order, and goes before a will.
     this.#publishing?.flush();
+    if (fault !== undefined) this.#fail(fault);
   }
 
   drained(): void {
@@ -129,7 +131,6 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
   /** Another connection has this client identifier now; the session is its. */
   takenOver(): void {
     this.#fail(new BrokerError('takenOver'));
-    this.#release(true);
   }
 
   // --- CONNECT ------------------------------------------------------------------------------------------------------
@@ -137,6 +138,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
   connect(packet: ConnectPacket): void {
     if (this.#login !== undefined) throw new BrokerError('protocol', 'a second CONNECT [MQTT-3.1.0-2]');
     this.#version = packet.version;
+    this.#takes = packet.properties?.maximumPacketSize ?? NO_MAXIMUM;
     const accepted = login(packet, this.connection.peer, this.#server);
     this.#login = accepted;
     // Packets may follow CONNECT at once (3.1.4.2); they wait for the session, which is asked for.
@@ -196,7 +198,8 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
   }
 
   pubrec(packetId: number, reason: number, user: readonly UserProperty[] | undefined): void {
-    if (this.session.outgoing.pubrec(packetId, reason, user)) return;
+    // Only what was received is released [MQTT-4.3.3-4].
+    if (this.session.outgoing.pubrec(packetId, reason, user) || reason >= 0x80) return;
     writeAcknowledgement(this.connection, TYPE.pubrel, this.#version, packetId, REASON.packetIdentifierNotFound);
   }
 
@@ -244,7 +247,8 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
       accepted.sessionExpiry = Math.min(properties.sessionExpiry, this.#server.services.limits.sessionExpirySeconds);
     }
     this.#decoder.stop();
-    this.#release(this.#version === 5 && reason === DISCONNECT_WITH_WILL);
+    // [MQTT-3.14.4-3]: only a normal disconnection takes the will with it.
+    this.#release(reason !== REASON.success);
     this.#end('');
   }
 
@@ -263,31 +267,28 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     // Before CONNACK there is only CONNACK to say it with.
     if (this.#session === undefined) {
       this.#refuseConnection(error);
-    } else if (this.#version === 5) {
+      this.#end(error.message);
+      return;
+    }
+    // First, so that nothing more is sent to the client than that [MQTT-3.14.4-1].
+    this.#release(true);
+    if (this.#version === 5) {
       writeDisconnect(this.connection, FAULT_REASON[error.code], explain(this.#version, this.#login, error.message));
     }
     this.#end(error.message);
   }
 
   #refuseConnection(error: BrokerError): void {
-    if (error instanceof UnknownVersion) {
-      // In the form that the level asked for has: later versions are expected to keep that of MQTT 5.
-      writeConnack(this.connection, error.level >= 5 ? 5 : 4, false, error.level >= 5 ? FAULT_REASON[error.code] : 1);
+    // Where not even the beginning of a CONNECT was understood, it is 4, which has no answer to that.
+    const version = error instanceof UnknownVersion ? error.form : this.#decoder.version;
+    if (version === 5) {
+      // CONNACK may have a Reason String whatever is asked for [MQTT-3.1.2-29].
+      const terms = { problemInformation: true, maximumPacketSize: this.#takes };
+      writeConnack(this.connection, 5, false, connackReason(error.code), explain(5, terms, error.message));
       return;
     }
-    // Not even the beginning of a CONNECT was understood: there is no version to answer in.
-    if (this.#decoder.version === 5)
-      writeConnack(
-        this.connection,
-        5,
-        false,
-        FAULT_REASON[error.code],
-        explain(this.#version, this.#login, error.message),
-      );
-    else {
-      const code = CONNACK_V3[error.code];
-      if (code !== undefined) writeConnack(this.connection, 4, false, code);
-    }
+    const code = CONNACK_V3[error.code];
+    if (code !== undefined) writeConnack(this.connection, 4, false, code);
   }
 
   #end(reason: string): void {

@@ -1,10 +1,17 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import type { NameCache } from '../../src/core/topic.ts';
-import { parseConnect } from './connect.ts';
+import { parseConnect, parseVersion } from './connect.ts';
 import { type PacketHandler, type PacketProperties, type PublishPacket, TYPE, type Version } from './packets.ts';
-import { parseDisconnect, parseSubscribe, parseUnsubscribe, requireFlags } from './parse.ts';
+import {
+  parseDisconnect,
+  parseSubscribe,
+  parseUnsubscribe,
+  requireFlags,
+  requirePacketId,
+  requireReason,
+} from './parse.ts';
 import { type PropertyLimits, readProperties } from './properties.ts';
-import { Reader } from './reader.ts';
+import { decodeText, Reader } from './reader.ts';
 
 export interface DecoderLimits extends PropertyLimits {
   readonly loginPacketBytes: number;
@@ -166,9 +173,9 @@ export class Decoder {
     const handler = this.#handler;
     switch (type) {
       case TYPE.connect: {
-        const packet = parseConnect(reader, this.#limits);
-        this.version = packet.version;
-        handler.connect(packet);
+        if (this.#admitted) throw new BrokerError('protocol', 'a second CONNECT [MQTT-3.1.0-2]');
+        this.version = parseVersion(reader);
+        handler.connect(parseConnect(reader, this.version, this.#limits));
         return;
       }
       case TYPE.puback:
@@ -223,8 +230,7 @@ export class Decoder {
     reader.at = to;
     publish.packetId = 0;
     if (qos > 0) {
-      publish.packetId = reader.uint16();
-      if (publish.packetId === 0) throw new BrokerError('malformed', 'packet identifier 0 [MQTT-2.2.1-3]');
+      publish.packetId = requirePacketId(reader);
     }
     publish.properties = this.version === 5 ? readProperties(reader, TYPE.publish, this.#limits) : undefined;
     publish.qos = qos === 0 ? 0 : qos === 1 ? 1 : 2;
@@ -241,17 +247,17 @@ export class Decoder {
 
   #topic(buffer: Buffer, from: number, to: number): string {
     const topic = this.#topics.get(buffer, from, to);
-    if (topic === undefined) throw new BrokerError('topicInvalid', 'the topic name is not valid');
-    return topic;
+    if (topic !== undefined) return topic;
+    const code = decodeText(buffer, from, to) === undefined ? 'malformed' : 'topicInvalid';
+    throw new BrokerError(code, 'the topic name is not valid [MQTT-1.5.4-1] [MQTT-3.3.2-2]');
   }
 
   #acknowledgement(type: 4 | 5 | 6 | 7): void {
-    const packetId = reader.uint16();
-    if (packetId === 0) throw new BrokerError('malformed', 'packet identifier 0 [MQTT-2.2.1-3]');
+    const packetId = requirePacketId(reader);
     let reason = 0;
     let properties: PacketProperties | undefined;
     if (this.version === 5) {
-      if (reader.left > 0) reason = reader.uint8();
+      if (reader.left > 0) reason = requireReason(reader, type);
       if (reader.left > 0) properties = readProperties(reader, type, this.#limits);
     }
     if (reader.left > 0) throw new BrokerError('malformed', 'an acknowledgement with more content than it has');

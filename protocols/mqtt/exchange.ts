@@ -26,7 +26,12 @@ const ANSWER_BYTES = 16;
  * A Reason String, for clients that want problem information [MQTT-3.1.2-29] and take packets that large [MQTT-3.2.2-19].
  * `codes`: how many reason codes stand beside it.
  */
-export function explain(version: Version, login: Login | undefined, text: string, codes = 1): Property[] {
+export function explain(
+  version: Version,
+  login: Pick<Login, 'problemInformation' | 'maximumPacketSize'> | undefined,
+  text: string,
+  codes = 1,
+): Property[] {
   if (version < 5 || login?.problemInformation === false) return [];
   const property = reasonString(text);
   const bytes = Buffer.byteLength(text) + ANSWER_BYTES + codes;

@@ -3,7 +3,6 @@ import type { FaultCode } from '../../src/core/errors.ts';
 /** Reason codes of MQTT 5.0 (2.4) that this server uses. */
 export const REASON = {
   success: 0x00,
-  disconnectWithWill: 0x04,
   noSubscriptionExisted: 0x11,
   unspecified: 0x80,
   malformed: 0x81,
@@ -39,6 +38,12 @@ export const FAULT_REASON: Record<FaultCode, number> = {
   shutdown: 0x8b,
   internal: 0x80,
 };
+
+/** In CONNACK, which has not all of DISCONNECT's codes (3.2.2.2): what ends a connection there keeps it from beginning here. */
+export function connackReason(code: FaultCode): number {
+  if (code === 'shutdown' || code === 'unavailable') return 0x88;
+  return code === 'takenOver' ? REASON.unspecified : FAULT_REASON[code];
+}
 
 /** CONNACK return codes of MQTT 3.1 and 3.1.1 (3.2.2.3); undefined: closed without one. */
 export const CONNACK_V3: Partial<Record<FaultCode, number>> = {

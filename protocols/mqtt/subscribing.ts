@@ -97,14 +97,12 @@ export class Subscribing {
     return { filter, error, qos: 0, retained: false };
   }
 
-  /** Why a subscription is refused; undefined when it is not. Throws where the whole packet is at fault. */
+  /** Why a subscription is refused; undefined when it is not. */
   #fault({ filter, noLocal }: SubscribeRequest): BrokerError | undefined {
     const { services, login } = this.#exchange;
     const session = this.#session;
     const { limits, authorizer } = services;
     const kind = kindOf(filter);
-    if (noLocal && kind === 'group')
-      throw new BrokerError('protocol', 'No Local on a shared subscription [MQTT-3.8.3-4]');
     const fault = filterFault(filter, limits);
     if (fault !== undefined) return new BrokerError('filterInvalid', `the filter ${fault}`);
     if (noLocal && kind === 'queue')
