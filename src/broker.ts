@@ -117,7 +117,7 @@ export class Broker {
   }
 
   #listen(services: Services): void {
-    const mqtt = createMqtt(services);
+    const mqtt = createMqtt(services, this.#config.mqtt);
     const stomp = createStomp(services);
     const { listeners, limits } = this.#config;
     if (listeners.mqtt.enabled) this.#listeners.push({ name: 'mqtt', server: createTcpServer(mqtt, this.#registry) });

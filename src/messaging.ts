@@ -99,6 +99,7 @@ export class Messaging {
       outbox,
       queues,
       groups: new GroupTable(router, counters, peers.groups),
+      unmatched: (message) => router.unmatched(message) && sessions.allHeard,
       backlog: (connection) => new ConnectionBacklog(router, connection, limits.publishBacklog),
       startOf: (start, filter) => startOf(log, start, filter),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),

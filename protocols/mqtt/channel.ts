@@ -3,6 +3,7 @@ import type { UserProperty } from '../../src/core/message.ts';
 import type { Channel } from '../../src/ports/protocol.ts';
 import type { Place, Services } from '../../src/ports/routing.ts';
 import type { Connection } from '../../src/ports/transport.ts';
+import type { Capabilities } from './capabilities.ts';
 import { UnknownVersion } from './connect.ts';
 import { Decoder } from './decoder.ts';
 import { type Property, writeAcknowledgement, writeConnack, writeDisconnect, writePingresp } from './encoder.ts';
@@ -55,6 +56,10 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
 
   get services(): Services {
     return this.#server.services;
+  }
+
+  get capabilities(): Capabilities {
+    return this.#server.capabilities;
   }
 
   get version(): Version {
@@ -124,7 +129,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     this.#release(true);
   }
 
-  shutdown(code: 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
+  shutdown(code: 'administrative' | 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
     this.#fail(new BrokerError(code));
   }
 
@@ -145,7 +150,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     this.#decoder.hold();
     this.connection.pause();
     const { services } = this.#server;
-    const session = new MqttSession(accepted, services, this);
+    const session = new MqttSession(accepted, services, this.capabilities, this);
     this.#server.open(accepted, session).then(
       (place) => this.#admit(accepted, session, place),
       (error: unknown) => {

@@ -5,6 +5,7 @@ import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import type { Backlog, Services } from '../../src/ports/routing.ts';
 import type { Exchange } from './exchange.ts';
 import type { Version } from './packets.ts';
+import { REASON } from './reasons.ts';
 import type { MqttSession } from './session.ts';
 
 /** In `appended` and `refused`, the packet identifier of a QoS 2 message has this bit. */
@@ -12,8 +13,8 @@ const EXACTLY_ONCE = 0x10000;
 
 /** How a message's fate is told to the client: PUBACK (`qos` 1) or PUBREC. */
 export interface Answers {
-  /** `duplicate`: it was there before, by the id that its publisher gave it. */
-  taken(qos: 1 | 2, packetId: number, duplicate: boolean): void;
+  /** `reason`: below 0x80. `duplicate`: it was there before, by the id that its publisher gave it. */
+  taken(qos: 1 | 2, packetId: number, reason: number, duplicate: boolean): void;
   refused(qos: 1 | 2, packetId: number, error: BrokerError): void;
 }
 
@@ -21,7 +22,7 @@ export interface Answers {
 interface Batch {
   readonly messages: { readonly message: Message; readonly token: number }[];
   /** Packet identifiers whose PUBREC waits for that write. */
-  waiting: { readonly packetId: number; readonly duplicate: boolean }[];
+  waiting: { readonly packetId: number; readonly reason: number; readonly duplicate: boolean }[];
   written: boolean;
 }
 
@@ -109,22 +110,30 @@ export class Intake implements AppendReceiver {
     for (const { token } of batch.messages) {
       if (this.#unwritten?.get(token & 0xffff) === batch) this.#unwritten.delete(token & 0xffff);
     }
-    for (const { packetId, duplicate } of batch.waiting) this.#answers.taken(2, packetId, duplicate);
+    for (const { packetId, reason, duplicate } of batch.waiting) this.#answers.taken(2, packetId, reason, duplicate);
   }
 
   appended(token: number, message: Message, repeated?: boolean): void {
     const packetId = token & 0xffff;
     const duplicate = repeated === true && isIdentified(message);
+    const reason = this.#reason(message);
     if ((token & EXACTLY_ONCE) === 0) {
-      this.#answers.taken(1, packetId, duplicate);
+      this.#answers.taken(1, packetId, reason, duplicate);
     } else {
       this.#session.inbound.set(packetId, 'stored');
       const batch = this.#unwritten?.get(packetId);
-      if (batch === undefined) this.#answers.taken(2, packetId, duplicate);
-      else batch.waiting.push({ packetId, duplicate });
+      if (batch === undefined) this.#answers.taken(2, packetId, reason, duplicate);
+      else batch.waiting.push({ packetId, reason, duplicate });
       this.#session.stored();
     }
     this.#backlog.remove();
+  }
+
+  /** A message with subscribers costs no more than the first comparison. */
+  #reason(message: Message): number {
+    return message.fanout === 0 && this.#version === 5 && this.#services.unmatched(message)
+      ? REASON.noMatchingSubscribers
+      : REASON.success;
   }
 
   refused(token: number, error: BrokerError): void {

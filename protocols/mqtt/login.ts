@@ -5,6 +5,7 @@ import type { Principal } from '../../src/ports/authorizer.ts';
 import { mayBeAnswered } from '../../src/ports/rights.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Peer } from '../../src/ports/transport.ts';
+import { announced, type Capabilities, checkWill } from './capabilities.ts';
 import type { Property } from './encoder.ts';
 import { NO_MAXIMUM } from './link.ts';
 import { queueFault, toProperties } from './mapping.ts';
@@ -35,7 +36,11 @@ export interface Login {
 const NEVER = 0xffffffff;
 
 /** Checks a CONNECT against limits and authorizer, and settles its terms. Throws a BrokerError when it is refused. */
-export function login(packet: ConnectPacket, peer: Peer, { services }: { readonly services: Services }): Login {
+export function login(
+  packet: ConnectPacket,
+  peer: Peer,
+  { services, capabilities }: { readonly services: Services; readonly capabilities: Capabilities },
+): Login {
   const { limits, authorizer, clock } = services;
   const asked = packet.properties;
   if (asked?.authenticationMethod !== undefined) {
@@ -60,6 +65,7 @@ export function login(packet: ConnectPacket, peer: Peer, { services }: { readonl
     if (packet.clientId === '') properties.push([0x12, clientId]);
     if (limits.topicAliases > 0) properties.push([0x22, limits.topicAliases]);
     if (unlimited) properties.push([0x13, keepAlive]);
+    properties.push(...announced(capabilities));
   }
   const will = packet.will === undefined ? undefined : willMessage(packet.will, clientId, principal, services);
   return {
@@ -86,6 +92,7 @@ export function login(packet: ConnectPacket, peer: Peer, { services }: { readonl
   }
 
   function willMessage(packetWill: WillPacket, id: string, owner: Principal, from: Services): Message {
+    checkWill(packetWill, capabilities);
     const fault = topicFault(packetWill.topic, limits);
     if (fault !== undefined) throw new BrokerError('topicInvalid', `the will topic ${fault}`);
     const reserved = reservedFault(packetWill.topic);

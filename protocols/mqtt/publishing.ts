@@ -4,6 +4,7 @@ import { QUEUE_PREFIX, reservedFault } from '../../src/core/topic.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import { mayBeAnswered } from '../../src/ports/rights.ts';
 import { TopicAliases } from './aliases.ts';
+import { checkFlags, payloadFault } from './capabilities.ts';
 import { writeAcknowledgement } from './encoder.ts';
 import { type Exchange, explain } from './exchange.ts';
 import { type Answers, Intake } from './intake.ts';
@@ -29,7 +30,8 @@ export class Publishing implements Answers {
 
   /** `now`: when it came, milliseconds since 1970. */
   publish(packet: PublishPacket, now: number): void {
-    const { services, login } = this.#exchange;
+    const { services, login, capabilities } = this.#exchange;
+    checkFlags(packet.qos, packet.retain, capabilities);
     const topic =
       packet.properties?.topicAlias === undefined && packet.topic !== '' ? packet.topic : this.#aliased(packet);
     if (packet.qos === 2 && this.#repeated(packet.packetId)) return;
@@ -38,7 +40,10 @@ export class Publishing implements Answers {
       this.#intake.checkWindow(packet.qos === 1 ? 1 : 2);
     }
     const reserved = topic.charCodeAt(0) === 0x24;
-    const refusal = this.#fault(topic) ?? (reserved ? this.#reservedFault(topic, packet) : undefined);
+    const refusal =
+      this.#fault(topic) ??
+      (reserved ? this.#reservedFault(topic, packet) : undefined) ??
+      (capabilities.validatePayloadFormat ? payloadFault(packet) : undefined);
     if (refusal !== undefined) {
       this.#refuse(packet, refusal);
       return;
@@ -117,14 +122,14 @@ export class Publishing implements Answers {
     writeAcknowledgement(connection, type, version, packetId, reason, explain(version, login, error.message));
   }
 
-  taken(qos: 1 | 2, packetId: number, duplicate: boolean): void {
+  taken(qos: 1 | 2, packetId: number, reason: number, duplicate: boolean): void {
     const { connection, login, over, version } = this.#exchange;
     if (over) return;
     const type = qos === 1 ? TYPE.puback : TYPE.pubrec;
     if (duplicate && version === 5 && login.problemInformation) {
-      writeAcknowledgement(connection, type, version, packetId, 0, [[0x26, ['duplicate', 'true']]]);
+      writeAcknowledgement(connection, type, version, packetId, reason, [[0x26, ['duplicate', 'true']]]);
     } else {
-      writeAcknowledgement(connection, type, version, packetId, 0);
+      writeAcknowledgement(connection, type, version, packetId, reason);
     }
   }
 

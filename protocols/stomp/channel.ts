@@ -76,7 +76,7 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     this.#release();
   }
 
-  shutdown(code: 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
+  shutdown(code: 'administrative' | 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
     // A drain lets clients have what waits for them.
     if (code === 'shutdown') this.#client?.pump();
     this.#fail(new BrokerError(code), undefined);

@@ -62,7 +62,7 @@ export class JsonChannel implements Channel {
     this.#release();
   }
 
-  shutdown(code: 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
+  shutdown(code: 'administrative' | 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
     this.#end(code, FAULTS[code].text);
   }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Limits } from '../ports/limits.ts';
 import { choice, flag, integer, list, text } from './field.ts';
 import { ANY_TEXT, DIRECTORY, HOST, NATS_SERVERS, ORIGINS, PREFIX } from './forms.ts';
+import { section as mqtt } from './mqtt.ts';
 import { section as queues } from './queues.ts';
 
 /**
@@ -293,6 +294,7 @@ export const schema = z.strictObject({
     })
     .prefault({}),
   queues: queues.prefault({}),
+  mqtt: mqtt.prefault({}),
   limits: limits.prefault({}),
   log: z
     .strictObject({

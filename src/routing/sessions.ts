@@ -31,6 +31,12 @@ export class SessionRegistry implements Sessions {
   readonly #context: PlaceContext;
   /** Kept without a connection, as far as this node knows. */
   #detached = 0;
+  /** How many have been left so since the start. */
+  #leftSoFar = 0;
+  /** Places whose subscriptions the router does not have, or not any more. */
+  #unheard = 0;
+  /** What the store keeps has been counted. */
+  #counted = false;
   #timer: Timer | undefined;
 
   /** `ended`: a session is over, and with it what depends on it (its will). */
@@ -55,11 +61,19 @@ export class SessionRegistry implements Sessions {
       node: backbone.cluster.node,
       checkpointMilliseconds: options.checkpointMilliseconds,
       left: (place, seconds) => this.#left(place, seconds),
+      unheard: (change) => {
+        this.#unheard += change;
+      },
     };
   }
 
   get detached(): number {
     return this.#detached;
+  }
+
+  /** The router has the subscriptions of every session there is on this node and in the store. */
+  get allHeard(): boolean {
+    return this.#counted && this.#detached === 0 && this.#unheard === 0;
   }
 
   async start(): Promise<void> {
@@ -146,6 +160,7 @@ export class SessionRegistry implements Sessions {
       return 0;
     }
     this.#detached++;
+    this.#leftSoFar++;
     return seconds;
   }
 
@@ -153,6 +168,7 @@ export class SessionRegistry implements Sessions {
     const { state, cluster } = this.#backbone;
     const now = this.#clock.now();
     let detached = 0;
+    const before = this.#leftSoFar;
     const changes: (() => Promise<unknown>)[] = [];
     try {
       await state.scan('sessions', (key, { value, revision }) => {
@@ -173,7 +189,9 @@ export class SessionRegistry implements Sessions {
         }
       });
       for (const change of changes) await change();
-      this.#detached = detached;
+      // Those left meanwhile may be counted twice, until the next time; they are not forgotten.
+      this.#detached = detached + this.#leftSoFar - before;
+      this.#counted = true;
     } catch (error) {
       this.#logger.warn({ err: error }, 'the sessions in the store could not be looked through; trying again later');
     }

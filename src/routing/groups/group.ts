@@ -165,6 +165,7 @@ export class LogGroup implements SessionOwner {
     }
     this.#dispatcher = this.#dispatch();
     this.#source.begin(this.#record.positions);
+    place.listens(true);
     // Who is told that there is a group may rely on its place.
     const saved = place.save();
     if (kept === undefined) await saved;

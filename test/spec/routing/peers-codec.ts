@@ -63,6 +63,7 @@ function outbound() {
   };
   const cluster = {
     node: 'a',
+    alone: false,
     alive: () => true,
     join: unexpected,
     claim: unexpected,

@@ -298,6 +298,7 @@ export class Harness {
       wills,
       outbox: (sink, from) => new LogOutbox(sink, log, clock, counters, logger, all, from),
       sessions,
+      unmatched: () => false,
       groups: { join: unexpected, status: unexpected, move: unexpected },
       startOf: (start, filter) => startOf(log, start, filter),
       backlog: (connection) => new ConnectionBacklog(router, connection, all.publishBacklog),

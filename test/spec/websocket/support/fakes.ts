@@ -264,6 +264,7 @@ export class World {
         return outbox;
       },
       sessions: { open: unexpected },
+      unmatched: unexpected,
       groups: { join: unexpected, status: unexpected, move: unexpected },
       startOf: unexpected,
       backlog: (connection) => new ConnectionBacklog(this.router, connection, this.services.limits.publishBacklog),
