@@ -146,6 +146,8 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     this.#takes = packet.properties?.maximumPacketSize ?? NO_MAXIMUM;
     const accepted = login(packet, this.connection.peer, this.#server);
     this.#login = accepted;
+    // From here on the keep alive counts, and messages may follow in the same bytes.
+    this.#heardAt = this.services.clock.now();
     // Packets may follow CONNECT at once (3.1.4.2); they wait for the session, which is asked for.
     this.#decoder.hold();
     this.connection.pause();
@@ -178,7 +180,9 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     this.#session = session;
     this.#decoder.admit();
     const reply: readonly Property[] = accepted.responseInformation ? [[0x1a, session.assignReply()]] : [];
-    writeConnack(this.connection, this.#version, present, REASON.success, [...accepted.properties, ...reply]);
+    // MQTT 3.1 (3.2) has no Session Present.
+    const said = present && this.#version > 3;
+    writeConnack(this.connection, this.#version, said, REASON.success, [...accepted.properties, ...reply]);
     this.#server.arm(accepted);
     const { window, maximumPacketSize } = accepted;
     const { clock, counters } = this.#server.services;

@@ -169,7 +169,7 @@ export class Decoder {
       this.#publish(buffer, flags);
       return;
     }
-    requireFlags(type, flags);
+    requireFlags(type, flags, this.version);
     const handler = this.#handler;
     switch (type) {
       case TYPE.connect: {
@@ -221,7 +221,8 @@ export class Decoder {
     const qos = (flags >> 1) & 3;
     if (qos === 3) throw new BrokerError('malformed', 'PUBLISH with QoS 3 [MQTT-3.3.1-4]');
     const dup = (flags & 8) !== 0;
-    if (dup && qos === 0) throw new BrokerError('malformed', 'PUBLISH with DUP at QoS 0 [MQTT-3.3.1-2]');
+    if (dup && qos === 0 && this.version > 3)
+      throw new BrokerError('malformed', 'PUBLISH with DUP at QoS 0 [MQTT-3.3.1-2]');
     const length = reader.uint16();
     const from = reader.at;
     const to = from + length;

@@ -17,7 +17,7 @@ export interface Sent extends Position {
   readonly delivery: number;
 }
 
-/** What a client has not acknowledged, by packet identifier, in the order sent, over all of its connections. */
+/** What a client has not acknowledged, by packet identifier, in the order to send it again, over all of its connections. */
 export class Inflight {
   readonly #sent = new Map<number, Sent>();
   #lastId = 0;
@@ -65,11 +65,12 @@ export class Inflight {
     this.#outstanding++;
   }
 
+  /** PUBRELs are sent again in the order in which PUBRECs came [MQTT-4.6.0-4]: it goes to the end. */
   release(packetId: number): void {
     const sent = this.#sent.get(packetId);
-    if (sent !== undefined) {
-      this.#sent.set(packetId, { ...sent, message: undefined, released: true, holding: undefined });
-    }
+    if (sent === undefined || sent.released) return;
+    this.#sent.delete(packetId);
+    this.#sent.set(packetId, { ...sent, message: undefined, released: true, holding: undefined });
   }
 
   /** The session answers for it now, not the group or queue it came from. */

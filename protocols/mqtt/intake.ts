@@ -60,6 +60,11 @@ export class Intake implements AppendReceiver {
     }
   }
 
+  /** Whether its PUBREC is yet to go. */
+  unanswered(packetId: number): boolean {
+    return this.#session.inbound.state(packetId) === 'storing' || (this.#unwritten?.has(packetId) ?? false);
+  }
+
   publish(message: Message, packetId: number, forQueue: boolean): void {
     this.#backlog.add();
     if (message.qos === 1) {

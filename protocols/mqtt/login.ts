@@ -84,6 +84,8 @@ export function login(
   };
 
   function assignClientId({ version, cleanStart }: ConnectPacket, from: Services): string {
+    // MQTT 3.1 (3.1) has one to 23 characters; longer ones are in common use.
+    if (version === 3) throw new BrokerError('identifierInvalid', 'the client identifier is empty');
     // [MQTT-3.1.3-8]: before MQTT 5 there is no way to tell the client its identifier, so nothing could be found again.
     if (version < 5 && !cleanStart) {
       throw new BrokerError('identifierInvalid', 'an empty client identifier needs Clean Session 1 [MQTT-3.1.3-8]');

@@ -11,8 +11,12 @@ import {
 import { type PropertyLimits, readProperties } from './properties.ts';
 import type { Reader } from './reader.ts';
 
-/** [MQTT-2.1.3-1]: reserved flags have one allowed value each. */
-export function requireFlags(type: number, flags: number): void {
+/**
+ * [MQTT-2.1.3-1]: reserved flags have one allowed value each. In MQTT 3.1 (2.1) they are not used, and PUBREL, SUBSCRIBE and
+ * UNSUBSCRIBE that are sent again have DUP.
+ */
+export function requireFlags(type: number, flags: number, version: Version): void {
+  if (version === 3) return;
   const expected = type === TYPE.pubrel || type === TYPE.subscribe || type === TYPE.unsubscribe ? 2 : 0;
   if (flags !== expected)
     throw new BrokerError('malformed', `reserved flags are ${flags} where ${expected} is required [MQTT-2.1.3-1]`);

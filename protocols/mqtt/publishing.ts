@@ -22,6 +22,8 @@ export class Publishing implements Answers {
   readonly #session: MqttSession;
   #aliases: TopicAliases | undefined;
   #intake: Intake | undefined;
+  /** Packet identifiers whose PUBREL came before their PUBREC went: clients may write both at once. */
+  #released: Set<number> | undefined;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -131,6 +133,7 @@ export class Publishing implements Answers {
     } else {
       writeAcknowledgement(connection, type, version, packetId, reason);
     }
+    if (qos === 2) this.#answered(packetId);
   }
 
   refused(qos: 1 | 2, packetId: number, error: BrokerError): void {
@@ -144,9 +147,20 @@ export class Publishing implements Answers {
     const type = qos === 1 ? TYPE.puback : TYPE.pubrec;
     const reason = FAULT_REASON[error.code];
     writeAcknowledgement(connection, type, 5, packetId, reason, explain(version, login, error.message));
+    if (qos === 2) this.#answered(packetId);
+  }
+
+  /** PUBREC has gone. */
+  #answered(packetId: number): void {
+    if (this.#released?.delete(packetId)) this.pubrel(packetId);
   }
 
   pubrel(packetId: number): void {
+    if (this.#intake?.unanswered(packetId)) {
+      this.#released ??= new Set();
+      this.#released.add(packetId);
+      return;
+    }
     const exchange = this.#exchange;
     const { connection, version } = exchange;
     const session = this.#session;

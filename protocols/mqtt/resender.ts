@@ -16,18 +16,22 @@ export interface ResenderOwner {
 interface Waiting {
   readonly packetId: number;
   readonly sent: Sent;
-  readonly message: Message;
+  /** undefined until the log has brought it. */
+  message: Message | undefined;
 }
 
 /**
- * Sends on a new connection what was in flight on an earlier one [MQTT-4.4.0-1], in its order and within the new
- * connection's window, which may be smaller. Messages are read from the log again.
+ * Sends on a new connection what was in flight on an earlier one [MQTT-4.4.0-1], in its order [MQTT-4.6.0-1] and within the
+ * new connection's window, which may be smaller. Messages are read from the log again.
  */
 export class Resender {
   readonly #link: Link;
   readonly #inflight: Inflight;
   readonly #owner: ResenderOwner;
+  /** In the order in which they were sent first, which need not be that of the log. */
   readonly #waiting: Waiting[] = [];
+  /** How many of them are done with. */
+  #done = 0;
   #reading = true;
   #stopped = false;
 
@@ -39,34 +43,33 @@ export class Resender {
 
   start(services: Services): void {
     // Several subscriptions with ways of their own may have brought the same message.
-    const packetIds = new Map<string, number[]>();
+    const byPosition = new Map<string, Waiting[]>();
     const positions: Position[] = [];
     for (const [packetId, sent] of this.#inflight.entries()) {
-      if (sent.released) this.#link.pubrel(packetId);
-      else if (sent.message !== undefined) this.#waiting.push({ packetId, sent, message: sent.message });
+      if (sent.released) {
+        this.#link.pubrel(packetId);
+        continue;
+      }
+      const waiting = { packetId, sent, message: sent.message };
+      this.#waiting.push(waiting);
+      if (sent.message !== undefined) continue;
+      const others = byPosition.get(keyOf(sent));
+      if (others !== undefined) others.push(waiting);
       else {
-        const key = keyOf(sent);
-        const others = packetIds.get(key);
-        if (others !== undefined) others.push(packetId);
-        else {
-          packetIds.set(key, [packetId]);
-          positions.push(sent);
-        }
+        byPosition.set(keyOf(sent), [waiting]);
+        positions.push(sent);
       }
     }
     this.pump();
     services.recall(positions, {
       message: (message) => {
-        for (const packetId of packetIds.get(keyOf(message)) ?? []) {
-          const sent = this.#inflight.get(packetId);
-          if (sent !== undefined) this.#waiting.push({ packetId, sent, message });
-        }
+        for (const waiting of byPosition.get(keyOf(message)) ?? []) waiting.message = message;
         this.pump();
       },
       missing: (position) => {
-        const gone = packetIds.get(keyOf(position)) ?? [];
+        const gone = byPosition.get(keyOf(position)) ?? [];
         this.#owner.lost(gone.length);
-        for (const packetId of gone) this.#inflight.forget(packetId);
+        for (const { packetId } of gone) this.#inflight.forget(packetId);
       },
       done: () => {
         this.#reading = false;
@@ -80,19 +83,26 @@ export class Resender {
   }
 
   pump(): void {
-    while (this.#waiting.length > 0 && !this.#stopped && !this.#link.full()) {
-      if (this.#inflight.outstanding >= this.#link.window) return;
-      const next = this.#waiting.shift();
-      if (next !== undefined) this.#send(next);
+    for (let next = this.#next(); next !== undefined && !this.#stopped; next = this.#next()) {
+      if (next.message === undefined || this.#link.full() || this.#inflight.outstanding >= this.#link.window) return;
+      this.#done++;
+      this.#send(next, next.message);
     }
-    if (this.#waiting.length > 0 || this.#reading || this.#stopped) return;
+    if (this.#reading || this.#stopped) return;
     this.#stopped = true;
     this.#owner.resent();
   }
 
-  #send({ packetId, sent, message }: Waiting): void {
-    // Meanwhile the client may have settled it.
-    if (this.#inflight.get(packetId) !== sent) return;
+  /** Passes over what the client has settled meanwhile, and what is lost. */
+  #next(): Waiting | undefined {
+    for (;;) {
+      const next = this.#waiting[this.#done];
+      if (next === undefined || this.#inflight.get(next.packetId) === next.sent) return next;
+      this.#done++;
+    }
+  }
+
+  #send({ packetId, sent }: Waiting, message: Message): void {
     const { qos, retain } = sent;
     const delivery = { qos, retain, dup: true, packetId, extras: this.#owner.extrasOf(sent, message) };
     if (!this.#link.fits(message, delivery)) {
