@@ -21,8 +21,10 @@ export interface Sent extends Position {
 export class Inflight {
   readonly #sent = new Map<number, Sent>();
   #lastId = 0;
-  /** Sent on this connection: what counts against the Receive Maximum (4.9). */
+  /** Sent on this connection: what counts against the Receive Maximum (4.9), which begins anew with each connection. */
   #outstanding = 0;
+  /** From an earlier connection, and not sent on this one: of these, nothing is given back to the window. */
+  #carried: Set<number> | undefined;
 
   get size(): number {
     return this.#sent.size;
@@ -58,18 +60,21 @@ export class Inflight {
   restore(packetId: number, sent: Sent): void {
     this.#sent.set(packetId, sent);
     this.#lastId = packetId;
+    this.#carried ??= new Set();
+    this.#carried.add(packetId);
   }
 
   /** Sent again, on this connection. */
-  repeated(): void {
-    this.#outstanding++;
+  repeated(packetId: number): void {
+    if (this.#carried?.delete(packetId)) this.#outstanding++;
   }
 
+  /** Those released are in the order of that, for their PUBRELs [MQTT-4.6.0-4]; the others stay in the order sent. */
   release(packetId: number): void {
     const sent = this.#sent.get(packetId);
-    if (sent !== undefined) {
-      this.#sent.set(packetId, { ...sent, message: undefined, released: true, holding: undefined });
-    }
+    if (sent === undefined || sent.released) return;
+    this.#sent.delete(packetId);
+    this.#sent.set(packetId, { ...sent, message: undefined, released: true, holding: undefined });
   }
 
   /** The session answers for it now, not the group or queue it came from. */
@@ -81,9 +86,10 @@ export class Inflight {
   /** What was never sent on this connection. */
   forget(packetId: number): void {
     this.#sent.delete(packetId);
+    this.#carried?.delete(packetId);
   }
 
   settle(packetId: number): void {
-    if (this.#sent.delete(packetId) && this.#outstanding > 0) this.#outstanding--;
+    if (this.#sent.delete(packetId) && !this.#carried?.delete(packetId)) this.#outstanding--;
   }
 }
