@@ -126,7 +126,16 @@ export class Outgoing {
     if (this.#writeAhead !== undefined && (qos === 2 || this.#writeAhead.pending)) {
       message.keep();
       this.#writeAhead.add(() => {
-        if (this.#link !== link) return;
+        // A client may have answered what it was not sent: then it has had it.
+        const current = this.#inflight?.get(packetId);
+        if (this.#link !== link || current === undefined || current.released) return;
+        // It had fitted by a Topic Alias, which may stand for another topic now: done with [MQTT-3.1.2-25].
+        if (!link.fits(message, delivery)) {
+          this.#inflight?.settle(packetId);
+          holding?.tooLarge(sent.delivery);
+          this.#owner.drained();
+          return;
+        }
         // From here on it is in the session's hands [MQTT-4.8.2-4].
         if (qos === 2 && holding !== undefined) {
           this.#inflight?.own(packetId);
