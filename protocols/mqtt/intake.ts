@@ -47,12 +47,16 @@ export class Intake implements AppendReceiver {
     this.#answers = answers;
   }
 
-  /** [MQTT-3.3.4-9]: not more unacknowledged messages than the Receive Maximum; before MQTT 5, than our bound. */
+  /**
+   * [MQTT-3.3.4-7]: not more unacknowledged messages than our Receive Maximum; before MQTT 5, than our bound. What is left
+   * of earlier connections does not count, as far as that is no more than another window: else it would have no bound.
+   */
   checkWindow(qos: 1 | 2): void {
     const limit = this.#services.limits.inflightIn;
-    const exactlyOnce = this.#session.inbound.size;
+    const { inbound } = this.#session;
+    const exactlyOnce = inbound.size - Math.min(inbound.carried, limit);
     // Those of QoS 2 that are being stored are in both.
-    const storing = this.#backlog.size - this.#session.inbound.storing;
+    const storing = this.#backlog.size - inbound.storing;
     const used = this.#version === 5 ? storing + exactlyOnce : qos === 2 ? exactlyOnce : 0;
     if (used >= limit) {
       throw new BrokerError('windowExceeded', `more than ${limit} unacknowledged messages (limits.inflightIn)`);

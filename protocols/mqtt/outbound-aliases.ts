@@ -2,6 +2,8 @@
 const ALIAS_BYTES = 3;
 /** Uses are counted up to this, so that a topic that was used much does not keep its alias for long after. */
 const MOST_USES = 15;
+/** Among topics that are used alike, aliases would else go to and fro. Uses. */
+const LEAD = 1;
 /** Topics without an alias that are watched, for each with one; and how many at most. */
 const WATCHED_EACH = 4;
 const WATCHED = 4096;
@@ -65,12 +67,12 @@ export class OutboundAliases {
     return entry.alias;
   }
 
-  /** Changes places with the holder under the hand, if that is used less; else that has aged. */
+  /** Changes places with the holder under the hand, if that is used clearly less; else that has aged. */
   #compete(entry: Entry): number {
     const holder = this.#holders[this.#hand];
     this.#hand = (this.#hand + 1) % this.#holders.length;
     if (holder === undefined) return 0;
-    if (holder.uses >= entry.uses) {
+    if (entry.uses <= holder.uses + LEAD) {
       holder.uses--;
       return 0;
     }

@@ -1,3 +1,4 @@
+import type { ConfigInput } from '../../../../src/config/load.ts';
 import { startBroker, type TestBroker } from '../../../support/broker.ts';
 import { type Packet, RawMqtt } from '../../../support/mqtt-client.ts';
 
@@ -21,8 +22,8 @@ export class Rig {
     return this.#server;
   }
 
-  async start(): Promise<void> {
-    this.#server = await startBroker();
+  async start(config: ConfigInput = {}): Promise<void> {
+    this.#server = await startBroker(config);
   }
 
   async stop(): Promise<void> {
