@@ -17,6 +17,9 @@ export interface Sent extends Position {
   readonly delivery: number;
 }
 
+/** Packet identifiers there are. */
+const IDENTIFIERS = 0xffff;
+
 /** What a client has not acknowledged, by packet identifier, in the order sent, over all of its connections. */
 export class Inflight {
   readonly #sent = new Map<number, Sent>();
@@ -34,6 +37,15 @@ export class Inflight {
     return this.#outstanding;
   }
 
+  /**
+   * Whether one more may be sent in a window of so many. What is left of earlier connections when all was sent again waits
+   * for PUBCOMP only: it takes no place, as far as it is not more than `bound`; else it would have none.
+   */
+  hasRoom(window: number, bound: number): boolean {
+    const left = this.#carried?.size ?? 0;
+    return this.#outstanding + Math.max(0, left - bound) < window && this.#sent.size < IDENTIFIERS;
+  }
+
   entries(): Iterable<[packetId: number, Sent]> {
     return this.#sent;
   }
@@ -46,10 +58,10 @@ export class Inflight {
     return this.#sent.get(packetId);
   }
 
-  /** Takes an identifier that is not in flight: there are more of them than a window has places. */
+  /** Takes an identifier that is not in flight [MQTT-2.2.1-4]: as long as there is room, there is one. */
   add(sent: Sent): number {
     do {
-      this.#lastId = this.#lastId === 0xffff ? 1 : this.#lastId + 1;
+      this.#lastId = this.#lastId === IDENTIFIERS ? 1 : this.#lastId + 1;
     } while (this.#sent.has(this.#lastId));
     this.#sent.set(this.#lastId, sent);
     this.#outstanding++;

@@ -103,7 +103,7 @@ export class Outgoing {
   ready(): boolean {
     const link = this.#link;
     if (this.#resender !== undefined || link === undefined || link.full()) return false;
-    return this.#inflight === undefined || this.#inflight.outstanding < link.window;
+    return this.#inflight === undefined || this.#inflight.hasRoom(link.window, this.#services.limits.inflightOut);
   }
 
   /** At QoS 0. */

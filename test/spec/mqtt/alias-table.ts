@@ -28,12 +28,11 @@ function send(aliases: OutboundAliases, maximum: number, topics: Iterable<string
 /** Topics of which the n-th is used in proportion to 1/n, in a fixed pseudo-random order. */
 function* zipf(topics: number, count: number, name = 'topic'): Generator<string> {
   const sums: number[] = [];
-  let sum = 0;
-  for (let i = 1; i <= topics; i++) sums.push((sum += 1 / i));
+  for (let i = 1; i <= topics; i++) sums.push((sums[i - 2] ?? 0) + 1 / i);
   let state = 1;
   for (let i = 0; i < count; i++) {
     state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
-    const at = (state / 0x7fffffff) * sum;
+    const at = (state / 0x7fffffff) * (sums[topics - 1] ?? 0);
     yield `${name}/${sums.findIndex((each) => each >= at)}`;
   }
 }

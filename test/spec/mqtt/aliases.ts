@@ -23,7 +23,7 @@ test('[MQTT-3.3.2-12] every alias from 1 to the Topic Alias Maximum of CONNACK i
   let sent = 0;
   for (let alias = 1; alias <= topicAliasMaximum; alias++) {
     for (const topic of [`in/${alias}`, '', `in/other/${alias}`, '']) {
-      const qos = (sent % 3) as 0 | 1 | 2;
+      const qos = ([0, 1, 2] as const)[sent % 3] ?? 0;
       sender.publish(topic, `${sent}`, { qos, messageId: ++sent, properties: { topicAlias: alias } });
     }
   }
