@@ -3,12 +3,14 @@ import type { Message } from '../../src/core/message.ts';
 import { QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import type { Backlog, Services } from '../../src/ports/routing.ts';
+import { AnswerTurns } from './answer-turns.ts';
 import type { Exchange } from './exchange.ts';
 import type { Version } from './packets.ts';
 import type { MqttSession } from './session.ts';
 
-/** In `appended` and `refused`, the packet identifier of a QoS 2 message has this bit. */
+/** In `appended` and `refused`, the packet identifier of a QoS 2 message has this bit, and that of one for a queue that. */
 const EXACTLY_ONCE = 0x10000;
+const FOR_QUEUE = 0x20000;
 
 /** How a message's fate is told to the client: PUBACK (`qos` 1) or PUBREC. */
 export interface Answers {
@@ -20,8 +22,8 @@ export interface Answers {
 /** QoS 2 messages that a chunk brought, and the write that remembers their identifiers. */
 interface Batch {
   readonly messages: { readonly message: Message; readonly token: number }[];
-  /** Packet identifiers whose PUBREC waits for that write. */
-  waiting: { readonly packetId: number; readonly duplicate: boolean }[];
+  /** Those whose PUBREC waits for that write. */
+  waiting: { readonly token: number; readonly duplicate: boolean }[];
   written: boolean;
 }
 
@@ -35,6 +37,9 @@ export class Intake implements AppendReceiver {
   readonly #version: Version;
   readonly #answers: Answers;
   readonly #backlog: Backlog;
+  /** Of PUBACK and of PUBREC. */
+  readonly #pubacks = new AnswerTurns();
+  readonly #pubrecs = new AnswerTurns();
   #batch: Batch | undefined;
   /** By packet identifier, until written: only where a state and a message are not written as one. */
   #unwritten: Map<number, Batch> | undefined;
@@ -65,10 +70,12 @@ export class Intake implements AppendReceiver {
 
   publish(message: Message, packetId: number, forQueue: boolean): void {
     this.#backlog.add();
+    if (!forQueue) (message.qos === 1 ? this.#pubacks : this.#pubrecs).asked();
     if (message.qos === 1) {
+      const token = forQueue ? packetId | FOR_QUEUE : packetId;
       // It must not overtake what waits for the end of the chunk.
-      if (this.#batch !== undefined) this.#batch.messages.push({ message: message.keep(), token: packetId });
-      else this.#services.router.publish(message, this, packetId);
+      if (this.#batch !== undefined) this.#batch.messages.push({ message: message.keep(), token });
+      else this.#services.router.publish(message, this, token);
     } else {
       this.#publishOnce(message, packetId, forQueue);
     }
@@ -76,7 +83,7 @@ export class Intake implements AppendReceiver {
 
   #publishOnce(message: Message, packetId: number, forQueue: boolean): void {
     const session = this.#session;
-    const token = packetId | EXACTLY_ONCE;
+    const token = packetId | EXACTLY_ONCE | (forQueue ? FOR_QUEUE : 0);
     if (session.inbound.state(packetId) === undefined) session.inbound.add(packetId, 'storing', forQueue);
     else session.inbound.set(packetId, 'storing');
     if (!session.durable) {
@@ -87,6 +94,11 @@ export class Intake implements AppendReceiver {
     message.dedupId = session.dedupId(packetId);
     this.#batch ??= { messages: [], waiting: [], written: false };
     this.#batch.messages.push({ message, token });
+  }
+
+  /** Runs `write`, the answer to a message that goes nowhere, when earlier ones have theirs. */
+  inTurn(qos: 1 | 2, write: () => void): void {
+    (qos === 1 ? this.#pubacks : this.#pubrecs).inTurn(write);
   }
 
   /**
@@ -113,7 +125,7 @@ export class Intake implements AppendReceiver {
     for (const { token } of batch.messages) {
       if (this.#unwritten?.get(token & 0xffff) === batch) this.#unwritten.delete(token & 0xffff);
     }
-    for (const { packetId, duplicate } of batch.waiting) this.#answers.taken(2, packetId, duplicate);
+    for (const { token, duplicate } of batch.waiting) this.#stored(token, duplicate);
   }
 
   appended(token: number, message: Message, repeated?: boolean): void {
@@ -121,23 +133,32 @@ export class Intake implements AppendReceiver {
     const duplicate = repeated === true && isIdentified(message);
     if ((token & EXACTLY_ONCE) === 0) {
       this.#answers.taken(1, packetId, duplicate);
+      if ((token & FOR_QUEUE) === 0) this.#pubacks.answered();
     } else {
       this.#session.inbound.set(packetId, 'stored');
       const batch = this.#unwritten?.get(packetId);
-      if (batch === undefined) this.#answers.taken(2, packetId, duplicate);
-      else batch.waiting.push({ packetId, duplicate });
+      if (batch === undefined) this.#stored(token, duplicate);
+      else batch.waiting.push({ token, duplicate });
       this.#session.stored();
     }
     this.#backlog.remove();
   }
 
+  #stored(token: number, duplicate: boolean): void {
+    this.#answers.taken(2, token & 0xffff, duplicate);
+    if ((token & FOR_QUEUE) === 0) this.#pubrecs.answered();
+  }
+
   refused(token: number, error: BrokerError): void {
     const packetId = token & 0xffff;
+    const forQueue = (token & FOR_QUEUE) !== 0;
     if ((token & EXACTLY_ONCE) === 0) {
       this.#answers.refused(1, packetId, error);
+      if (!forQueue) this.#pubacks.answered();
     } else {
       this.#session.inbound.delete(packetId);
       this.#answers.refused(2, packetId, error);
+      if (!forQueue) this.#pubrecs.answered();
       this.#session.stored();
     }
     this.#backlog.remove();
