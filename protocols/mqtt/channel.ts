@@ -184,9 +184,9 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     const said = present && this.#version > 3;
     writeConnack(this.connection, this.#version, said, REASON.success, [...accepted.properties, ...reply]);
     this.#server.arm(accepted);
-    const { window, maximumPacketSize } = accepted;
+    const { window, maximumPacketSize, topicAliases } = accepted;
     const { clock, counters } = this.#server.services;
-    const terms = { version: this.#version, window, maximumPacketSize };
+    const terms = { version: this.#version, window, maximumPacketSize, topicAliases };
     session.attach(new Link(this.connection, terms, clock, counters));
     this.connection.resume();
     this.#decode(() => this.#decoder.proceed());

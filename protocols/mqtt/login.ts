@@ -22,6 +22,8 @@ export interface Login {
   sessionExpiry: number;
   readonly window: number;
   readonly maximumPacketSize: number;
+  /** Topic Aliases that may be set towards the client; 0 before MQTT 5. */
+  readonly topicAliases: number;
   readonly problemInformation: boolean;
   /** It wants a topic for answers (3.1.2.11.6). */
   readonly responseInformation: boolean;
@@ -76,6 +78,7 @@ export function login(
     sessionExpiry,
     window: Math.min(asked?.receiveMaximum ?? limits.inflightOut, limits.inflightOut),
     maximumPacketSize: asked?.maximumPacketSize ?? NO_MAXIMUM,
+    topicAliases: Math.min(asked?.topicAliasMaximum ?? 0, limits.topicAliasesOut),
     problemInformation: asked?.requestProblemInformation !== 0,
     responseInformation: asked?.requestResponseInformation === 1,
     will,

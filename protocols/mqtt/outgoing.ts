@@ -104,7 +104,7 @@ export class Outgoing {
   ready(): boolean {
     const link = this.#link;
     if (this.#resender !== undefined || link === undefined || link.full()) return false;
-    return this.#inflight === undefined || this.#inflight.outstanding < link.window;
+    return this.#inflight === undefined || this.#inflight.hasRoom(link.window, this.#services.limits.inflightOut);
   }
 
   /** At QoS 0. */
@@ -127,7 +127,16 @@ export class Outgoing {
     if (this.#writeAhead !== undefined && (qos === 2 || this.#writeAhead.pending)) {
       message.keep();
       this.#writeAhead.add(() => {
-        if (this.#link !== link) return;
+        // A client may have answered what it was not sent: then it has had it.
+        const current = this.#inflight?.get(packetId);
+        if (this.#link !== link || current === undefined || current.released) return;
+        // It had fitted by a Topic Alias, which may stand for another topic now: done with [MQTT-3.1.2-25].
+        if (!link.fits(message, delivery)) {
+          this.#inflight?.settle(packetId);
+          holding?.tooLarge(sent.delivery);
+          this.#owner.drained();
+          return;
+        }
         // From here on it is in the session's hands [MQTT-4.8.2-4].
         if (qos === 2 && holding !== undefined) {
           this.#inflight?.own(packetId);

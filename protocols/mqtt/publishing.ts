@@ -121,7 +121,10 @@ export class Publishing implements Answers {
     const reason = version === 5 ? FAULT_REASON[error.code] : 0;
     // Before MQTT 5 the QoS 2 exchange goes on to its end.
     if (qos === 2 && version < 5) this.#session.inbound.add(packetId, 'stored');
-    writeAcknowledgement(connection, type, version, packetId, reason, explain(version, login, error.message));
+    const properties = explain(version, login, error.message);
+    this.#intake?.inTurn(qos, () => {
+      if (!this.#exchange.over) writeAcknowledgement(connection, type, version, packetId, reason, properties);
+    });
   }
 
   taken(qos: 1 | 2, packetId: number, reason: number, duplicate: boolean): void {

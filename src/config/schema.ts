@@ -90,6 +90,13 @@ const limits = z.strictObject({
   // Texts of more than 65,535 bytes cannot be told to MQTT clients (MQTT 5.0, 1.5.4).
   userPropertyBytes: integer(16_384, 0, 65_535, 'User headers of one message together', 'bytes'),
   topicAliases: integer(16, 0, 65_535, 'MQTT 5 topic aliases a client may set on a connection', 'aliases'),
+  topicAliasesOut: integer(
+    32,
+    0,
+    65_535,
+    'MQTT 5 topic aliases set towards a client on a connection, if it allows as many; 0: none',
+    'aliases',
+  ),
   retainedMessages: integer(100_000, 0, 100_000_000, 'Retained messages kept', 'messages'),
   retainedBytes: integer(256 * MiB, 0, 1024 * 1024 * MiB, 'Retained messages kept together', 'bytes'),
   queues: integer(10_000, 0, 1_000_000, 'Queues', 'queues'),

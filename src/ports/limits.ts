@@ -33,7 +33,9 @@ export interface Limits extends TopicLimits {
   readonly sessionExpirySeconds: number;
   readonly userProperties: number;
   readonly userPropertyBytes: number;
+  /** MQTT 5: topic aliases of one connection, set by the client and set by the server. */
   readonly topicAliases: number;
+  readonly topicAliasesOut: number;
   readonly retainedMessages: number;
   readonly retainedBytes: number;
   readonly queues: number;

@@ -33,7 +33,7 @@ export class TimedBroker {
     const options = { limits, checkpointMilliseconds: 10, queueDefaults: defaults, declaredQueues: declared };
     this.#messaging = new Messaging(options, this.#backbone, new LoopbackAuthorizer(), clock, counters, silent);
     this.#registry = new ConnectionRegistry(limits, counters, clock, silent);
-    this.#server = createTcpServer(createMqtt(this.#messaging.services), this.#registry);
+    this.#server = createTcpServer(createMqtt(this.#messaging.services, config.mqtt), this.#registry);
   }
 
   static async start(config: ConfigInput = {}): Promise<TimedBroker> {

@@ -47,6 +47,7 @@ export const limits: Limits = {
   userProperties: 8,
   userPropertyBytes: 256,
   topicAliases: 4,
+  topicAliasesOut: 4,
   retainedMessages: 100,
   retainedBytes: 100_000,
   queues: 4,

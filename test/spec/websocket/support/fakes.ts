@@ -193,6 +193,7 @@ export const LIMITS: Limits = {
   userProperties: 4,
   userPropertyBytes: 100,
   topicAliases: 10,
+  topicAliasesOut: 10,
   retainedMessages: 10,
   retainedBytes: 10_000,
   queues: 10,
