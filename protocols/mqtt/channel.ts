@@ -97,6 +97,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
       this.#fail(error);
     }
     this.#publishing?.flush();
+    this.services.counters.packetsReceived += this.#decoder.taken();
   }
 
   drained(): void {
@@ -137,6 +138,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
   connect(packet: ConnectPacket): void {
     if (this.#login !== undefined) throw new BrokerError('protocol', 'a second CONNECT [MQTT-3.1.0-2]');
     this.#version = packet.version;
+    this.#server.services.counters.logins++;
     const accepted = login(packet, this.connection.peer, this.#server);
     this.#login = accepted;
     // Packets may follow CONNECT at once (3.1.4.2); they wait for the session, which is asked for.
@@ -169,6 +171,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
       return;
     }
     this.#session = session;
+    this.#server.services.counters.loggedIn();
     this.#decoder.admit();
     const reply: readonly Property[] = accepted.responseInformation ? [[0x1a, session.assignReply()]] : [];
     writeConnack(this.connection, this.#version, present, REASON.success, [...accepted.properties, ...reply]);
@@ -254,6 +257,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     const accepted = this.#login;
     this.#session = undefined;
     if (session === undefined || accepted === undefined) return;
+    this.#server.services.counters.loggedOut();
     this.#server.release(session, accepted, withWill);
   }
 

@@ -49,6 +49,7 @@ export class Link {
   publish(message: Message, delivery: Delivery): void {
     const now = message.properties === undefined ? 0 : this.#clock.now();
     this.#counters.delivered++;
+    this.#counters.deliveredBytes += message.size;
     writePublish(this.#connection, message, this.#terms.version, delivery, now);
   }
 

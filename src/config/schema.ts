@@ -273,6 +273,12 @@ export const schema = z.strictObject({
     .prefault({}),
   queues: queues.prefault({}),
   limits: limits.prefault({}),
+  sys: z
+    .strictObject({
+      enabled: flag(true, 'Whether the broker tells of itself on topics that begin with $SYS/'),
+      intervalSeconds: integer(10, 0, 86_400, 'How often it does; 0: not at all', 'seconds'),
+    })
+    .prefault({}),
   log: z
     .strictObject({
       level: choice(
