@@ -84,11 +84,16 @@ export class SysTopics implements Retained {
     if (now > this.#updatedAt) this.#table.average(counters, (now - this.#updatedAt) / 1000);
     this.#updatedAt = now;
     const readings = this.#read(now);
+    const changed: SysTopic[] = [];
     for (const topic of this.#table.topics) {
       const value = topic.read(readings);
       if (value === undefined || value === this.#values.get(topic)) continue;
       this.#values.set(topic, value);
-      if (router.heard(topic.topic)) router.announce(this.#message(topic, value));
+      changed.push(topic);
+    }
+    // All are read first: telling of them is counted, too.
+    for (const topic of changed) {
+      if (router.heard(topic.topic)) router.announce(this.#message(topic, this.#values.get(topic) ?? ''));
     }
   }
 
