@@ -18,12 +18,14 @@ import type { Backbone } from './ports/backbone.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Protocol } from './ports/protocol.ts';
 import type { Logger, Services } from './ports/routing.ts';
+import type { SysOptions } from './routing/sys/sys.ts';
 import { LoopbackAuthorizer } from './security/loopback-authorizer.ts';
 import { SystemClock } from './system-clock.ts';
 import { listen } from './transport/listen.ts';
 import { ConnectionRegistry } from './transport/registry.ts';
 import { createTcpServer } from './transport/tcp.ts';
 import { attachWebSocket } from './transport/websocket.ts';
+import { version } from './version.ts';
 
 export interface Address {
   readonly host: string;
@@ -73,7 +75,8 @@ export class Broker {
     this.#backbone = backbone;
     const { defaults, declared } = queuesOf(config);
     const { checkpointMilliseconds } = config.backbone;
-    const options = { limits, checkpointMilliseconds, queueDefaults: defaults, declaredQueues: declared };
+    const queues = { queueDefaults: defaults, declaredQueues: declared };
+    const options = { limits, checkpointMilliseconds, ...queues, sys: sysOf(config.sys) };
     this.#messaging = new Messaging(options, backbone, authorizer, clock, counters, logger);
     this.#registry = new ConnectionRegistry(limits, counters, clock, logger);
     this.#listen(this.#messaging.services);
@@ -132,6 +135,15 @@ export class Broker {
       this.#listeners.push({ name: 'http', server });
     }
   }
+}
+
+function sysOf({ enabled, intervalSeconds }: Config['sys']): SysOptions | undefined {
+  if (!enabled || intervalSeconds === 0) return undefined;
+  const heapBytes = (): number => {
+    const { external, heapUsed } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  return { interval: intervalSeconds * 1000, version: version(), heapBytes };
 }
 
 function createBackbone(config: Config['backbone'], clock: Clock, logger: Logger): Backbone {

@@ -103,6 +103,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     }
     // What came before the fault was in order, and goes before a will.
     this.#publishing?.flush();
+    this.services.counters.packetsReceived += this.#decoder.taken();
     if (fault !== undefined) this.#fail(fault);
   }
 
@@ -144,6 +145,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     if (this.#login !== undefined) throw new BrokerError('protocol', 'a second CONNECT [MQTT-3.1.0-2]');
     this.#version = packet.version;
     this.#takes = packet.properties?.maximumPacketSize ?? NO_MAXIMUM;
+    this.#server.services.counters.logins++;
     const accepted = login(packet, this.connection.peer, this.#server);
     this.#login = accepted;
     // From here on the keep alive counts, and messages may follow in the same bytes.
@@ -178,6 +180,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
       return;
     }
     this.#session = session;
+    this.#server.services.counters.loggedIn();
     this.#decoder.admit();
     const reply: readonly Property[] = accepted.responseInformation ? [[0x1a, session.assignReply()]] : [];
     // MQTT 3.1 (3.2) has no Session Present.
@@ -267,6 +270,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     const accepted = this.#login;
     this.#session = undefined;
     if (session === undefined || accepted === undefined) return;
+    this.#server.services.counters.loggedOut();
     this.#server.release(session, accepted, withWill);
   }
 

@@ -58,6 +58,8 @@ export class Decoder {
   #admitted = false;
   #partial: Partial | undefined;
   #stopped = false;
+  /** Packets since `taken` was asked. */
+  #packets = 0;
   /** Bytes that came while it was held, in order. */
   #held: Buffer[] | undefined;
 
@@ -78,6 +80,13 @@ export class Decoder {
     this.#stopped = true;
     this.#partial = undefined;
     this.#held = undefined;
+  }
+
+  /** How many whole packets there were since this was last asked, those that were refused included. */
+  taken(): number {
+    const packets = this.#packets;
+    this.#packets = 0;
+    return packets;
   }
 
   /** After the packet at hand no further one is looked at until `proceed`. */
@@ -162,6 +171,7 @@ export class Decoder {
 
   #packet(buffer: Buffer, at: number, body: number, end: number): void {
     const first = buffer[at] ?? 0;
+    this.#packets++;
     const type = first >> 4;
     const flags = first & 0x0f;
     reader.open(buffer, body, end);

@@ -55,6 +55,7 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
       if (!(error instanceof BrokerError)) throw error;
       this.#fail(error, this.#decoder.receipt());
     }
+    this.#server.services.counters.packetsReceived += this.#decoder.taken();
   }
 
   drained(): void {
@@ -140,12 +141,14 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     const { services, names } = this.#server;
     const { clock, counters, limits } = services;
     const connection = this.#connection;
+    counters.logins++;
     const accepted = login(frame, connection.peer, services);
     const { version, session, clientId, named, principal, heartBeat } = accepted;
     const publisher: Publisher = { clientId, protocol: 'stomp' };
     const known = { version, session, clientId, named, principal, publisher };
     this.#client = new StompClient({ connection, services, counters, names, ...known, over: false }, this);
     this.#state = 'connected';
+    counters.loggedIn();
     this.#decoder.admit(version);
     const own = limits.heartBeatMilliseconds;
     writeConnected(connection, { version, session, heartBeat: own });
@@ -206,7 +209,9 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     this.#state = 'over';
     this.#decoder.stop();
     this.#heartBeat?.stop();
-    this.#client?.close();
+    if (this.#client === undefined) return;
+    this.#server.services.counters.loggedOut();
+    this.#client.close();
     this.#client = undefined;
   }
 }

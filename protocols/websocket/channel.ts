@@ -69,6 +69,7 @@ export class JsonChannel implements Channel {
   // --- requests -----------------------------------------------------------------------------------------------------
 
   #handle(chunk: Buffer, now: number): void {
+    this.#services.counters.packetsReceived++;
     const { loginPacketBytes, packetBytes } = this.#services.limits;
     const client = this.#client;
     const request = parseRequest(chunk, client === undefined ? loginPacketBytes : packetBytes);
@@ -83,7 +84,8 @@ export class JsonChannel implements Channel {
   }
 
   #hello(request: JsonObject): void {
-    const { clock, limits } = this.#services;
+    const { clock, counters, limits } = this.#services;
+    counters.logins++;
     if (this.#client !== undefined) {
       throw new RequestError('protocol', 'type', 'hello came twice; a connection has one client', true);
     }
@@ -113,6 +115,7 @@ export class JsonChannel implements Channel {
   /** `fields`: more of the answer, as JSON text from the comma on. */
   #admit(client: JsonClient, id: string | undefined, fields: string): void {
     this.#client = client;
+    this.#services.counters.loggedIn();
     this.#answers.answer('hello', id, welcome(client.link.clientId, this.#services.limits) + fields);
   }
 
@@ -179,7 +182,10 @@ export class JsonChannel implements Channel {
   #release(): void {
     if (this.#answers.over) return;
     this.#answers.over = true;
-    this.#client?.close();
+    if (this.#client !== undefined) {
+      this.#services.counters.loggedOut();
+      this.#client.close();
+    }
     this.#held = undefined;
   }
 }

@@ -303,6 +303,12 @@ export const schema = z.strictObject({
   queues: queues.prefault({}),
   mqtt: mqtt.prefault({}),
   limits: limits.prefault({}),
+  sys: z
+    .strictObject({
+      enabled: flag(true, 'Whether the broker tells of itself on topics that begin with $SYS/'),
+      intervalSeconds: integer(10, 0, 86_400, 'How often it does; 0: not at all', 'seconds'),
+    })
+    .prefault({}),
   log: z
     .strictObject({
       level: choice(

@@ -5,6 +5,7 @@ import type { QueueEntry } from '../../ports/queue-store.ts';
 import type { Consumer, GroupOptions, GroupStatus, Membership } from '../../ports/queues.ts';
 import type { Claim, Logger, Place, SessionOwner, Sessions } from '../../ports/routing.ts';
 import { type DeadReason, Dispatcher } from '../dispatch/dispatcher.ts';
+import { GROUP_KEYS } from '../session-record.ts';
 import { startOf } from '../start.ts';
 import { lagOf } from './lag.ts';
 import { GroupMembership } from './membership.ts';
@@ -21,7 +22,7 @@ export interface GroupContext extends SourceContext {
 
 /** Under which a group's place is kept. A group's name has no slash [MQTT-4.8.2-1]. */
 export function keyOf(name: string, filter: string): string {
-  return `share:${name}/${filter}`;
+  return `${GROUP_KEYS}${name}/${filter}`;
 }
 
 /**
