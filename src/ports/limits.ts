@@ -10,6 +10,9 @@ export interface Limits extends TopicLimits {
   readonly connectionsPerAddress: number;
   /** From the connection to the end of its login. */
   readonly loginSeconds: number;
+  /** Logins whose password is being checked at the same time, and that wait for it. */
+  readonly passwordChecks: number;
+  readonly passwordChecksWaiting: number;
   /** One packet or frame, before login and after. */
   readonly loginPacketBytes: number;
   readonly packetBytes: number;

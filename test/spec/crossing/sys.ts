@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
-import type { Socket } from 'node:net';
 import { Socket } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -318,7 +317,9 @@ test('STOMP frames and bytes', async () => {
 async function webSocket(path: string, protocol: string): Promise<{ socket: Socket; read: number; written: number }> {
   const { host, port } = server.http;
   const handshake = request({
-    ...{ host, port, path },
+    host,
+    port,
+    path,
     headers: {
       Connection: 'Upgrade',
       Upgrade: 'websocket',

@@ -246,7 +246,9 @@ test('payloads that go by reference, and Subscription Identifiers, go with an al
   const sender = await rig.client('c');
   const watcher = await rig.client('w', { properties: { topicAliasMaximum: OUT } });
   watcher.send({
-    ...{ cmd: 'subscribe', messageId: 1, properties: { subscriptionIdentifier: 77 } },
+    cmd: 'subscribe',
+    messageId: 1,
+    properties: { subscriptionIdentifier: 77 },
     subscriptions: [{ topic: 'out/large', qos: 1 }],
   });
   await watcher.expect('suback');

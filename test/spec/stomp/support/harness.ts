@@ -28,6 +28,8 @@ export const limits: Limits = {
   connections: 100,
   connectionsPerAddress: 100,
   loginSeconds: 10,
+  passwordChecks: 2,
+  passwordChecksWaiting: 10,
   loginPacketBytes: 65_536,
   packetBytes: 1_048_576,
   outputBytes: 1_048_576,

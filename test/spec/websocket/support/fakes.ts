@@ -176,6 +176,8 @@ export const LIMITS: Limits = {
   connections: 10,
   connectionsPerAddress: 10,
   loginSeconds: 10,
+  passwordChecks: 2,
+  passwordChecksWaiting: 10,
   loginPacketBytes: 1000,
   packetBytes: 100_000,
   outputBytes: 10_000,
