@@ -160,17 +160,15 @@ const REASONS = {
 } as const;
 
 const acknowledgement = (level: Version): fc.Arbitrary<Packet> =>
-  fc
-    .constantFrom('puback', 'pubrec', 'pubrel', 'pubcomp')
-    .chain((cmd) =>
-      fc
-        .record({
-          messageId: id,
-          reasonCode: fc.constantFrom(...REASONS[cmd]),
-          properties: fc.record(explained, OPTIONAL),
-        })
-        .map(({ messageId, ...rest }): Packet => ({ cmd, messageId, ...(level === 5 && rest) })),
-    );
+  fc.constantFrom('puback', 'pubrec', 'pubrel', 'pubcomp').chain((cmd) =>
+    fc
+      .record({
+        messageId: id,
+        reasonCode: fc.constantFrom(...REASONS[cmd]),
+        properties: fc.record(explained, OPTIONAL),
+      })
+      .map(({ messageId, ...rest }): Packet => ({ cmd, messageId, ...(level === 5 && rest) })),
+  );
 
 const subscribe = (level: Version): fc.Arbitrary<ISubscribePacket> =>
   fc

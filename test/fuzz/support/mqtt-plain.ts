@@ -6,16 +6,16 @@ import { BrokerError } from '../../../src/core/errors.ts';
 import { NameCache } from '../../../src/core/topic.ts';
 import type { Version } from './mqtt-arbitraries.ts';
 
+export type { Version };
+
 /** Packets as plain objects of one form, whoever has read them: ours from the decoder, theirs from `mqtt-packet`. */
 
 export type Plain = Readonly<Record<string, unknown>>;
 
-/** What became of the first packet of some bytes. */
+/** A packet that was read, or the end. Nothing: more bytes are waited for. */
 export type Outcome =
   | { readonly is: 'packet'; readonly packet: Plain }
-  | { readonly is: 'refused'; readonly why: string; readonly code: string }
-  /** More bytes are waited for. */
-  | { readonly is: 'incomplete' };
+  | { readonly is: 'refused'; readonly why: string };
 
 const limits = {
   loginPacketBytes: 65536,
@@ -25,6 +25,9 @@ const limits = {
   userPropertyBytes: 16384,
 };
 const topics = new NameCache((bytes) => decodeText(Buffer.from(bytes), 0, bytes.length));
+
+/** The type of a packet that stands first in a connection. */
+const CONNECT = 1;
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
@@ -97,12 +100,13 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !(value instanceof Uint8Array) && !Array.isArray(value);
 }
 
-/** The packets that our decoder hands on, and the fault that ended it. */
-function decode(bytes: Buffer, version: Version): Outcome[] {
+/** What our decoder makes of a stream: the packets that it hands on, and the fault that ended it. */
+export function ours(bytes: Buffer, version: Version): Outcome[] {
   const seen: Outcome[] = [];
   const note = (packet: Plain): void => void seen.push({ is: 'packet', packet });
   const handler: PacketHandler = {
     connect({ version: level, cleanStart, keepAlive, clientId, userName, password, will, properties }) {
+      decoder.admit();
       note({
         ...{ cmd: 'connect', version: level, clean: cleanStart, keepAlive, clientId, userName },
         password: password && hex(password),
@@ -127,12 +131,12 @@ function decode(bytes: Buffer, version: Version): Outcome[] {
   };
   const decoder = new Decoder(handler, limits, topics);
   decoder.version = version;
-  decoder.admit();
+  if ((bytes[0] ?? 0) >> 4 !== CONNECT) decoder.admit();
   try {
     decoder.push(bytes);
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;
-    seen.push({ is: 'refused', why: error.message, code: error.code });
+    seen.push({ is: 'refused', why: error.message });
   }
   return seen;
 }
@@ -180,9 +184,6 @@ export function plain(packet: mqttPacket.Packet): Plain {
       return { cmd };
   }
 }
-
-/** What our decoder makes of a stream. */
-export const ours = decode;
 
 /** What mqtt-packet makes of it: its packets as it has them, and the fault that ended it. */
 export function theirs(bytes: Buffer, version: Version): { packets: mqttPacket.Packet[]; fault: string | undefined } {
