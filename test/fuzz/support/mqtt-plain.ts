@@ -78,13 +78,14 @@ function ofOurs(properties: PacketProperties | undefined): Plain {
   );
 }
 
-/** What mqtt-packet reads, and what it is given to write. */
-function ofTheirs(properties: object | undefined): Plain {
+/** What mqtt-packet reads, and what it is given to write; user properties may be a list of names and values, too. */
+export function propertiesOf(properties: object | undefined): Plain {
+  const given = Object.entries(properties ?? {}).filter(([, value]) => value !== undefined);
   return ofEntries(
-    Object.entries(properties ?? {}).map(([name, value]) => [
-      name,
-      name === 'userProperties' ? grouped(pairsOf(value)) : value,
-    ]),
+    given.map(([name, value]) => {
+      if (name !== 'userProperties') return [name, value];
+      return [name, grouped(Array.isArray(value) ? value : pairsOf(value))];
+    }),
   );
 }
 
@@ -152,14 +153,14 @@ export function plain(packet: mqttPacket.Packet): Plain {
         password: password && hex(password),
         will: will && {
           ...{ topic: will.topic, payload: hex(Buffer.from(will.payload)), qos: will.qos, retain: will.retain },
-          properties: ofTheirs(will.properties),
+          properties: propertiesOf(will.properties),
         },
-        properties: ofTheirs(properties),
+        properties: propertiesOf(properties),
       };
     }
     case 'publish': {
       const { topic, qos, retain, dup, payload, properties } = packet;
-      const content = { payload: hex(Buffer.from(payload)), properties: ofTheirs(properties) };
+      const content = { payload: hex(Buffer.from(payload)), properties: propertiesOf(properties) };
       return { cmd, topic, qos, retain, dup, id: id ?? 0, ...content };
     }
     case 'puback':
@@ -171,12 +172,12 @@ export function plain(packet: mqttPacket.Packet): Plain {
       const requests = packet.subscriptions.map(({ topic, qos, nl = false, rap = false, rh = 0 }) => {
         return { filter: topic, qos, noLocal: nl, retainAsPublished: rap, retainHandling: rh };
       });
-      return { cmd, id, requests, properties: ofTheirs(packet.properties) };
+      return { cmd, id, requests, properties: propertiesOf(packet.properties) };
     }
     case 'unsubscribe':
       return { cmd, id, filters: packet.unsubscriptions };
     case 'disconnect':
-      return { cmd, reason: packet.reasonCode ?? 0, properties: ofTheirs(packet.properties) };
+      return { cmd, reason: packet.reasonCode ?? 0, properties: propertiesOf(packet.properties) };
     case 'pubrel':
     case 'pubcomp':
       return { cmd, id };
