@@ -1,7 +1,7 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import { Message } from '../../src/core/message.ts';
 import { QUEUE_PREFIX, reservedFault, topicFault } from '../../src/core/topic.ts';
-import type { Principal } from '../../src/ports/authorizer.ts';
+import type { Caller, Principal } from '../../src/ports/authorizer.ts';
 import { mayBeAnswered } from '../../src/ports/rights.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Peer } from '../../src/ports/transport.ts';
@@ -21,6 +21,8 @@ export interface Login extends AnswerTerms {
   /** Seconds the session outlives the connection. DISCONNECT may change it. */
   sessionExpiry: number;
   readonly window: number;
+  /** Topic Aliases that may be set towards the client; 0 before MQTT 5. */
+  readonly topicAliases: number;
   /** It wants a topic for answers (3.1.2.11.6). */
   readonly responseInformation: boolean;
   readonly will: Message | undefined;
@@ -30,30 +32,31 @@ export interface Login extends AnswerTerms {
   readonly properties: readonly Property[];
 }
 
+interface Server {
+  readonly services: Services;
+  readonly capabilities: Capabilities;
+}
+
 /** Response Information in CONNACK. */
 const RESPONSE_BYTES = 40;
 /** Session Expiry Interval that means for ever (3.1.2.11.2). */
 const NEVER = 0xffffffff;
 
-/** Checks a CONNECT against limits and authorizer, and settles its terms. Throws a BrokerError when it is refused. */
+/** Who wants to log in. The identifier is the client's own, or one that it is given. */
+export function callerOf(packet: ConnectPacket, peer: Peer, services: Services): Caller {
+  const clientId = packet.clientId === '' ? assignClientId(packet, services) : packet.clientId;
+  return { peer, protocol: 'mqtt', clientId };
+}
+
+/** Checks the CONNECT of a client that is known, and settles its terms. Throws a BrokerError when it is refused. */
 export function login(
   packet: ConnectPacket,
-  peer: Peer,
-  { services, capabilities }: { readonly services: Services; readonly capabilities: Capabilities },
+  { clientId }: Caller,
+  principal: Principal,
+  { services, capabilities }: Server,
 ): Login {
-  const { limits, authorizer, clock } = services;
+  const { limits, clock } = services;
   const asked = packet.properties;
-  if (asked?.authenticationMethod !== undefined) {
-    throw new BrokerError(
-      'unsupportedAuthentication',
-      `the authentication method ${asked.authenticationMethod} is not offered`,
-    );
-  }
-  const clientId = packet.clientId === '' ? assignClientId(packet, services) : packet.clientId;
-  const { userName, password } = packet;
-  const principal = authorizer.authenticate({ peer, protocol: 'mqtt', clientId, userName, password });
-  if (typeof principal === 'string') throw new BrokerError(principal);
-
   const properties: Property[] = [];
   const wanted = packet.version === 5 ? (asked?.sessionExpiry ?? 0) : packet.cleanStart ? 0 : NEVER;
   const sessionExpiry = Math.min(wanted, limits.sessionExpirySeconds);
@@ -84,19 +87,12 @@ export function login(
     sessionExpiry,
     window: Math.min(asked?.receiveMaximum ?? limits.inflightOut, limits.inflightOut),
     ...terms,
+    topicAliases: Math.min(asked?.topicAliasMaximum ?? 0, limits.topicAliasesOut),
     responseInformation: asked?.requestResponseInformation === 1 && size + RESPONSE_BYTES <= terms.maximumPacketSize,
     will,
     willDelay: Math.min(packet.will?.properties?.willDelay ?? 0, sessionExpiry) * 1000,
     properties,
   };
-
-  function assignClientId({ version, cleanStart }: ConnectPacket, from: Services): string {
-    // [MQTT-3.1.3-8]: before MQTT 5 there is no way to tell the client its identifier, so nothing could be found again.
-    if (version < 5 && !cleanStart) {
-      throw new BrokerError('identifierInvalid', 'an empty client identifier needs Clean Session 1 [MQTT-3.1.3-8]');
-    }
-    return `auto-${Buffer.from(from.clock.random(12)).toString('hex')}`;
-  }
 
   function willMessage(packetWill: WillPacket, id: string, owner: Principal, from: Services): Message {
     checkWill(packetWill, capabilities);
@@ -123,4 +119,14 @@ export function login(
 /** Of a will for a queue. */
 function willFault({ properties }: WillPacket): BrokerError | undefined {
   return properties?.user && queueFault(properties.user);
+}
+
+function assignClientId({ version, cleanStart }: ConnectPacket, from: Services): string {
+  // MQTT 3.1 (3.1) has one to 23 characters; longer ones are in common use.
+  if (version === 3) throw new BrokerError('identifierInvalid', 'the client identifier is empty');
+  // [MQTT-3.1.3-8]: before MQTT 5 there is no way to tell the client its identifier, so nothing could be found again.
+  if (version < 5 && !cleanStart) {
+    throw new BrokerError('identifierInvalid', 'an empty client identifier needs Clean Session 1 [MQTT-3.1.3-8]');
+  }
+  return `auto-${Buffer.from(from.clock.random(12)).toString('hex')}`;
 }

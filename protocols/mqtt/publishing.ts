@@ -27,6 +27,8 @@ export class Publishing implements Answers {
   readonly #session: MqttSession;
   #aliases: TopicAliases | undefined;
   #intake: Intake | undefined;
+  /** Packet identifiers whose PUBREL came before their PUBREC went: clients may write both at once. */
+  #released: Set<number> | undefined;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -124,7 +126,10 @@ export class Publishing implements Answers {
     const reason = version === 5 ? reasonIn('publish', error.code) : 0;
     // Before MQTT 5 the QoS 2 exchange goes on to its end.
     if (qos === 2 && version < 5) this.#session.inbound.add(packetId, 'stored');
-    writeAcknowledgement(connection, type, version, packetId, reason, explain(version, login, error.message));
+    const properties = explain(version, login, error.message);
+    this.#intake?.inTurn(qos, () => {
+      if (!this.#exchange.over) writeAcknowledgement(connection, type, version, packetId, reason, properties);
+    });
   }
 
   taken(qos: 1 | 2, packetId: number, reason: number, duplicate: boolean): void {
@@ -137,6 +142,7 @@ export class Publishing implements Answers {
     } else {
       writeAcknowledgement(connection, type, version, packetId, reason);
     }
+    if (qos === 2) this.#answered(packetId);
   }
 
   refused(qos: 1 | 2, packetId: number, error: BrokerError): void {
@@ -150,9 +156,20 @@ export class Publishing implements Answers {
     const type = qos === 1 ? TYPE.puback : TYPE.pubrec;
     const reason = reasonIn('publish', error.code);
     writeAcknowledgement(connection, type, 5, packetId, reason, explain(version, login, error.message));
+    if (qos === 2) this.#answered(packetId);
+  }
+
+  /** PUBREC has gone. */
+  #answered(packetId: number): void {
+    if (this.#released?.delete(packetId)) this.pubrel(packetId);
   }
 
   pubrel(packetId: number): void {
+    if (this.#intake?.unanswered(packetId)) {
+      this.#released ??= new Set();
+      this.#released.add(packetId);
+      return;
+    }
     const exchange = this.#exchange;
     const { connection, version } = exchange;
     const session = this.#session;

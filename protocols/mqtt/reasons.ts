@@ -4,6 +4,9 @@ import type { FaultCode } from '../../src/core/errors.ts';
 export const REASON = {
   success: 0x00,
   noMatchingSubscribers: 0x10,
+  disconnectWithWill: 0x04,
+  continueAuthentication: 0x18,
+  reAuthenticate: 0x19,
   noSubscriptionExisted: 0x11,
   unspecified: 0x80,
   malformed: 0x81,

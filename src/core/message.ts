@@ -8,7 +8,7 @@ import { copyOf } from './bytes.ts';
 /** 0: live, at most once; 1: logged, at least once; 2: logged, exactly once. */
 export type Qos = 0 | 1 | 2;
 
-/** The protocol a message came by. `native` is a client of the backbone itself. */
+/** The protocol a message came by. `native` is a client of the backbone itself, or the broker. */
 export type ProtocolName = 'mqtt' | 'stomp' | 'websocket' | 'native';
 
 export interface Publisher {

@@ -40,7 +40,10 @@ function both(
         const version = options.protocolVersion ?? 5;
         const raw = await open(address, version);
         raw.send({
-          ...{ cmd: 'connect', clean: true, keepalive: 60, clientId: 'refused' },
+          cmd: 'connect',
+          clean: true,
+          keepalive: 60,
+          clientId: 'refused',
           protocolVersion: 5,
           ...options,
         });

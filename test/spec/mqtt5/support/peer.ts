@@ -23,6 +23,8 @@ export const WAYS = [TCP, TCP_SPLIT, WEBSOCKET, WEBSOCKET_SPLIT];
 
 interface Carrier {
   send(bytes: Buffer): void;
+  pause(): void;
+  resume(): void;
   destroy(): void;
 }
 
@@ -103,6 +105,15 @@ export class Peer {
     return packets;
   }
 
+  /** Does not read, until `resume`. */
+  pause(): void {
+    this.#carrier?.pause();
+  }
+
+  resume(): void {
+    this.#carrier?.resume();
+  }
+
   /** Goes without DISCONNECT. */
   destroy(): void {
     this.#carrier?.destroy();
@@ -115,7 +126,12 @@ export class Peer {
     socket.on('data', (chunk) => this.#receive(chunk));
     socket.on('error', () => {});
     socket.on('close', () => this.#inbox.close());
-    return { send: (bytes) => socket.write(bytes), destroy: () => socket.destroy() };
+    return {
+      send: (bytes) => socket.write(bytes),
+      pause: () => socket.pause(),
+      resume: () => socket.resume(),
+      destroy: () => socket.destroy(),
+    };
   }
 
   async #openWebSocket({ host, port }: Address): Promise<Carrier> {
@@ -127,7 +143,12 @@ export class Peer {
     socket.on('error', () => {});
     socket.on('close', () => this.#inbox.close());
     await once(socket, 'open');
-    return { send: (bytes) => socket.send(bytes, () => {}), destroy: () => socket.terminate() };
+    return {
+      send: (bytes) => socket.send(bytes, () => {}),
+      pause: () => socket.pause(),
+      resume: () => socket.resume(),
+      destroy: () => socket.terminate(),
+    };
   }
 
   #receive(chunk: Buffer): void {
@@ -192,6 +213,23 @@ export class Bench {
     const peer = await Peer.connect(this.server, fields, way);
     this.#peers.push(peer);
     return peer;
+  }
+
+  /** A TCP connection whose answer is bytes, of whatever version. */
+  async raw(): Promise<{ write(bytes: Buffer): void; end(): Promise<Buffer> }> {
+    const { host, port } = this.server.mqtt;
+    const socket = connectTcp(port, host);
+    await once(socket, 'connect');
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk) => chunks.push(chunk));
+    const closed = once(socket, 'close');
+    return {
+      write: (bytes) => void socket.write(bytes),
+      end: async () => {
+        await closed;
+        return Buffer.concat(chunks);
+      },
+    };
   }
 
   /** A connection of its own sends `first`: nothing or a refusal comes back, then the close. 0: no CONNACK at all. */
