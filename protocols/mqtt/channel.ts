@@ -5,14 +5,7 @@ import type { Place, Services } from '../../src/ports/routing.ts';
 import type { Connection } from '../../src/ports/transport.ts';
 import { UnknownVersion } from './connect.ts';
 import { Decoder } from './decoder.ts';
-import {
-  connackBytes,
-  type Property,
-  writeAcknowledgement,
-  writeConnack,
-  writeDisconnect,
-  writePingresp,
-} from './encoder.ts';
+import { type Property, writeAcknowledgement, writeConnack, writeDisconnect, writePingresp } from './encoder.ts';
 import { type Exchange, explain } from './exchange.ts';
 import { Link, NO_MAXIMUM } from './link.ts';
 import { type Login, login } from './login.ts';
@@ -179,7 +172,8 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     }
     this.#session = session;
     this.#decoder.admit();
-    writeConnack(this.connection, this.#version, present, REASON.success, this.#announced(accepted, session));
+    const reply: readonly Property[] = accepted.responseInformation ? [[0x1a, session.assignReply()]] : [];
+    writeConnack(this.connection, this.#version, present, REASON.success, [...accepted.properties, ...reply]);
     this.#server.arm(accepted);
     const { window, maximumPacketSize } = accepted;
     const { clock, counters } = this.#server.services;
@@ -187,13 +181,6 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     session.attach(new Link(this.connection, terms, clock, counters));
     this.connection.resume();
     this.#decode(() => this.#decoder.proceed());
-  }
-
-  /** The properties of CONNACK; Response Information only where the client takes a packet that large (3.1.2.11.6). */
-  #announced({ properties, responseInformation, maximumPacketSize }: Login, session: MqttSession): readonly Property[] {
-    if (!responseInformation) return properties;
-    const all: Property[] = [...properties, [0x1a, session.assignReply()]];
-    return connackBytes(all) > maximumPacketSize ? properties : all;
   }
 
   // --- packets of the client ----------------------------------------------------------------------------------------
@@ -295,7 +282,6 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     // Where not even the beginning of a CONNECT was understood, it is 4, which has no answer to that.
     const version = error instanceof UnknownVersion ? error.form : this.#decoder.version;
     if (version === 5) {
-      if (connackBytes([]) > this.#takes) return;
       // CONNACK may have a Reason String whatever is asked for [MQTT-3.1.2-29].
       const terms = { problemInformation: true, maximumPacketSize: this.#takes };
       writeConnack(this.connection, 5, false, connackReason(error.code), explain(5, terms, error.message));

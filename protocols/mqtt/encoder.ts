@@ -30,12 +30,6 @@ export function writeConnack(
   if (version === 5) writeSection(buffer, at, properties);
 }
 
-/** Bytes of CONNACK of MQTT 5. */
-export function connackBytes(properties: readonly Property[]): number {
-  const remaining = 2 + sectionBytes(properties);
-  return 1 + variableBytes(remaining) + remaining;
-}
-
 /** PUBACK, PUBREC, PUBREL, PUBCOMP. Reason 0 with nothing behind it is left out, as the specification allows (3.4.2.1). */
 export function writeAcknowledgement(
   connection: Connection,

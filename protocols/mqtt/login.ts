@@ -5,7 +5,7 @@ import type { Principal } from '../../src/ports/authorizer.ts';
 import { mayBeAnswered } from '../../src/ports/rights.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Peer } from '../../src/ports/transport.ts';
-import { connackBytes, type Property } from './encoder.ts';
+import type { Property } from './encoder.ts';
 import { NO_MAXIMUM } from './link.ts';
 import { queueFault, toProperties } from './mapping.ts';
 import type { ConnectPacket, WillPacket } from './packets.ts';
@@ -61,10 +61,6 @@ export function login(packet: ConnectPacket, peer: Peer, { services }: { readonl
     if (limits.topicAliases > 0) properties.push([0x22, limits.topicAliases]);
     if (unlimited) properties.push([0x13, keepAlive]);
   }
-  const maximumPacketSize = asked?.maximumPacketSize ?? NO_MAXIMUM;
-  const needed = connackBytes(properties);
-  if (needed > maximumPacketSize)
-    throw new BrokerError('tooLarge', `CONNACK has ${needed} bytes; Maximum Packet Size is less [MQTT-3.1.2-24]`);
   const will = packet.will === undefined ? undefined : willMessage(packet.will, clientId, principal, services);
   return {
     clientId,
@@ -73,7 +69,7 @@ export function login(packet: ConnectPacket, peer: Peer, { services }: { readonl
     keepAlive,
     sessionExpiry,
     window: Math.min(asked?.receiveMaximum ?? limits.inflightOut, limits.inflightOut),
-    maximumPacketSize,
+    maximumPacketSize: asked?.maximumPacketSize ?? NO_MAXIMUM,
     problemInformation: asked?.requestProblemInformation !== 0,
     responseInformation: asked?.requestResponseInformation === 1,
     will,
