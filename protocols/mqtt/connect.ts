@@ -24,7 +24,8 @@ export function parseConnect(
   limits: PropertyLimits & { clientIdBytes: number },
 ): ConnectPacket {
   const flags = reader.uint8();
-  if ((flags & 1) !== 0) throw new BrokerError('malformed', 'the reserved flag of CONNECT is set [MQTT-3.1.2-3]');
+  if ((flags & 1) !== 0 && version > 3)
+    throw new BrokerError('malformed', 'the reserved flag of CONNECT is set [MQTT-3.1.2-3]');
   const keepAlive = reader.uint16();
   const properties = version === 5 ? readProperties(reader, TYPE.connect, limits) : undefined;
   if (properties?.authenticationData !== undefined && properties.authenticationMethod === undefined) {
@@ -43,10 +44,15 @@ export function parseConnect(
   if (hasPassword && !hasUserName && version < 5) {
     throw new BrokerError('malformed', 'a password without a user name [MQTT-3.1.2-22]');
   }
-  const userName = hasUserName ? reader.string('the user name') : undefined;
-  const password = hasPassword ? reader.binary() : undefined;
+  // In MQTT 3.1 (3.1) the remaining length counts more than these flags: what is not there is left out.
+  const userName = hasUserName && announced(reader, version) ? reader.string('the user name') : undefined;
+  const password = hasPassword && announced(reader, version) ? reader.binary() : undefined;
   if (reader.left > 0) throw new BrokerError('malformed', 'CONNECT has content behind its last field');
   return { version, cleanStart: (flags & 2) !== 0, keepAlive, clientId, userName, password, will, properties };
+}
+
+function announced(reader: Reader, version: Version): boolean {
+  return version > 3 || reader.left > 0;
 }
 
 /** The first two fields of CONNECT: from here on it is known in which form a fault is told. */

@@ -1,6 +1,7 @@
 import type { BrokerError } from '../../src/core/errors.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Connection } from '../../src/ports/transport.ts';
+import type { Capabilities } from './capabilities.ts';
 import { type Property, reasonString } from './encoder.ts';
 import type { Login } from './login.ts';
 import type { Version } from './packets.ts';
@@ -9,6 +10,7 @@ import type { MqttSession } from './session.ts';
 /** A connection whose CONNECT was accepted, as those see it who serve its packets. */
 export interface Exchange {
   readonly services: Services;
+  readonly capabilities: Capabilities;
   readonly connection: Connection;
   readonly version: Version;
   readonly login: Login;

@@ -1,6 +1,7 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import { kindOf } from './filters.ts';
 import {
+  type AuthPacket,
   type PacketProperties,
   type SubscribePacket,
   type SubscribeRequest,
@@ -11,8 +12,12 @@ import {
 import { type PropertyLimits, readProperties } from './properties.ts';
 import type { Reader } from './reader.ts';
 
-/** [MQTT-2.1.3-1]: reserved flags have one allowed value each. */
-export function requireFlags(type: number, flags: number): void {
+/**
+ * [MQTT-2.1.3-1]: reserved flags have one allowed value each. In MQTT 3.1 (2.1) they are not used, and PUBREL, SUBSCRIBE and
+ * UNSUBSCRIBE that are sent again have DUP.
+ */
+export function requireFlags(type: number, flags: number, version: Version): void {
+  if (version === 3) return;
   const expected = type === TYPE.pubrel || type === TYPE.subscribe || type === TYPE.unsubscribe ? 2 : 0;
   if (flags !== expected)
     throw new BrokerError('malformed', `reserved flags are ${flags} where ${expected} is required [MQTT-2.1.3-1]`);
@@ -71,6 +76,14 @@ export function parseDisconnect(
     if (reader.left > 0) properties = readProperties(reader, TYPE.disconnect, limits);
   }
   if (reader.left > 0) throw new BrokerError('malformed', 'DISCONNECT with more content than it has');
+  return { reason, properties };
+}
+
+/** Of MQTT 5 only. With nothing in it the reason is 0 (3.15.2.1), which no client may send: that is for the exchange. */
+export function parseAuth(reader: Reader, limits: PropertyLimits): AuthPacket {
+  const reason = reader.left > 0 ? reader.uint8() : 0;
+  const properties = reader.left > 0 ? readProperties(reader, TYPE.auth, limits) : undefined;
+  if (reader.left > 0) throw new BrokerError('malformed', 'AUTH with more content than it has');
   return { reason, properties };
 }
 
