@@ -187,7 +187,7 @@ test('[MQTT-3.3.1-12] [MQTT-3.3.1-13] Retain As Published: the flag as it came, 
   }
 });
 
-test('[MQTT-3.3.1-9] Retain Handling 0: retained messages with each SUBSCRIBE, also one that replaces', async () => {
+test('[MQTT-3.3.1-9] [MQTT-3.8.4-4] Retain Handling 0: retained messages with each SUBSCRIBE, also one that replaces', async () => {
   await keep('rh0/a');
   for (const options of [0, AS_PUBLISHED]) {
     const peer = await bench.connect();
