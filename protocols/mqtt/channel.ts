@@ -35,6 +35,9 @@ import type { MqttServer } from './server.ts';
 import { type Holder, MqttSession } from './session.ts';
 import { Subscribing } from './subscribing.ts';
 
+/** The smallest CONNACK of MQTT 5 [MQTT-3.1.2-24]. */
+const REFUSAL_BYTES = 5;
+
 /**
  * One connection of an MQTT client: waits for CONNECT (`#session` undefined), then serves packets until either side
  * ends it (`#over`).
@@ -335,6 +338,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder, En
     // Where not even the beginning of a CONNECT was understood, it is 4, which has no answer to that.
     const version = error instanceof UnknownVersion ? error.form : this.#decoder.version;
     if (version === 5) {
+      if (this.#terms !== undefined && this.#terms.maximumPacketSize < REFUSAL_BYTES) return;
       writeConnack(this.connection, 5, false, reasonIn('connack', error.code), explain(5, this.#terms, error.message));
       return;
     }

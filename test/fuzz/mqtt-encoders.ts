@@ -9,7 +9,7 @@ import {
   writeDisconnect,
   writePingresp,
 } from '../../protocols/mqtt/encoder.ts';
-import { publishBytes, writePublish } from '../../protocols/mqtt/publish-encoder.ts';
+import { BY_TOPIC, publishBytes, writePublish } from '../../protocols/mqtt/publish-encoder.ts';
 import { Message, type Properties } from '../../src/core/message.ts';
 import { runs, tellSeed } from '../support/fuzz-runs.ts';
 import { id, qos, text, topic, type Version, version } from './support/mqtt-arbitraries.ts';
@@ -226,9 +226,9 @@ test('PUBLISH: each delivery of a message, alone and fanned out, in each version
         for (const [level, each] of deliveries) {
           const extras = level === 5 ? each.extras : undefined;
           const sink = new Sink();
-          writePublish(sink, message, level, { ...each, extras }, NOW);
+          writePublish(sink, message, level, { ...each, extras }, NOW, BY_TOPIC);
           const written = sink.take();
-          assert.is(written.length, publishBytes(message, level, { ...each, extras }));
+          assert.is(written.length, publishBytes(message, level, { ...each, extras }, BY_TOPIC));
           const { packets, fault } = theirs(written, level);
           assert.is(fault, undefined);
           assert.equal(packets.map(plain), [meantBy(message, level, { ...each, extras })]);
