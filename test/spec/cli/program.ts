@@ -25,10 +25,13 @@ class Program {
   readonly #child;
   readonly exit: Promise<number | null>;
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}, input: string | Buffer = '') {
     // In the temporary folder: nothing is read from or written to where the tests run.
     const options = { cwd: folder, env: { ...CLEAN, ...env }, timeout: 30_000 };
-    const child = spawn(process.execPath, [MAIN, ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [MAIN, ...args], { ...options, stdio: 'pipe' });
+    // It may end before it has read anything.
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.out += text;
     });
@@ -83,7 +86,7 @@ test('--help, and no command at all, say how it is used; each command has its ow
   assert.is(help.code, 0);
   assert.match(help.out, /Usage:\n {2}trimaran start \[--config FILE\] \[--set key=value\]\.\.\./);
   assert.equal(await run([]), help);
-  for (const command of ['start', 'check-config', 'keys']) {
+  for (const command of ['start', 'check-config', 'keys', 'verifier']) {
     assert.match(help.out, `\n  ${command} `);
     const own = await run([command, '--help']);
     assert.is(own.code, 0);
@@ -102,13 +105,43 @@ test('wrong usage: exit code 2, what is wrong and where help is, on standard err
   assert.equal(await run(['start', '--prot', '1']), {
     code: 2,
     out: '',
-    err: 'trimaran: found an unknown option --prot; expected --config, --set, --method, --iterations, --help, --version\nSee: trimaran start --help\n',
+    err: 'trimaran: found an unknown option --prot; expected --config, --set, --help, --version\nSee: trimaran start --help\n',
   });
   assert.equal(await run(['strat']), {
     code: 2,
     out: '',
     err: 'trimaran: found an unknown command strat; did you mean start?\nSee: trimaran --help\n',
   });
+});
+
+test('verifier: from the first line of the standard input to what security.users takes', async () => {
+  const verifier = async (input: string | Buffer, ...args: string[]): Promise<Outcome> => {
+    const program = new Program(['verifier', ...args], {}, input);
+    const code = await program.exit;
+    return { code, out: program.out, err: program.err };
+  };
+  const { code, out, err } = await verifier('pencil\r\nno part of it\n');
+  assert.equal([code, err], [0, '']);
+  assert.match(out, /^SCRAM-SHA-256\$4096:[\w+/]{22}==\$[\w+/]{43}=:[\w+/]{43}=\n$/);
+  const user = JSON.stringify([{ name: 'a', password: out.trim() }]);
+  assert.is((await run(['check-config', '--set', `security.users=${user}`])).code, 0);
+  assert.is.not((await verifier('pencil')).out, out, 'another salt each time');
+  const strong = await verifier('pencil', '--method', 'SCRAM-SHA-512', '--iterations', '5000');
+  assert.match(strong.out, /^SCRAM-SHA-512\$5000:/);
+  for (const [input, args, wanted] of [
+    ['', [], /^trimaran: expected a password, in UTF-8 .+\nSee: trimaran verifier --help\n$/],
+    ['\nx', [], /expected a password/],
+    [Buffer.of(0x78, 0xff), [], /expected a password/],
+    ['x\0', [], /expected a password/],
+    [out, [], /found a verifier on the standard input, expected a password/],
+    ['x', ['--method', 'MD5'], /--method MD5: expected SCRAM-SHA-512 or SCRAM-SHA-256/],
+    ['x', ['--iterations', '1'], /--iterations 1: expected a whole number from 4096 to 10000000/],
+    ['x', ['--iterations', '1e6'], /--iterations 1e6: expected/],
+  ] as const) {
+    const refused = await verifier(input, ...args);
+    assert.equal([refused.code, refused.out], [2, '']);
+    assert.match(refused.err, wanted);
+  }
 });
 
 test('a bad configuration: exit code 2 and every fault with its place, from start and check-config alike', async () => {
