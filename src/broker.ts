@@ -18,6 +18,7 @@ import type { Backbone } from './ports/backbone.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Protocol } from './ports/protocol.ts';
 import type { Logger, Services } from './ports/routing.ts';
+import type { SysOptions } from './routing/sys/sys.ts';
 import { LoopbackAuthorizer } from './security/loopback-authorizer.ts';
 import { UserAuthorizer } from './security/user-authorizer.ts';
 import { SystemClock } from './system-clock.ts';
@@ -25,6 +26,7 @@ import { listen } from './transport/listen.ts';
 import { ConnectionRegistry } from './transport/registry.ts';
 import { createTcpServer } from './transport/tcp.ts';
 import { attachWebSocket } from './transport/websocket.ts';
+import { version } from './version.ts';
 
 export interface Address {
   readonly host: string;
@@ -78,7 +80,8 @@ export class Broker {
     this.#backbone = backbone;
     const { defaults, declared } = queuesOf(config);
     const { checkpointMilliseconds } = config.backbone;
-    const options = { limits, checkpointMilliseconds, queueDefaults: defaults, declaredQueues: declared };
+    const queues = { queueDefaults: defaults, declaredQueues: declared };
+    const options = { limits, checkpointMilliseconds, ...queues, sys: sysOf(config.sys) };
     this.#users = createUsers(config, clock);
     const guard = authorizer ?? this.#users ?? new LoopbackAuthorizer();
     this.#messaging = new Messaging(options, backbone, guard, clock, counters, logger);
@@ -125,7 +128,7 @@ export class Broker {
   }
 
   #listen(services: Services): void {
-    const mqtt = createMqtt(services);
+    const mqtt = createMqtt(services, this.#config.mqtt);
     const stomp = createStomp(services);
     const { listeners, limits } = this.#config;
     if (listeners.mqtt.enabled) this.#listeners.push({ name: 'mqtt', server: createTcpServer(mqtt, this.#registry) });
@@ -140,6 +143,15 @@ export class Broker {
       this.#listeners.push({ name: 'http', server });
     }
   }
+}
+
+function sysOf({ enabled, intervalSeconds }: Config['sys']): SysOptions | undefined {
+  if (!enabled || intervalSeconds === 0) return undefined;
+  const heapBytes = (): number => {
+    const { external, heapUsed } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  return { interval: intervalSeconds * 1000, version: version(), heapBytes };
 }
 
 function createUsers({ security, limits }: Config, clock: Clock): UserAuthorizer | undefined {

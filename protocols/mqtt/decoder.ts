@@ -1,10 +1,18 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import type { NameCache } from '../../src/core/topic.ts';
-import { parseConnect } from './connect.ts';
+import { parseConnect, parseVersion } from './connect.ts';
 import { type PacketHandler, type PacketProperties, type PublishPacket, TYPE, type Version } from './packets.ts';
-import { parseAuth, parseDisconnect, parseSubscribe, parseUnsubscribe, requireFlags } from './parse.ts';
+import {
+  parseAuth,
+  parseDisconnect,
+  parseSubscribe,
+  parseUnsubscribe,
+  requireFlags,
+  requirePacketId,
+  requireReason,
+} from './parse.ts';
 import { type PropertyLimits, readProperties } from './properties.ts';
-import { Reader } from './reader.ts';
+import { decodeText, Reader } from './reader.ts';
 
 export interface DecoderLimits extends PropertyLimits {
   readonly loginPacketBytes: number;
@@ -53,6 +61,8 @@ export class Decoder {
   #exchanging = false;
   #partial: Partial | undefined;
   #stopped = false;
+  /** Packets since `taken` was asked. */
+  #packets = 0;
   /** Bytes that came while it was held, in order. */
   #held: Buffer[] | undefined;
 
@@ -78,6 +88,13 @@ export class Decoder {
     this.#stopped = true;
     this.#partial = undefined;
     this.#held = undefined;
+  }
+
+  /** How many whole packets there were since this was last asked, those that were refused included. */
+  taken(): number {
+    const packets = this.#packets;
+    this.#packets = 0;
+    return packets;
   }
 
   /** After the packet at hand no further one is looked at until `proceed`. */
@@ -173,6 +190,7 @@ export class Decoder {
 
   #packet(buffer: Buffer, at: number, body: number, end: number): void {
     const first = buffer[at] ?? 0;
+    this.#packets++;
     const type = first >> 4;
     const flags = first & 0x0f;
     reader.open(buffer, body, end);
@@ -180,13 +198,13 @@ export class Decoder {
       this.#publish(buffer, flags);
       return;
     }
-    requireFlags(type, flags);
+    requireFlags(type, flags, this.version);
     const handler = this.#handler;
     switch (type) {
       case TYPE.connect: {
-        const packet = parseConnect(reader, this.#limits);
-        this.version = packet.version;
-        handler.connect(packet);
+        if (this.#admitted) throw new BrokerError('protocol', 'a second CONNECT [MQTT-3.1.0-2]');
+        this.version = parseVersion(reader);
+        handler.connect(parseConnect(reader, this.version, this.#limits));
         return;
       }
       case TYPE.puback:
@@ -232,7 +250,8 @@ export class Decoder {
     const qos = (flags >> 1) & 3;
     if (qos === 3) throw new BrokerError('malformed', 'PUBLISH with QoS 3 [MQTT-3.3.1-4]');
     const dup = (flags & 8) !== 0;
-    if (dup && qos === 0) throw new BrokerError('malformed', 'PUBLISH with DUP at QoS 0 [MQTT-3.3.1-2]');
+    if (dup && qos === 0 && this.version > 3)
+      throw new BrokerError('malformed', 'PUBLISH with DUP at QoS 0 [MQTT-3.3.1-2]');
     const length = reader.uint16();
     const from = reader.at;
     const to = from + length;
@@ -241,8 +260,7 @@ export class Decoder {
     reader.at = to;
     publish.packetId = 0;
     if (qos > 0) {
-      publish.packetId = reader.uint16();
-      if (publish.packetId === 0) throw new BrokerError('malformed', 'packet identifier 0 [MQTT-2.2.1-3]');
+      publish.packetId = requirePacketId(reader);
     }
     publish.properties = this.version === 5 ? readProperties(reader, TYPE.publish, this.#limits) : undefined;
     publish.qos = qos === 0 ? 0 : qos === 1 ? 1 : 2;
@@ -259,17 +277,17 @@ export class Decoder {
 
   #topic(buffer: Buffer, from: number, to: number): string {
     const topic = this.#topics.get(buffer, from, to);
-    if (topic === undefined) throw new BrokerError('topicInvalid', 'the topic name is not valid');
-    return topic;
+    if (topic !== undefined) return topic;
+    const code = decodeText(buffer, from, to) === undefined ? 'malformed' : 'topicInvalid';
+    throw new BrokerError(code, 'the topic name is not valid [MQTT-1.5.4-1] [MQTT-3.3.2-2]');
   }
 
   #acknowledgement(type: 4 | 5 | 6 | 7): void {
-    const packetId = reader.uint16();
-    if (packetId === 0) throw new BrokerError('malformed', 'packet identifier 0 [MQTT-2.2.1-3]');
+    const packetId = requirePacketId(reader);
     let reason = 0;
     let properties: PacketProperties | undefined;
     if (this.version === 5) {
-      if (reader.left > 0) reason = reader.uint8();
+      if (reader.left > 0) reason = requireReason(reader, type);
       if (reader.left > 0) properties = readProperties(reader, type, this.#limits);
     }
     if (reader.left > 0) throw new BrokerError('malformed', 'an acknowledgement with more content than it has');

@@ -3,6 +3,7 @@ import type { Caller, LoginRefusal, Principal } from '../../src/ports/authorizer
 import type { Services } from '../../src/ports/routing.ts';
 import type { Connection } from '../../src/ports/transport.ts';
 import { Authentication, type AuthenticationOwner } from './authentication.ts';
+import type { Capabilities } from './capabilities.ts';
 import { authBytes, type Property, writeAuth } from './encoder.ts';
 import { NO_MAXIMUM } from './link.ts';
 import { callerOf, type Login, login } from './login.ts';
@@ -11,6 +12,7 @@ import type { AuthPacket, ConnectPacket } from './packets.ts';
 /** The connection that a client comes in by. */
 export interface EntranceOwner {
   readonly services: Services;
+  readonly capabilities: Capabilities;
   readonly connection: Connection;
   /** It has ended: nothing may be written any more. */
   readonly over: boolean;
@@ -94,7 +96,7 @@ export class Entrance implements AuthenticationOwner {
     this.#packet = undefined;
     if (this.#owner.over || packet === undefined) return;
     if (typeof verdict === 'string') throw new BrokerError(verdict);
-    this.#owner.enter(login(packet, this.#caller, verdict, this.#owner.services));
+    this.#owner.enter(login(packet, this.#caller, verdict, this.#owner));
   }
 
   // --- from the exchange --------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import type { Caller, Principal } from '../../src/ports/authorizer.ts';
 import { mayBeAnswered } from '../../src/ports/rights.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Peer } from '../../src/ports/transport.ts';
+import { announced, type Capabilities, checkWill } from './capabilities.ts';
 import type { Property } from './encoder.ts';
 import { NO_MAXIMUM } from './link.ts';
 import { queueFault, toProperties } from './mapping.ts';
@@ -21,6 +22,8 @@ export interface Login {
   sessionExpiry: number;
   readonly window: number;
   readonly maximumPacketSize: number;
+  /** Topic Aliases that may be set towards the client; 0 before MQTT 5. */
+  readonly topicAliases: number;
   readonly problemInformation: boolean;
   /** It wants a topic for answers (3.1.2.11.6). */
   readonly responseInformation: boolean;
@@ -29,6 +32,11 @@ export interface Login {
   readonly willDelay: number;
   /** For CONNACK; none before MQTT 5. */
   readonly properties: readonly Property[];
+}
+
+interface Server {
+  readonly services: Services;
+  readonly capabilities: Capabilities;
 }
 
 /** Session Expiry Interval that means for ever (3.1.2.11.2). */
@@ -41,7 +49,12 @@ export function callerOf(packet: ConnectPacket, peer: Peer, services: Services):
 }
 
 /** Checks the CONNECT of a client that is known, and settles its terms. Throws a BrokerError when it is refused. */
-export function login(packet: ConnectPacket, { clientId }: Caller, principal: Principal, services: Services): Login {
+export function login(
+  packet: ConnectPacket,
+  { clientId }: Caller,
+  principal: Principal,
+  { services, capabilities }: Server,
+): Login {
   const { limits, clock } = services;
   const asked = packet.properties;
   const properties: Property[] = [];
@@ -55,6 +68,7 @@ export function login(packet: ConnectPacket, { clientId }: Caller, principal: Pr
     if (packet.clientId === '') properties.push([0x12, clientId]);
     if (limits.topicAliases > 0) properties.push([0x22, limits.topicAliases]);
     if (unlimited) properties.push([0x13, keepAlive]);
+    properties.push(...announced(capabilities));
   }
   const will = packet.will === undefined ? undefined : willMessage(packet.will, clientId, principal, services);
   return {
@@ -65,6 +79,7 @@ export function login(packet: ConnectPacket, { clientId }: Caller, principal: Pr
     sessionExpiry,
     window: Math.min(asked?.receiveMaximum ?? limits.inflightOut, limits.inflightOut),
     maximumPacketSize: asked?.maximumPacketSize ?? NO_MAXIMUM,
+    topicAliases: Math.min(asked?.topicAliasMaximum ?? 0, limits.topicAliasesOut),
     problemInformation: asked?.requestProblemInformation !== 0,
     responseInformation: asked?.requestResponseInformation === 1,
     will,
@@ -73,6 +88,7 @@ export function login(packet: ConnectPacket, { clientId }: Caller, principal: Pr
   };
 
   function willMessage(packetWill: WillPacket, id: string, owner: Principal, from: Services): Message {
+    checkWill(packetWill, capabilities);
     const fault = topicFault(packetWill.topic, limits);
     if (fault !== undefined) throw new BrokerError('topicInvalid', `the will topic ${fault}`);
     const reserved = reservedFault(packetWill.topic);
@@ -99,6 +115,8 @@ function willFault({ properties }: WillPacket): BrokerError | undefined {
 }
 
 function assignClientId({ version, cleanStart }: ConnectPacket, from: Services): string {
+  // MQTT 3.1 (3.1) has one to 23 characters; longer ones are in common use.
+  if (version === 3) throw new BrokerError('identifierInvalid', 'the client identifier is empty');
   // [MQTT-3.1.3-8]: before MQTT 5 there is no way to tell the client its identifier, so nothing could be found again.
   if (version < 5 && !cleanStart) {
     throw new BrokerError('identifierInvalid', 'an empty client identifier needs Clean Session 1 [MQTT-3.1.3-8]');

@@ -60,6 +60,7 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
       if (!(error instanceof BrokerError)) throw error;
       this.#fail(error, this.#decoder.receipt());
     }
+    this.#server.services.counters.packetsReceived += this.#decoder.taken();
   }
 
   drained(): void {
@@ -84,7 +85,7 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     this.#release();
   }
 
-  shutdown(code: 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
+  shutdown(code: 'administrative' | 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
     // A drain lets clients have what waits for them.
     if (code === 'shutdown') this.#client?.pump();
     this.#fail(new BrokerError(code), undefined);
@@ -146,6 +147,7 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
 
   #connect(frame: Frame): void {
     const { services } = this.#server;
+    services.counters.logins++;
     // CONNECT has no receipt in the specification; a client that asks for one gets it.
     const receipt = frame.raw(HEADER.receipt);
     const accepted = login(frame, this.#connection.peer, services);
@@ -181,6 +183,7 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     const known = { version, session, clientId, named, principal, publisher };
     this.#client = new StompClient({ connection, services, counters, names, ...known, over: false }, this);
     this.#state = 'connected';
+    counters.loggedIn();
     this.#decoder.admit(version);
     const own = limits.heartBeatMilliseconds;
     writeConnected(connection, { version, session, heartBeat: own });
@@ -240,7 +243,9 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     this.#state = 'over';
     this.#decoder.stop();
     this.#heartBeat?.stop();
-    this.#client?.close();
+    if (this.#client === undefined) return;
+    this.#server.services.counters.loggedOut();
+    this.#client.close();
     this.#client = undefined;
   }
 }

@@ -59,6 +59,8 @@ export class Decoder {
   #maxBytes: number;
   #partial: Partial | undefined;
   #stopped = false;
+  /** Frames since `taken` was asked. */
+  #frames = 0;
   /** Bytes that came while it was held, in order. */
   #held: Buffer[] | undefined;
   /** `frame` holds what this decoder is at. */
@@ -92,6 +94,13 @@ export class Decoder {
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const chunk of held) this.push(chunk);
+  }
+
+  /** How many whole frames there were since this was last asked. */
+  taken(): number {
+    const frames = this.#frames;
+    this.#frames = 0;
+    return frames;
   }
 
   /** The receipt that the frame at hand asks for, as far as that was read: also after it was refused. */
@@ -147,6 +156,7 @@ export class Decoder {
     }
     frame.bodyStart = bodyStart;
     frame.bodyEnd = bodyEnd;
+    this.#frames++;
     if (bodyEnd > bodyStart && frame.command !== COMMAND.send) requireNoBody(buffer, bodyStart, bodyEnd);
     this.#handler.frame(frame);
     return bodyEnd + 1;

@@ -68,13 +68,14 @@ export class JsonChannel implements Channel {
     this.#release();
   }
 
-  shutdown(code: 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
+  shutdown(code: 'administrative' | 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
     this.#end(code, FAULTS[code].text);
   }
 
   // --- requests -----------------------------------------------------------------------------------------------------
 
   #handle(chunk: Buffer, now: number): void {
+    this.#services.counters.packetsReceived++;
     const { loginPacketBytes, packetBytes } = this.#services.limits;
     const client = this.#client;
     const request = parseRequest(chunk, client === undefined ? loginPacketBytes : packetBytes);
@@ -89,7 +90,8 @@ export class JsonChannel implements Channel {
   }
 
   #hello(request: JsonObject): void {
-    const { clock, limits } = this.#services;
+    const { clock, counters, limits } = this.#services;
+    counters.logins++;
     if (this.#client !== undefined) {
       throw new RequestError('protocol', 'type', 'hello came twice; a connection has one client', true);
     }
@@ -98,7 +100,11 @@ export class JsonChannel implements Channel {
     const { userName, password } = hello;
     const { peer } = this.#connection;
     const verdict = this.#services.authorizer.authenticate({
-      ...{ peer, protocol: 'websocket', clientId, userName, password },
+      peer,
+      protocol: 'websocket',
+      clientId,
+      userName,
+      password,
     });
     if (!(verdict instanceof Promise)) {
       this.#enter(hello, clientId, verdict);
@@ -161,6 +167,7 @@ export class JsonChannel implements Channel {
   /** `fields`: more of the answer, as JSON text from the comma on. */
   #admit(client: JsonClient, id: string | undefined, fields: string): void {
     this.#client = client;
+    this.#services.counters.loggedIn();
     this.#answers.answer('hello', id, welcome(client.link.clientId, this.#services.limits) + fields);
   }
 
@@ -217,7 +224,10 @@ export class JsonChannel implements Channel {
   #release(): void {
     if (this.#answers.over) return;
     this.#answers.over = true;
-    this.#client?.close();
+    if (this.#client !== undefined) {
+      this.#services.counters.loggedOut();
+      this.#client.close();
+    }
     this.#held = undefined;
   }
 }

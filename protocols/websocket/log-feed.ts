@@ -107,6 +107,7 @@ export class LogFeed implements Subscriber, OutboxSink {
       const prefix = replayed ? own.retainedPrefix : own.prefix;
       encoder.write(connection, prefix, message, shared, told ? positionField(message) : placed);
       services.counters.delivered++;
+      services.counters.deliveredBytes += message.size;
     }
   }
 

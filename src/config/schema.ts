@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Limits } from '../ports/limits.ts';
 import { choice, flag, integer, list, secret, text } from './field.ts';
 import { ANY_TEXT, DIRECTORY, HOST, NATS_SERVERS, ORIGINS, PREFIX } from './forms.ts';
+import { section as mqtt } from './mqtt.ts';
 import { section as queues } from './queues.ts';
 import { section as security } from './security.ts';
 
@@ -98,6 +99,13 @@ const limits = z.strictObject({
   // Texts of more than 65,535 bytes cannot be told to MQTT clients (MQTT 5.0, 1.5.4).
   userPropertyBytes: integer(16_384, 0, 65_535, 'User headers of one message together', 'bytes'),
   topicAliases: integer(16, 0, 65_535, 'MQTT 5 topic aliases a client may set on a connection', 'aliases'),
+  topicAliasesOut: integer(
+    32,
+    0,
+    65_535,
+    'MQTT 5 topic aliases set towards a client on a connection, if it allows as many; 0: none',
+    'aliases',
+  ),
   retainedMessages: integer(100_000, 0, 100_000_000, 'Retained messages kept', 'messages'),
   retainedBytes: integer(256 * MiB, 0, 1024 * 1024 * MiB, 'Retained messages kept together', 'bytes'),
   queues: integer(10_000, 0, 1_000_000, 'Queues', 'queues'),
@@ -123,6 +131,27 @@ const limits = z.strictObject({
     1024,
     1024 * 1024 * MiB,
     'Messages that one consumer has unsettled; at so many it gets no more, whatever its prefetch',
+    'bytes',
+  ),
+  heldMessages: integer(
+    4096,
+    1,
+    1_000_000,
+    'Messages of one queue or group that wait for others of their key or for another try; at so many, it waits for them',
+    'messages',
+  ),
+  groupMessages: integer(
+    50_000,
+    1,
+    10_000_000,
+    'Messages of one group that are with members or came back; at so many, no others are read',
+    'messages',
+  ),
+  peerBytes: integer(
+    256 * MiB,
+    65_536,
+    1024 * 1024 * MiB,
+    'Messages for queues on their way to other nodes, or to owners not known yet; more are refused',
     'bytes',
   ),
   deadLetterHops: integer(
@@ -282,7 +311,14 @@ export const schema = z.strictObject({
     .prefault({}),
   security: security.prefault({}),
   queues: queues.prefault({}),
+  mqtt: mqtt.prefault({}),
   limits: limits.prefault({}),
+  sys: z
+    .strictObject({
+      enabled: flag(true, 'Whether the broker tells of itself on topics that begin with $SYS/'),
+      intervalSeconds: integer(10, 0, 86_400, 'How often it does; 0: not at all', 'seconds'),
+    })
+    .prefault({}),
   log: z
     .strictObject({
       level: choice(

@@ -1,0 +1,409 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { Socket } from 'node:net';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Authorizer, Principal } from '../../../src/ports/authorizer.ts';
+import { startBroker, type TestBroker } from '../../support/broker.ts';
+import { eventually } from '../../support/eventually.ts';
+import { RawJson } from '../../support/json-client.ts';
+import { RawMqtt } from '../../support/mqtt-client.ts';
+import { header, RawStomp } from '../../support/stomp-client.ts';
+import { requireTool } from '../../support/tools.ts';
+import { lasting, type Publish, textOf } from '../mqtt/support/rig.ts';
+import { NatsParticipant } from './support/nats.ts';
+import { twoOnNats } from './support/scene.ts';
+
+/** `$SYS/` topics from every protocol, and whether what they say is true. */
+
+const test = suite('crossing/sys');
+/** How many topics there are, as README lists them. */
+const TOPICS = 50;
+const clients: { destroy(): void }[] = [];
+let server: TestBroker;
+
+class Guard implements Authorizer {
+  readonly asked: string[] = [];
+
+  authenticate(): Principal {
+    return { name: 'someone' };
+  }
+
+  mayPublish(): boolean {
+    return true;
+  }
+
+  maySubscribe(_: Principal, filter: string): boolean {
+    this.asked.push(filter);
+    return !filter.startsWith('$SYS/broker/heap') && filter !== '$SYS/#';
+  }
+}
+
+/** Updates come each second, or, where they would be in the way, not within the test. */
+async function start(intervalSeconds: number, more: object = {}, authorizer?: Authorizer): Promise<void> {
+  server = await startBroker({ sys: { intervalSeconds, ...more } }, authorizer === undefined ? {} : { authorizer });
+}
+
+test.after.each(async () => {
+  for (const each of clients.splice(0)) each.destroy();
+  await server.broker.stop();
+});
+
+function known<T extends { destroy(): void }>(client: T): T {
+  clients.push(client);
+  return client;
+}
+
+async function mqtt(clientId: string, options: object = {}): Promise<RawMqtt> {
+  return known(await RawMqtt.connect(server.mqtt, { clientId, ...options }));
+}
+
+async function publishes(client: RawMqtt): Promise<Publish[]> {
+  return (await client.flush()).filter((each) => each.cmd === 'publish');
+}
+
+/** What a value is at the next update: all that was done before is in it. */
+async function read(name: string): Promise<string> {
+  const client = await mqtt(`reader-${name}`.replaceAll(/\W/g, '-'), { protocolVersion: 5 });
+  await client.subscribe('$SYS/broker/uptime');
+  const uptimes = new Set<string>();
+  while (uptimes.size < 2) uptimes.add(textOf(await client.expect('publish')));
+  await client.subscribe(`$SYS/broker/${name}`);
+  for (const each of await publishes(client)) if (each.topic === `$SYS/broker/${name}`) return textOf(each);
+  throw new Error(`there is no ${name}`);
+}
+
+test('MQTT: the present values at once, as retained; then live what changes [MQTT-3.3.1-8] [MQTT-3.3.1-9]', async () => {
+  await start(1);
+  const client = await mqtt('a');
+  assert.equal(await client.subscribe('$SYS/#', 2), [2]);
+  const first = await publishes(client);
+  assert.is(first.length, TOPICS);
+  assert.ok(first.every(({ retain, qos }) => retain && qos === 0));
+  assert.ok(first.every(({ topic }) => topic.startsWith('$SYS/broker/')));
+  const version = first.find(({ topic }) => topic === '$SYS/broker/version');
+  assert.match(`${version?.payload}`, /^trimaran version \d+\.\d+\.\d+/);
+  const uptime = await client.expect('publish');
+  assert.equal([uptime.topic, uptime.retain, uptime.qos], ['$SYS/broker/uptime', false, 0]);
+  assert.match(textOf(uptime), /^\d+ seconds$/);
+  const connected = await client.expect('publish');
+  assert.equal([connected.topic, textOf(connected)], ['$SYS/broker/clients/total', '1']);
+});
+
+test('MQTT 5: Retain Handling and Retain As Published are kept to [MQTT-3.8.3-5] [MQTT-3.3.1-12] [MQTT-3.3.1-13]', async () => {
+  await start(1);
+  const client = await mqtt('a', { protocolVersion: 5 });
+  await client.subscribe('$SYS/broker/uptime', 0, { rh: 2, rap: true });
+  assert.equal(await publishes(client), []);
+  assert.is((await client.expect('publish')).retain, true);
+  await client.subscribe('$SYS/broker/uptime', 0, { rh: 1, rap: false });
+  // What came meanwhile was published to the earlier subscription.
+  await eventually('one that is not retained', async () => !(await client.expect('publish')).retain);
+});
+
+test('a shared subscription gets what is live, one member each, and nothing retained (MQTT 5.0, 4.8.2)', async () => {
+  await start(1);
+  const members = [await mqtt('a', { protocolVersion: 5 }), await mqtt('b', { protocolVersion: 5 })];
+  for (const each of members) await each.subscribe('$share/g/$SYS/broker/uptime');
+  const [a, b] = members;
+  const uptimes = [await a?.expect('publish'), await b?.expect('publish')].map((each) =>
+    each === undefined ? '' : textOf(each),
+  );
+  assert.is(new Set(uptimes).size, 2, uptimes.join());
+});
+
+test('[MQTT-4.7.2-1] filters that begin with a wildcard do not reach them, retained or live', async () => {
+  await start(1);
+  const [wild, exact] = [await mqtt('wild'), await mqtt('exact')];
+  for (const filter of ['#', '+/#', '+/broker/uptime', '+/+/+']) await wild.subscribe(filter);
+  await exact.subscribe('$SYS/broker/uptime');
+  for (let i = 0; i < 3; i++) await exact.expect('publish');
+  assert.equal(await wild.flush(), []);
+});
+
+test('STOMP: by the names of its mapping', async () => {
+  await start(1);
+  const client = known(await RawStomp.connect(server.stomp));
+  client.send('SUBSCRIBE', { id: '1', destination: '/topic/$SYS.broker.uptime' });
+  client.send('SUBSCRIBE', { id: '2', destination: '/topic/$SYS.broker.*.count' });
+  const first = [await client.expect('MESSAGE'), await client.expect('MESSAGE'), await client.expect('MESSAGE')];
+  const rest = [await client.expect('MESSAGE')];
+  const seen = [...first, ...rest].map((each) => header(each, 'destination'));
+  assert.equal(seen, [
+    '/topic/$SYS.broker.uptime',
+    '/topic/$SYS.broker.subscriptions.count',
+    '/topic/$SYS.broker.shared_subscriptions.count',
+    '/topic/$SYS.broker.retained%20messages.count',
+  ]);
+  const live = await client.expect('MESSAGE');
+  assert.equal([header(live, 'destination'), header(live, 'retain')], ['/topic/$SYS.broker.uptime', undefined]);
+  assert.match(live.body.toString(), /^[1-9]\d* seconds$/);
+});
+
+test('JSON: as messages like others', async () => {
+  await start(1);
+  const client = known(await RawJson.connect(server.http));
+  await client.request({ type: 'subscribe', filter: '$SYS/broker/uptime' });
+  const first = await client.expect('message');
+  assert.equal([first.topic, first.retain, first.payload], ['$SYS/broker/uptime', true, '0 seconds']);
+  const live = await client.expect('message');
+  assert.match(String(live.payload), /^[1-9]\d* seconds$/);
+  assert.is(live.retain, false);
+});
+
+test('only the broker publishes there', async () => {
+  await start(1000);
+  const watcher = await mqtt('watcher');
+  await watcher.subscribe('$SYS/broker/uptime');
+  await watcher.flush();
+  const topic = '$SYS/broker/uptime';
+  const five = await mqtt('five', { protocolVersion: 5 });
+  five.publish(topic, 'forged', { qos: 1, messageId: 1 });
+  assert.is((await five.expect('puback')).reasonCode, 0x87);
+  five.publish(topic, 'forged', { qos: 2, messageId: 2, retain: true });
+  assert.is((await five.expect('pubrec')).reasonCode, 0x87);
+  const four = await mqtt('four');
+  four.publish(topic, 'forged', { qos: 1, messageId: 1, retain: true });
+  await four.expect('puback');
+  four.publish(topic, 'forged');
+  const will = { topic, payload: Buffer.from('forged'), qos: 0, retain: false } as const;
+  const dying = await RawMqtt.open(server.mqtt, 5);
+  dying.send({ cmd: 'connect', clientId: 'd', protocolVersion: 5, clean: true, keepalive: 0, will });
+  assert.is((await dying.expect('connack')).reasonCode, 0x87);
+  const stomp = known(await RawStomp.connect(server.stomp));
+  stomp.send('SEND', { destination: '/topic/$SYS.broker.uptime' }, 'forged');
+  await stomp.expect('ERROR');
+  const json = known(await RawJson.connect(server.http));
+  json.send({ type: 'publish', topic, payload: 'forged', id: 1 });
+  await json.expect('error');
+  assert.equal(await watcher.flush(), []);
+  assert.is(server.broker.counters.droppedRefused >= 4, true);
+});
+
+for (const [what, interval, more] of [
+  ['intervalSeconds is 0', 0, {}],
+  ['enabled is false', 1, { enabled: false }],
+] as const) {
+  test(`switched off: ${what}`, async () => {
+    await start(interval, more);
+    const client = await mqtt('a');
+    assert.equal(await client.subscribe('$SYS/#', 1), [1]);
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    assert.equal(await client.flush(), []);
+  });
+}
+
+test('the authorizer is asked, as for other topics', async () => {
+  const guard = new Guard();
+  await start(1000, {}, guard);
+  const client = await mqtt('a', { protocolVersion: 5 });
+  assert.equal(await client.subscribe('$SYS/#'), [0x87]);
+  assert.equal(await client.subscribe('$SYS/broker/heap/current'), [0x87]);
+  assert.equal(await client.subscribe('$SYS/broker/uptime'), [0]);
+  assert.equal(
+    (await publishes(client)).map(({ topic }) => topic),
+    ['$SYS/broker/uptime'],
+  );
+  assert.equal(guard.asked, ['$SYS/#', '$SYS/broker/heap/current', '$SYS/broker/uptime']);
+});
+
+test('clients: those of every protocol, once they are logged in; and sessions that wait for theirs', async () => {
+  await start(1);
+  const away = await mqtt('away', { protocolVersion: 5, ...lasting });
+  away.send({ cmd: 'disconnect' });
+  await away.end();
+  // Connected, and not logged in.
+  known(await RawMqtt.open(server.mqtt));
+  await mqtt('a');
+  known(await RawStomp.connect(server.stomp));
+  known(await RawJson.connect(server.http));
+  const gone = await mqtt('gone');
+  gone.destroy();
+  const { counters } = server.broker;
+  await eventually('it is gone', () => counters.clients === 3);
+  assert.equal([counters.clientsMaximum, counters.logins, counters.connectionsTotal], [4, 5, 6]);
+  assert.is(await read('clients/connected'), '4', 'with the reader');
+  assert.is(await read('clients/disconnected'), '1');
+  const back = await mqtt('away', { protocolVersion: 5 });
+  assert.is(await read('clients/disconnected'), '0');
+  back.destroy();
+});
+
+test('clients/expired: sessions whose time is over', async () => {
+  await start(1);
+  const client = await mqtt('short', { protocolVersion: 5, clean: false, properties: { sessionExpiryInterval: 1 } });
+  client.destroy();
+  await eventually('it is gone', () => server.broker.counters.clients === 0);
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  const again = await mqtt('short', { protocolVersion: 5, clean: false });
+  again.destroy();
+  assert.is(server.broker.counters.sessionsExpired, 1);
+  assert.is(await read('clients/expired'), '1');
+});
+
+test('subscriptions: to topics, and shared ones', async () => {
+  await start(1);
+  const client = await mqtt('a', { protocolVersion: 5 });
+  for (const filter of ['a', 'b/#', 'b/#', '$share/g/c', '$share/g/d', '$queue/q']) await client.subscribe(filter);
+  await (await mqtt('b', { protocolVersion: 5 })).subscribe('$share/g/c');
+  client.send({ cmd: 'unsubscribe', messageId: 5, unsubscriptions: ['a'] });
+  await client.expect('unsuback');
+  // The reader has one to its uptime.
+  assert.is(await read('subscriptions/count'), '2');
+  assert.is(await read('shared_subscriptions/count'), '3');
+});
+
+test('packets and bytes: as many as a client on TCP wrote and read', async () => {
+  await start(1000);
+  const { counters } = server.broker;
+  const client = await mqtt('a', { protocolVersion: 5 });
+  await client.subscribe('t', 1);
+  client.publish('t', 'x'.repeat(100));
+  client.publish('t', 'y'.repeat(200_000), { qos: 1, messageId: 1 });
+  client.publish('elsewhere', 'z', { retain: true });
+  const packets: string[] = [];
+  while (packets.length < 3) {
+    const packet = await client.next();
+    packets.push(packet.cmd);
+    if (packet.cmd === 'publish' && packet.qos === 1) {
+      client.send({ cmd: 'puback', messageId: packet.messageId ?? 0 });
+    }
+  }
+  await client.flush();
+  assert.equal(packets.sort(), ['puback', 'publish', 'publish']);
+  const { socket } = client;
+  assert.ok(socket instanceof Socket);
+  const { bytesRead, bytesWritten } = socket;
+  assert.equal([counters.bytesReceived, counters.bytesSent], [bytesWritten, bytesRead]);
+  // CONNECT, SUBSCRIBE, three PUBLISH, PUBACK, PINGREQ; CONNACK, SUBACK, two PUBLISH, PUBACK, PINGRESP.
+  assert.equal([counters.packetsReceived, counters.packetsSent], [7, 6]);
+  assert.equal([counters.received, counters.receivedBytes], [3, 200_101]);
+  assert.equal([counters.delivered, counters.deliveredBytes], [2, 200_100]);
+});
+
+test('packets: in pieces, many at once, and the last one refused', async () => {
+  await start(1000);
+  const { counters } = server.broker;
+  const client = await mqtt('a');
+  client.write(0xc0);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  client.write(0, 0xc0, 0, 0xc0, 0, 0xf0, 0);
+  await client.end();
+  assert.is(counters.packetsReceived, 5);
+  const { socket } = client;
+  assert.ok(socket instanceof Socket);
+  assert.is(counters.bytesReceived, socket.bytesWritten);
+});
+
+test('STOMP frames and bytes', async () => {
+  await start(1000);
+  const { counters } = server.broker;
+  const client = known(await RawStomp.connect(server.stomp));
+  client.send('SUBSCRIBE', { id: '1', destination: '/topic/a', receipt: 'r' });
+  await client.expect('RECEIPT');
+  for (const body of ['one', 'two']) client.send('SEND', { destination: '/topic/a' }, body);
+  for (const _ of [1, 2]) await client.expect('MESSAGE');
+  const { socket } = client;
+  assert.ok(socket instanceof Socket);
+  const { bytesRead, bytesWritten } = socket;
+  assert.equal([counters.bytesReceived, counters.bytesSent], [bytesWritten, bytesRead]);
+  // CONNECT, SUBSCRIBE, two SEND; CONNECTED, RECEIPT, two MESSAGE.
+  assert.equal([counters.packetsReceived, counters.packetsSent], [4, 4]);
+  assert.equal([counters.received, counters.receivedBytes], [2, 6]);
+  assert.equal([counters.delivered, counters.deliveredBytes], [2, 6]);
+});
+
+/** A WebSocket whose handshake is done: the socket, and how many bytes were read and written until then. */
+async function webSocket(path: string, protocol: string): Promise<{ socket: Socket; read: number; written: number }> {
+  const { host, port } = server.http;
+  const handshake = request({
+    host,
+    port,
+    path,
+    headers: {
+      Connection: 'Upgrade',
+      Upgrade: 'websocket',
+      'Sec-WebSocket-Version': '13',
+      'Sec-WebSocket-Key': Buffer.alloc(16).toString('base64'),
+      'Sec-WebSocket-Protocol': protocol,
+    },
+  });
+  handshake.end();
+  const [, socket]: [unknown, Socket] = await new Promise((resolve) =>
+    handshake.on('upgrade', (response, upgraded: Socket) => resolve([response, upgraded])),
+  );
+  known(socket);
+  socket.resume();
+  return { socket, read: socket.bytesRead, written: socket.bytesWritten };
+}
+
+/** A frame from a client, of less than 64 KiB (RFC 6455, 5.2), with a mask of zeros. */
+function frame(opcode: number, text: Buffer): Buffer {
+  const length = text.length < 126 ? [0x80 | text.length] : [0xfe, text.length >> 8, text.length & 0xff];
+  return Buffer.concat([Buffer.from([0x80 | opcode, ...length, 0, 0, 0, 0]), text]);
+}
+
+for (const [path, protocol, opcode, hello, packets] of [
+  ['/ws', 'trimaran.v1', 1, Buffer.from('{"type":"hello"}'), 1],
+  ['/mqtt', 'mqtt', 2, Buffer.from('101000044d5154540402003c000477656273c000', 'hex'), 2],
+  ['/stomp', 'v12.stomp', 1, Buffer.from('CONNECT\naccept-version:1.2\nhost:x\n\n\0'), 1],
+] as const) {
+  test(`${path}: bytes with the frames of the WebSocket around them, after its handshake`, async () => {
+    await start(1000);
+    const { counters } = server.broker;
+    const { socket, read, written } = await webSocket(path, protocol);
+    assert.equal([counters.bytesReceived, counters.bytesSent], [0, 0]);
+    socket.write(frame(opcode, hello));
+    await eventually('an answer', () => counters.packetsSent === packets && counters.bytesSent > 0);
+    await eventually('all of it', () => socket.bytesRead - read === counters.bytesSent);
+    assert.is(counters.bytesReceived, socket.bytesWritten - written);
+    assert.is(counters.packetsReceived, packets);
+    assert.is(counters.clients, 1);
+    socket.destroy();
+    await once(socket, 'close');
+    await eventually('it is gone', () => counters.clients === 0);
+  });
+}
+
+requireTool(
+  test,
+  'nats-server',
+  'in a cluster each node tells its own clients of itself, and no one else can',
+  async (program) => {
+    const nodes = await twoOnNats(program);
+    const [first, second] = nodes.nodes;
+    if (first === undefined || second === undefined) throw new Error('there is no node');
+    server = first;
+    try {
+      const here = await mqtt('here', { protocolVersion: 5 });
+      const there = known(await RawMqtt.connect(second.mqtt, { clientId: 'there', protocolVersion: 5 }));
+      for (const each of [here, there]) await each.subscribe('#');
+      for (const each of [here, there]) await each.subscribe('$SYS/#');
+      for (const each of [here, there]) {
+        const names = (await publishes(each)).map(({ topic }) => topic);
+        // Three are left out: sessions without a connection are no node's own.
+        assert.is(names.length, TOPICS - 3);
+        assert.is(new Set(names).size, names.length);
+      }
+      const native = known(Object.assign(await NatsParticipant.connect(nodes.url ?? ''), { destroy() {} }));
+      const forged = { payload: Buffer.from('forged') };
+      for (const durable of [false, true]) {
+        await native.send({ topic: '$SYS/broker/version', ...forged, durable });
+        await native.send({ topic: 'open', ...forged, durable });
+      }
+      for (const each of [here, there]) {
+        const seen: string[] = [];
+        while (seen.filter((topic) => topic === 'open').length < 2) seen.push((await each.expect('publish')).topic);
+        assert.equal(
+          seen.filter((topic) => topic === '$SYS/broker/version'),
+          [],
+        );
+      }
+      native.close();
+    } finally {
+      await nodes.stop();
+    }
+  },
+);
+
+test.run();
