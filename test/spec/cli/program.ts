@@ -115,33 +115,14 @@ test('wrong usage: exit code 2, what is wrong and where help is, on standard err
 });
 
 test('verifier: from the first line of the standard input to what security.users takes', async () => {
-  const verifier = async (input: string | Buffer, ...args: string[]): Promise<Outcome> => {
-    const program = new Program(['verifier', ...args], {}, input);
-    const code = await program.exit;
-    return { code, out: program.out, err: program.err };
-  };
-  const { code, out, err } = await verifier('pencil\r\nno part of it\n');
-  assert.equal([code, err], [0, '']);
-  assert.match(out, /^SCRAM-SHA-256\$4096:[\w+/]{22}==\$[\w+/]{43}=:[\w+/]{43}=\n$/);
-  const user = JSON.stringify([{ name: 'a', password: out.trim() }]);
+  const made = new Program(['verifier'], {}, 'pencil\n');
+  assert.is(await made.exit, 0, made.err);
+  const user = JSON.stringify([{ name: 'a', password: made.out.trim() }]);
   assert.is((await run(['check-config', '--set', `security.users=${user}`])).code, 0);
-  assert.is.not((await verifier('pencil')).out, out, 'another salt each time');
-  const strong = await verifier('pencil', '--method', 'SCRAM-SHA-512', '--iterations', '5000');
-  assert.match(strong.out, /^SCRAM-SHA-512\$5000:/);
-  for (const [input, args, wanted] of [
-    ['', [], /^trimaran: expected a password, in UTF-8 .+\nSee: trimaran verifier --help\n$/],
-    ['\nx', [], /expected a password/],
-    [Buffer.of(0x78, 0xff), [], /expected a password/],
-    ['x\0', [], /expected a password/],
-    [out, [], /found a verifier on the standard input, expected a password/],
-    ['x', ['--method', 'MD5'], /--method MD5: expected SCRAM-SHA-512 or SCRAM-SHA-256/],
-    ['x', ['--iterations', '1'], /--iterations 1: expected a whole number from 4096 to 10000000/],
-    ['x', ['--iterations', '1e6'], /--iterations 1e6: expected/],
-  ] as const) {
-    const refused = await verifier(input, ...args);
-    assert.equal([refused.code, refused.out], [2, '']);
-    assert.match(refused.err, wanted);
-  }
+  const refused = new Program(['verifier']);
+  assert.is(await refused.exit, 2);
+  assert.is(refused.out, '');
+  assert.match(refused.err, /^trimaran: expected a password, .+\nSee: trimaran verifier --help\n$/);
 });
 
 test('a bad configuration: exit code 2 and every fault with its place, from start and check-config alike', async () => {
