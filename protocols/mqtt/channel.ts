@@ -6,7 +6,14 @@ import type { Connection } from '../../src/ports/transport.ts';
 import type { Capabilities } from './capabilities.ts';
 import { UnknownVersion } from './connect.ts';
 import { Decoder } from './decoder.ts';
-import { type Property, writeAcknowledgement, writeConnack, writeDisconnect, writePingresp } from './encoder.ts';
+import {
+  connackBytes,
+  type Property,
+  writeAcknowledgement,
+  writeConnack,
+  writeDisconnect,
+  writePingresp,
+} from './encoder.ts';
 import { Entrance, type EntranceOwner } from './entrance.ts';
 import { type AnswerTerms, answerTerms, type Exchange, explain } from './exchange.ts';
 import { Link } from './link.ts';
@@ -323,6 +330,8 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder, En
     // Where not even the beginning of a CONNECT was understood, it is 4, which has no answer to that.
     const version = error instanceof UnknownVersion ? error.form : this.#decoder.version;
     if (version === 5) {
+      // [MQTT-3.1.2-24]: there are clients that take not even that.
+      if (this.#terms !== undefined && this.#terms.maximumPacketSize < connackBytes([])) return;
       writeConnack(this.connection, 5, false, reasonIn('connack', error.code), explain(5, this.#terms, error.message));
       return;
     }
