@@ -6,10 +6,17 @@ import type { Connection } from '../../src/ports/transport.ts';
 import type { Capabilities } from './capabilities.ts';
 import { UnknownVersion } from './connect.ts';
 import { Decoder } from './decoder.ts';
-import { type Property, writeAcknowledgement, writeConnack, writeDisconnect, writePingresp } from './encoder.ts';
+import {
+  connackBytes,
+  type Property,
+  writeAcknowledgement,
+  writeConnack,
+  writeDisconnect,
+  writePingresp,
+} from './encoder.ts';
 import { Entrance, type EntranceOwner } from './entrance.ts';
-import { type Exchange, explain } from './exchange.ts';
-import { Link, NO_MAXIMUM } from './link.ts';
+import { type AnswerTerms, answerTerms, type Exchange, explain } from './exchange.ts';
+import { Link } from './link.ts';
 import type { Login } from './login.ts';
 import {
   type AuthPacket,
@@ -23,7 +30,7 @@ import {
   type Version,
 } from './packets.ts';
 import { Publishing } from './publishing.ts';
-import { CONNACK_V3, connackReason, FAULT_REASON, REASON } from './reasons.ts';
+import { CONNACK_V3, REASON, reasonIn } from './reasons.ts';
 import type { MqttServer } from './server.ts';
 import { type Holder, MqttSession } from './session.ts';
 import { Subscribing } from './subscribing.ts';
@@ -41,9 +48,9 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder, En
   #version: Version = 4;
   #entrance: Entrance | undefined;
   #session: MqttSession | undefined;
+  /** Of CONNECT, once it was understood. */
+  #terms: AnswerTerms | undefined;
   #login: Login | undefined;
-  /** Maximum Packet Size of a client that may be refused, bytes. */
-  #takes = NO_MAXIMUM;
   #publishing: Publishing | undefined;
   #subscribing: Subscribing | undefined;
   #over = false;
@@ -147,7 +154,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder, En
   connect(packet: ConnectPacket): void {
     if (this.#login !== undefined) throw new BrokerError('protocol', 'a second CONNECT [MQTT-3.1.0-2]');
     this.#version = packet.version;
-    this.#takes = packet.properties?.maximumPacketSize ?? NO_MAXIMUM;
+    this.#terms = answerTerms(packet.properties);
     this.#server.services.counters.logins++;
     this.#entrance = new Entrance(packet, this);
     if (this.#entrance.exchanges) this.#decoder.exchange();
@@ -314,7 +321,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder, En
     // First, so that nothing more is sent to the client than that [MQTT-3.14.4-1].
     this.#release(true);
     if (this.#version === 5) {
-      writeDisconnect(this.connection, FAULT_REASON[error.code], explain(this.#version, this.#login, error.message));
+      writeDisconnect(this.connection, reasonIn('disconnect', error.code), explain(5, this.#terms, error.message));
     }
     this.#end(error.message);
   }
@@ -323,9 +330,9 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder, En
     // Where not even the beginning of a CONNECT was understood, it is 4, which has no answer to that.
     const version = error instanceof UnknownVersion ? error.form : this.#decoder.version;
     if (version === 5) {
-      // CONNACK may have a Reason String whatever is asked for [MQTT-3.1.2-29].
-      const terms = { problemInformation: true, maximumPacketSize: this.#takes };
-      writeConnack(this.connection, 5, false, connackReason(error.code), explain(5, terms, error.message));
+      // [MQTT-3.1.2-24]: there are clients that take not even that.
+      if (this.#terms !== undefined && this.#terms.maximumPacketSize < connackBytes([])) return;
+      writeConnack(this.connection, 5, false, reasonIn('connack', error.code), explain(5, this.#terms, error.message));
       return;
     }
     const code = CONNACK_V3[error.code];

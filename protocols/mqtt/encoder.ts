@@ -31,6 +31,12 @@ export function writeConnack(
   if (version === 5) writeSection(buffer, at, properties);
 }
 
+/** Of CONNACK to an MQTT 5 client. */
+export function connackBytes(properties: readonly Property[]): number {
+  const content = 2 + sectionBytes(properties);
+  return 1 + variableBytes(content) + content;
+}
+
 /** PUBACK, PUBREC, PUBREL, PUBCOMP. Reason 0 with nothing behind it is left out, as the specification allows (3.4.2.1). */
 export function writeAcknowledgement(
   connection: Connection,

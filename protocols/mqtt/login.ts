@@ -6,13 +6,13 @@ import { mayBeAnswered } from '../../src/ports/rights.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Peer } from '../../src/ports/transport.ts';
 import { announced, type Capabilities, checkWill } from './capabilities.ts';
-import type { Property } from './encoder.ts';
-import { NO_MAXIMUM } from './link.ts';
+import { connackBytes, type Property } from './encoder.ts';
+import { type AnswerTerms, answerTerms } from './exchange.ts';
 import { queueFault, toProperties } from './mapping.ts';
 import type { ConnectPacket, WillPacket } from './packets.ts';
 
 /** What a CONNECT was accepted with. */
-export interface Login {
+export interface Login extends AnswerTerms {
   readonly clientId: string;
   readonly principal: Principal;
   readonly cleanStart: boolean;
@@ -21,10 +21,8 @@ export interface Login {
   /** Seconds the session outlives the connection. DISCONNECT may change it. */
   sessionExpiry: number;
   readonly window: number;
-  readonly maximumPacketSize: number;
   /** Topic Aliases that may be set towards the client; 0 before MQTT 5. */
   readonly topicAliases: number;
-  readonly problemInformation: boolean;
   /** It wants a topic for answers (3.1.2.11.6). */
   readonly responseInformation: boolean;
   readonly will: Message | undefined;
@@ -39,6 +37,8 @@ interface Server {
   readonly capabilities: Capabilities;
 }
 
+/** Response Information in CONNACK. */
+const RESPONSE_BYTES = 40;
 /** Session Expiry Interval that means for ever (3.1.2.11.2). */
 const NEVER = 0xffffffff;
 
@@ -70,6 +70,14 @@ export function login(
     if (unlimited) properties.push([0x13, keepAlive]);
     properties.push(...announced(capabilities));
   }
+  const terms = answerTerms(asked);
+  const size = connackBytes(properties);
+  // [MQTT-3.1.2-24]: what is agreed there cannot be left out.
+  if (size > terms.maximumPacketSize)
+    throw new BrokerError(
+      'tooLarge',
+      `CONNACK has ${size} bytes, the Maximum Packet Size is ${terms.maximumPacketSize}`,
+    );
   const will = packet.will === undefined ? undefined : willMessage(packet.will, clientId, principal, services);
   return {
     clientId,
@@ -78,10 +86,9 @@ export function login(
     keepAlive,
     sessionExpiry,
     window: Math.min(asked?.receiveMaximum ?? limits.inflightOut, limits.inflightOut),
-    maximumPacketSize: asked?.maximumPacketSize ?? NO_MAXIMUM,
+    ...terms,
     topicAliases: Math.min(asked?.topicAliasMaximum ?? 0, limits.topicAliasesOut),
-    problemInformation: asked?.requestProblemInformation !== 0,
-    responseInformation: asked?.requestResponseInformation === 1,
+    responseInformation: asked?.requestResponseInformation === 1 && size + RESPONSE_BYTES <= terms.maximumPacketSize,
     will,
     willDelay: Math.min(packet.will?.properties?.willDelay ?? 0, sessionExpiry) * 1000,
     properties,

@@ -79,7 +79,7 @@ export function readProperties(reader: Reader, packet: number, limits: PropertyL
       properties.user.push([reader.string(kind.name), reader.string(kind.name)]);
       userBytes += reader.at - from;
       if (properties.user.length > limits.userProperties || userBytes > limits.userPropertyBytes) {
-        throw new BrokerError('tooLarge', 'too many User Properties (limits.userProperties, limits.userPropertyBytes)');
+        throw new BrokerError('quota', 'too many User Properties (limits.userProperties, limits.userPropertyBytes)');
       }
       continue;
     }

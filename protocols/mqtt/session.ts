@@ -116,8 +116,11 @@ export class MqttSession implements SessionOwner, OutgoingOwner, ConsumptionCont
     this.#writeAhead?.open(place);
     const { kept } = place;
     place.kept = undefined;
-    if (kept !== undefined) this.#resume(decodeState(kept), place.atomic, principal);
-    place.listens(true);
+    try {
+      if (kept !== undefined) this.#resume(decodeState(kept), place.atomic, principal);
+    } finally {
+      place.listens(true);
+    }
   }
 
   #resume(state: SessionState, atomic: boolean, principal: Principal): void {

@@ -2,10 +2,10 @@ import { BrokerError } from '../../src/core/errors.ts';
 import type { UserProperty } from '../../src/core/message.ts';
 import { checkSubscribe, granted, notOffered } from './capabilities.ts';
 import { writeCodes } from './encoder.ts';
-import { type Exchange, explain } from './exchange.ts';
+import { type Exchange, explain, fits } from './exchange.ts';
 import { filterFault, isForeignReply, kindOf } from './filters.ts';
 import { type SubscribePacket, type SubscribeRequest, TYPE, type UnsubscribePacket } from './packets.ts';
-import { FAULT_REASON, REASON, SUBACK_FAILURE_V3 } from './reasons.ts';
+import { REASON, reasonIn, SUBACK_FAILURE_V3 } from './reasons.ts';
 import { requireSettings, rightOf } from './rights.ts';
 import type { MqttSession } from './session.ts';
 import { readWishes, wishesIn } from './wishes.ts';
@@ -139,7 +139,7 @@ export class Subscribing {
     if (exchange.over) return;
     const codes = answers.map(({ error, qos }) => {
       if (error === undefined) return qos;
-      return version === 5 ? FAULT_REASON[error.code] : SUBACK_FAILURE_V3;
+      return version === 5 ? reasonIn('subscribe', error.code) : SUBACK_FAILURE_V3;
     });
     const refused = answers.flatMap(({ filter, error }) =>
       error === undefined ? [] : [`${filter}: ${error.message}`],
@@ -147,7 +147,7 @@ export class Subscribing {
     const reasons = refused.length === 0 ? [] : explain(version, login, refused.join('; '), codes.length);
     session.saved(() => {
       if (exchange.over) return;
-      writeCodes(connection, TYPE.suback, version, packetId, codes, reasons);
+      if (fits(exchange, codes.length)) writeCodes(connection, TYPE.suback, version, packetId, codes, reasons);
       for (const { filter, retained } of answers) if (retained) session.replayRetained(filter);
       // What a queue or group has follows its SUBACK.
       session.drained();
@@ -162,7 +162,8 @@ export class Subscribing {
       session.unsubscribe(filter) ? REASON.success : REASON.noSubscriptionExisted,
     );
     session.saved(() => {
-      if (!exchange.over) writeCodes(connection, TYPE.unsuback, version, packet.packetId, codes);
+      if (exchange.over || !fits(exchange, codes.length)) return;
+      writeCodes(connection, TYPE.unsuback, version, packet.packetId, codes);
     });
   }
 }

@@ -186,8 +186,11 @@ export interface Retained {
 export interface Outbox {
   /** A message from the router, in log order. */
   deliver(message: Message, subscriptions: readonly Subscription[]): void;
-  /** A retained message for one new subscription, before anything later. */
-  replay(message: Message, subscription: Subscription): void;
+  /**
+   * The retained messages of a new subscription, before anything later. `match` gives them to `visit` when their turn has come,
+   * which is at once if nothing else waits; of the same subscription, made again before that, only the last one counts.
+   */
+  replay(subscription: Subscription, match: (visit: (message: Message) => void) => void): void;
   /** The sink may be ready again. */
   pump(): void;
   /** Per shard, the first position that has not been handed to the sink. */

@@ -37,7 +37,7 @@ const STRINGS: readonly (readonly [name: string, (content: Bytes) => Buffer])[] 
   ['User Property name', (content) => publish('a', 'x', { properties: section([0x26], field(content), field('v')) })],
   ['User Property value', (content) => publish('a', 'x', { properties: section([0x26], field('n'), field(content)) })],
   ['User Property of SUBSCRIBE', (content) => subscribe(1, [['a', 0]], section([0x26], field(content), field('v')))],
-  ['Topic Filter of SUBSCRIBE', (content) => subscribe(1, [[content, 0]])],
+  ['Topic Filter of SUBSCRIBE [MQTT-3.8.3-1]', (content) => subscribe(1, [[content, 0]])],
   [
     'second Topic Filter of SUBSCRIBE',
     (content) =>
@@ -46,7 +46,7 @@ const STRINGS: readonly (readonly [name: string, (content: Bytes) => Buffer])[] 
         [content, 0],
       ]),
   ],
-  ['Topic Filter of UNSUBSCRIBE', (content) => unsubscribe(1, [content])],
+  ['Topic Filter of UNSUBSCRIBE [MQTT-3.10.3-1]', (content) => unsubscribe(1, [content])],
   ['Reason String of PUBACK', (content) => answer(4, 1, [0x80], section([0x1f], field(content)))],
   ['Reason String of PUBREC', (content) => answer(5, 1, [0x80], section([0x1f], field(content)))],
   ['Reason String of PUBREL', (content) => answer(6, 1, [0x92], section([0x1f], field(content)))],
@@ -96,7 +96,7 @@ for (const [name, build] of STRINGS) {
 }
 
 for (const [name, build] of CONNECT_STRINGS) {
-  test(`[MQTT-1.5.4-1] [MQTT-1.5.4-2] [MQTT-3.1.3-4] CONNECT, ${name}: ill-formed UTF-8 and U+0000 are refused with 0x81`, async () => {
+  test(`[MQTT-1.5.4-1] [MQTT-1.5.4-2] [MQTT-3.1.3-4] [MQTT-3.1.3-11] [MQTT-3.1.3-12] CONNECT, ${name}: ill-formed UTF-8 and U+0000 are refused with 0x81`, async () => {
     for (const [what, bytes] of [...ILL_FORMED, ['U+0000', '610062'] as const])
       assert.is(await bench.refusal(build(hex(bytes))), 0x81, what);
   });

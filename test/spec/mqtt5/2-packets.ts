@@ -240,6 +240,22 @@ test('2.1.4 bytes behind the content of a packet are malformed', async () => {
   assert.is(await bench.refusal(connect({ rest: [[0]] })), 0x81, 'CONNECT');
 });
 
+test('the bytes of aedes issue 612, which ended its process, end one connection', async () => {
+  const peer = await bench.open();
+  await peer.send(hex('10 10 00044d5154540502003c0321001400006202d301e0020020'));
+  const packets = await peer.end();
+  assert.is(packets[packets.length - 1]?.reasons[0], 0x81);
+});
+
+test('a packet of which the rest never comes is not waited for by the next connection', async () => {
+  for (const bytes of ['30', '30 80', '30 05 0001 61', '10']) {
+    const peer = bytes === '10' ? await bench.open() : await bench.connect();
+    await peer.send(hex(bytes));
+    peer.destroy();
+  }
+  assert.equal(await (await bench.connect()).flush(), []);
+});
+
 test('several packets in one piece, and packets in several pieces, are the same packets', async () => {
   for (const way of WAYS) {
     const peer = await bench.connect({}, way);

@@ -215,6 +215,16 @@ for (const [clause, name, id, values] of [
   });
 }
 
+test('more User Properties than the limit: 0x97, in number or in bytes', async () => {
+  const many = Array.from({ length: 65 }, () => one(0x26));
+  const large = [join([0x26], field('n'), field('v'.repeat(16_384)))];
+  for (const properties of [many, large]) {
+    assert.is(await outcome(kindOf('CONNECT'), kindOf('CONNECT').build(...properties)), 0x97);
+    assert.is(await outcome(kindOf('PUBLISH'), kindOf('PUBLISH').build(...properties)), 0x97);
+  }
+  assert.is(await outcome(kindOf('PUBLISH'), kindOf('PUBLISH').build(...many.slice(1))), 0);
+});
+
 test('properties belong to MQTT 5: before, a packet with them is another packet', async () => {
   const before = { level: 4, clientId: 'old' };
   const peer = await bench.open();

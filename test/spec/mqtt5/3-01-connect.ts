@@ -33,7 +33,7 @@ test.after(() => bench.stop());
 test.after.each(() => bench.leave());
 
 for (const way of WAYS) {
-  test(`[MQTT-3.1.0-1] a first packet that is not CONNECT: closed, nothing said, ${way.name}`, async () => {
+  test(`[MQTT-3.1.0-1] [MQTT-3.14.0-1] a first packet that is not CONNECT: closed, nothing said, ${way.name}`, async () => {
     for (const [name, bytes] of [
       ['PUBLISH', publish('a', 'x')],
       ['PUBLISH at QoS 1', publish('a', 'x', { qos: 1 })],
@@ -229,7 +229,7 @@ test('[MQTT-3.1.3-7] an assigned identifier is one like any other: the session i
 });
 
 for (const way of WAYS) {
-  test(`3.1.4 packets sent right behind CONNECT, before CONNACK, are served behind it, ${way.name}`, async () => {
+  test(`[MQTT-3.1.4-5] packets sent right behind CONNECT, before CONNACK, are served behind it, ${way.name}`, async () => {
     const peer = await bench.open(way);
     await peer.send(
       connect({ clientId: 'eager' }),
@@ -280,7 +280,7 @@ test('[MQTT-3.1.4-3] many at once with one identifier: one is left', async () =>
   assert.equal(await last.flush(), []);
 });
 
-test('[MQTT-3.1.2-22] nothing heard for 1.5 times the keep alive: DISCONNECT 0x8D and closed; any packet counts', async () => {
+test('[MQTT-3.1.2-22] [MQTT-3.2.2-22] nothing heard for 1.5 times the keep alive: DISCONNECT 0x8D and closed; any packet counts', async () => {
   const [silent, alive] = [await bench.connect({ keepAlive: 1 }), await bench.connect({ keepAlive: 1 })];
   const from = performance.now();
   const noise = setInterval(() => void alive.send(publish('noise', '')), 500);
@@ -315,7 +315,9 @@ test('[MQTT-3.1.2-28] Response Information comes only where it is asked for', as
   assert.ok(propertyOf((await bench.connect({ properties: section([0x19, 1]) })).connack, 0x1a));
 });
 
-test('[MQTT-3.1.2-24] [MQTT-3.1.2-25] what is larger than the client takes is not sent; what follows is', async () => {
+test('[MQTT-3.1.2-24] [MQTT-3.1.2-25] what is larger than the client takes is not sent, and counted; what follows is', async () => {
+  const { counters } = bench.server.broker;
+  const before = counters.droppedTooLarge;
   const peer = await bench.connect({ properties: section([0x27], u32(100)) });
   await peer.send(subscribe(1, [['size', 1]]));
   await peer.expect(9);
@@ -331,6 +333,7 @@ test('[MQTT-3.1.2-24] [MQTT-3.1.2-25] what is larger than the client takes is no
     assert.equal([message.payload.toString(), message.bytes], ['y'.repeat(most), 100]);
     if (qos === 1) await peer.send(answer(4, message.id));
   }
+  assert.is(counters.droppedTooLarge, before + 2);
   assert.equal(await peer.flush(), []);
 });
 

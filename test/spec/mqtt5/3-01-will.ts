@@ -229,6 +229,16 @@ test('[MQTT-3.1.3-9] a new connection to the session before the delay has passed
   assert.equal(await watcher.flush(), []);
 });
 
+test('3.1.4 a take-over publishes a will without a delay, though the session goes on', async () => {
+  const topic = freshTopic();
+  const watcher = await watch(topic);
+  await mortal(topic, { expiry: 60, clientId: 'no delay' });
+  const back = await bench.connect({ clientId: 'no delay', flags: 0, properties: section([0x11], u32(60)) });
+  assert.ok(back.connack.sessionPresent);
+  assert.is((await watcher.expect(3)).payload.toString(), 'gone');
+  await nothing(watcher);
+});
+
 test('[MQTT-3.1.3-9] a take-over with Clean Start 0 within the delay: the will is not sent', async () => {
   const topic = freshTopic();
   const watcher = await watch(topic);

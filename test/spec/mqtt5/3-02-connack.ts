@@ -119,6 +119,22 @@ test('[MQTT-3.2.2-19] [MQTT-3.2.2-20] a refusal is no larger than the client tak
   assert.equal([reasons[0], reasons[2]], [false, true]);
 });
 
+test('[MQTT-3.1.2-24] no CONNACK is larger than the client takes: without Response Information, 0x95, or none', async () => {
+  const outcomes = new Map<string, number>();
+  for (let bytes = 1; bytes <= 100; bytes++) {
+    const peer = await bench.open();
+    await peer.send(connect({ clientId: 'small', properties: section([0x27], u32(bytes), [0x19, 1]) }), disconnect());
+    const [connack, ...more] = await peer.end();
+    assert.is(more.length, 0);
+    assert.ok((connack?.bytes ?? 0) <= bytes, `${connack?.bytes} of ${bytes}`);
+    const what =
+      connack === undefined ? 'none' : `${connack.reasons[0]} ${propertyOf(connack, 0x1a) === undefined ? '-' : '+'}`;
+    outcomes.set(what, (outcomes.get(what) ?? 0) + 1);
+  }
+  assert.is(outcomes.get('none'), 4);
+  assert.equal([...outcomes.keys()], ['none', '149 -', '0 -', '0 +']);
+});
+
 test('3.2.2.3.12 user properties and 3.2.2.3.9 reason strings: none of them in a CONNACK that accepts', async () => {
   const { connack } = await bench.connect();
   assert.equal(

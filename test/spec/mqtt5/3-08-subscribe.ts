@@ -187,7 +187,7 @@ test('[MQTT-3.3.1-12] [MQTT-3.3.1-13] Retain As Published: the flag as it came, 
   }
 });
 
-test('[MQTT-3.3.1-9] Retain Handling 0: retained messages with each SUBSCRIBE, also one that replaces', async () => {
+test('[MQTT-3.3.1-9] [MQTT-3.8.4-4] Retain Handling 0: retained messages with each SUBSCRIBE, also one that replaces', async () => {
   await keep('rh0/a');
   for (const options of [0, AS_PUBLISHED]) {
     const peer = await bench.connect();
@@ -337,7 +337,7 @@ test('[MQTT-3.8.3-1] [MQTT-3.9.3-2] filters that are none: 0x8F each; those not 
 });
 
 test('[MQTT-3.9.2-1] [MQTT-3.9.2-2] a SUBACK with a reason string is no larger than the client takes', async () => {
-  const small = await bench.connect({ properties: section([0x27], u32(40)) });
+  const small = await bench.connect({ clientId: 'small', properties: section([0x27], u32(40)) });
   await small.send(subscribe(1, [['a#', 0]]));
   const suback = await small.expect(9);
   assert.ok(suback.bytes <= 40, `${suback.bytes}`);

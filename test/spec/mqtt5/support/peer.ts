@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { WebSocket } from 'ws';
-import type { Address } from '../../../../src/broker.ts';
+import type { Address, BrokerExtras } from '../../../../src/broker.ts';
+import type { ConfigInput } from '../../../../src/config/load.ts';
 import { startBroker, type TestBroker } from '../../../support/broker.ts';
 import { Inbox } from '../../../support/inbox.ts';
 import { type Bytes, type Connect, connect, join, pingreq } from './bytes.ts';
@@ -152,7 +153,7 @@ export class Peer {
   }
 
   #receive(chunk: Buffer): void {
-    this.#rest = join(this.#rest, chunk);
+    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     try {
       for (let each = readPacket(this.#rest); each !== undefined; each = readPacket(this.#rest)) {
         this.#rest = this.#rest.subarray(each.bytes);
@@ -177,12 +178,14 @@ export class Peer {
 
 /** A broker for the tests of a file, and clients that are gone after each of them. */
 export class Bench {
-  readonly #config: Parameters<typeof startBroker>[0];
+  readonly #config: ConfigInput;
+  readonly #extras: BrokerExtras;
   #server: TestBroker | undefined;
   readonly #peers: Peer[] = [];
 
-  constructor(config: Parameters<typeof startBroker>[0] = {}) {
+  constructor(config: ConfigInput = {}, extras: BrokerExtras = {}) {
     this.#config = config;
+    this.#extras = extras;
   }
 
   get server(): TestBroker {
@@ -191,7 +194,7 @@ export class Bench {
   }
 
   async start(): Promise<void> {
-    this.#server = await startBroker(this.#config);
+    this.#server = await startBroker(this.#config, this.#extras);
   }
 
   async stop(): Promise<void> {

@@ -97,8 +97,8 @@ class FakeOutbox implements Outbox {
     this.pump();
   }
 
-  replay(message: Message, subscription: Subscription): void {
-    this.held.push(() => this.sink.send(message, [subscription], true));
+  replay(subscription: Subscription, match: (visit: (message: Message) => void) => void): void {
+    match((message) => this.held.push(() => this.sink.send(message, [subscription], true)));
     this.pump();
   }
 
