@@ -7,6 +7,7 @@ import type { Capabilities } from './capabilities.ts';
 import { UnknownVersion } from './connect.ts';
 import { Decoder } from './decoder.ts';
 import {
+  connackBytes,
   fitting,
   type Property,
   writeAcknowledgement,
@@ -34,9 +35,6 @@ import { CONNACK_V3, REASON, reasonIn } from './reasons.ts';
 import type { MqttServer } from './server.ts';
 import { type Holder, MqttSession } from './session.ts';
 import { Subscribing } from './subscribing.ts';
-
-/** The smallest CONNACK of MQTT 5 [MQTT-3.1.2-24]. */
-const REFUSAL_BYTES = 5;
 
 /**
  * One connection of an MQTT client: waits for CONNECT (`#session` undefined), then serves packets until either side
@@ -338,7 +336,8 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder, En
     // Where not even the beginning of a CONNECT was understood, it is 4, which has no answer to that.
     const version = error instanceof UnknownVersion ? error.form : this.#decoder.version;
     if (version === 5) {
-      if (this.#terms !== undefined && this.#terms.maximumPacketSize < REFUSAL_BYTES) return;
+      // [MQTT-3.1.2-24]: there are clients that take not even that.
+      if (this.#terms !== undefined && this.#terms.maximumPacketSize < connackBytes([])) return;
       writeConnack(this.connection, 5, false, reasonIn('connack', error.code), explain(5, this.#terms, error.message));
       return;
     }

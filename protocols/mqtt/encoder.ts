@@ -47,7 +47,8 @@ export function fitting(properties: readonly Property[], bytes: number): readonl
   return connackBytes(left) <= bytes ? left : undefined;
 }
 
-function connackBytes(properties: readonly Property[]): number {
+/** Of CONNACK to an MQTT 5 client. */
+export function connackBytes(properties: readonly Property[]): number {
   const content = 2 + sectionBytes(properties);
   return 1 + variableBytes(content) + content;
 }
