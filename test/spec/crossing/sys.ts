@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
+import { connect } from 'nats';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Authorizer, Principal } from '../../../src/ports/authorizer.ts';
@@ -8,11 +9,11 @@ import { startBroker, type TestBroker } from '../../support/broker.ts';
 import { eventually } from '../../support/eventually.ts';
 import { RawJson } from '../../support/json-client.ts';
 import { RawMqtt } from '../../support/mqtt-client.ts';
+import { NatsServer } from '../../support/nats-server.ts';
 import { header, RawStomp } from '../../support/stomp-client.ts';
 import { requireTool } from '../../support/tools.ts';
-import { lasting, type Publish, textOf } from '../mqtt/support/rig.ts';
+import { lasting, type Publish, subscribe, textOf } from '../mqtt/support/rig.ts';
 import { NatsParticipant } from './support/nats.ts';
-import { twoOnNats } from './support/scene.ts';
 
 /** `$SYS/` topics from every protocol, and whether what they say is true. */
 
@@ -74,7 +75,7 @@ async function read(name: string): Promise<string> {
 }
 
 test('MQTT: the present values at once, as retained; then live what changes [MQTT-3.3.1-8] [MQTT-3.3.1-9]', async () => {
-  await start(1);
+  await start(2);
   const client = await mqtt('a');
   assert.equal(await client.subscribe('$SYS/#', 2), [2]);
   const first = await publishes(client);
@@ -122,7 +123,7 @@ test('[MQTT-4.7.2-1] filters that begin with a wildcard do not reach them, retai
 });
 
 test('STOMP: by the names of its mapping', async () => {
-  await start(1);
+  await start(2);
   const client = known(await RawStomp.connect(server.stomp));
   client.send('SUBSCRIBE', { id: '1', destination: '/topic/$SYS.broker.uptime' });
   client.send('SUBSCRIBE', { id: '2', destination: '/topic/$SYS.broker.*.count' });
@@ -141,7 +142,7 @@ test('STOMP: by the names of its mapping', async () => {
 });
 
 test('JSON: as messages like others', async () => {
-  await start(1);
+  await start(2);
   const client = known(await RawJson.connect(server.http));
   await client.request({ type: 'subscribe', filter: '$SYS/broker/uptime' });
   const first = await client.expect('message');
@@ -210,6 +211,8 @@ test('the authorizer is asked, as for other topics', async () => {
 test('clients: those of every protocol, once they are logged in; and sessions that wait for theirs', async () => {
   await start(1);
   const away = await mqtt('away', { protocolVersion: 5, ...lasting });
+  // A group that is kept for it is no client.
+  await away.subscribe('$share/g/x', 1);
   away.send({ cmd: 'disconnect' });
   await away.end();
   // Connected, and not logged in.
@@ -360,40 +363,54 @@ for (const [path, protocol, opcode, hello, packets] of [
 requireTool(
   test,
   'nats-server',
-  'in a cluster each node tells its own clients of itself, and no one else can',
+  'in a cluster each node tells its own clients of itself, and nobody else can',
   async (program) => {
-    const nodes = await twoOnNats(program);
-    const [first, second] = nodes.nodes;
-    if (first === undefined || second === undefined) throw new Error('there is no node');
-    server = first;
+    const nats = await NatsServer.start(program);
+    const config = { sys: { intervalSeconds: 1 }, backbone: { type: 'nats', nats: { servers: [nats.url] } } } as const;
+    server = await startBroker(config);
+    const other = await startBroker(config);
+    const native = await NatsParticipant.connect(nats.url);
+    const spy = await connect({ servers: nats.url });
+    const subjects: string[] = [];
+    spy.subscribe('>', { callback: (_, { subject }) => subjects.push(subject) });
+    await spy.flush();
     try {
       const here = await mqtt('here', { protocolVersion: 5 });
-      const there = known(await RawMqtt.connect(second.mqtt, { clientId: 'there', protocolVersion: 5 }));
-      for (const each of [here, there]) await each.subscribe('#');
-      for (const each of [here, there]) await each.subscribe('$SYS/#');
+      const there = known(await RawMqtt.connect(other.mqtt, { clientId: 'there', protocolVersion: 5 }));
       for (const each of [here, there]) {
-        const names = (await publishes(each)).map(({ topic }) => topic);
-        // Three are left out: sessions without a connection are no node's own.
-        assert.is(names.length, TOPICS - 3);
-        assert.is(new Set(names).size, names.length);
+        const names = ['clients/+', 'version', 'uptime'].map((name) => `$SYS/broker/${name}`);
+        await subscribe(each, ['open', ...names]);
+        const first = (await publishes(each)).filter(({ retain }) => retain);
+        // Sessions without a connection are no node's own.
+        const clientsOf = ['connected', 'active', 'expired', 'maximum'].map((name) => `$SYS/broker/clients/${name}`);
+        assert.equal(
+          first.map(({ topic }) => topic),
+          [...clientsOf, '$SYS/broker/version', '$SYS/broker/uptime'],
+        );
       }
-      const native = known(Object.assign(await NatsParticipant.connect(nodes.url ?? ''), { destroy() {} }));
-      const forged = { payload: Buffer.from('forged') };
+      const payload = Buffer.from('forged');
       for (const durable of [false, true]) {
-        await native.send({ topic: '$SYS/broker/version', ...forged, durable });
-        await native.send({ topic: 'open', ...forged, durable });
+        for (const topic of ['$SYS/broker/version', 'open']) await native.send({ topic, payload, durable });
       }
       for (const each of [here, there]) {
         const seen: string[] = [];
-        while (seen.filter((topic) => topic === 'open').length < 2) seen.push((await each.expect('publish')).topic);
-        assert.equal(
-          seen.filter((topic) => topic === '$SYS/broker/version'),
-          [],
-        );
+        const count = (topic: string): number => seen.filter((one) => one === topic).length;
+        while (count('open') < 2 || count('$SYS/broker/uptime') < 3) seen.push((await each.expect('publish')).topic);
+        assert.is(count('$SYS/broker/version'), 0);
       }
-      native.close();
+      const told = subjects.filter((subject) => subject.includes('%24SYS'));
+      // The forged ones alone; what is logged NATS gives to each node.
+      const log = 'trimaran.log.%24SYS.broker.version';
+      assert.equal(
+        told.filter((subject) => subject !== log),
+        ['trimaran.live.%24SYS.broker.version'],
+      );
     } finally {
-      await nodes.stop();
+      native.close();
+      await spy.close();
+      await other.broker.stop();
+      await server.broker.stop();
+      await nats.remove();
     }
   },
 );
