@@ -63,13 +63,16 @@ export class Messaging {
     const { node } = cluster;
     const common = { limits, counters, clock, logger };
     this.#queues = new LocalQueues({
-      ...{ ...common, stores: backbone.queues, catalog: this.#catalog, node },
+      ...common,
+      stores: backbone.queues,
+      catalog: this.#catalog,
+      node,
       deadLetter: (queue, message, receiver, token) => queues.push(queue, message, receiver, token),
       own: (queue) => peers.own(queue),
       confirm: (queue) => peers.confirm(queue),
     });
     const hosts = { queues: this.#queues, catalog: this.#catalog, groups: (): GroupHost => groups };
-    const peers = new Peers(cluster, hosts, clock, logger);
+    const peers = new Peers(cluster, hosts, clock, logger, limits.peerBytes);
     this.#peers = peers;
     const { queues } = peers;
     const router = new TopicRouter(backbone, retained, queues, counters, clock, logger);
@@ -95,9 +98,15 @@ export class Messaging {
     });
     this.services = {
       ...common,
-      ...{ router, retained: this.#sys ?? retained, sessions, wills: this.#wills, authorizer, outbox },
+      router,
+      retained: this.#sys ?? retained,
+      sessions,
+      wills: this.#wills,
+      authorizer,
+      outbox,
       queues,
       groups: table,
+      unmatched: (message) => router.unmatched(message) && sessions.allHeard,
       backlog: (connection) => new ConnectionBacklog(router, connection, limits.publishBacklog),
       startOf: (start, filter) => startOf(log, start, filter),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),

@@ -29,6 +29,8 @@ export class Feed implements Subscriber, OutboxSink {
   #outbox: Outbox | undefined;
   /** A subscription went another way: what waits here may be for it alone. */
   #left = false;
+  /** Retained messages of subscriptions that were made before it began. */
+  #early: [message: Message, subscription: Subscription][] | undefined;
   /** Per shard, where to go on in the log: behind the last message sent, and not before what was kept. */
   #cursor: number[] | undefined;
 
@@ -49,9 +51,19 @@ export class Feed implements Subscriber, OutboxSink {
     if (this.subscriptions.size === 0 && this.#outbox === undefined) this.#cursor = undefined;
   }
 
+  /** It is yet to begin, and misses nothing from here on. */
+  beginAt(positions: readonly number[]): void {
+    if (this.#outbox === undefined) this.#cursor ??= [...positions];
+  }
+
   /** The log goes on where the client stands. */
   begin(): void {
-    if (this.#context.outgoing.connected) this.#outbox ??= this.#context.services.outbox(this, this.#cursor);
+    if (!this.#context.outgoing.connected || this.#outbox !== undefined) return;
+    this.#outbox = this.#context.services.outbox(this, this.#cursor);
+    for (const [message, subscription] of this.#early ?? []) {
+      if (this.subscriptions.get(subscription.filter) !== undefined) this.#outbox.replay(message, subscription);
+    }
+    this.#early = undefined;
   }
 
   /** The subscription goes another way from here; what waits for it here is not sent. */
@@ -72,8 +84,13 @@ export class Feed implements Subscriber, OutboxSink {
   /** Retained messages for a subscription just made. */
   replayRetained(subscription: Subscription): void {
     const outbox = this.#outbox;
-    if (outbox === undefined) return;
-    this.#context.services.retained.match(subscription.filter, (message) => outbox.replay(message, subscription));
+    this.#context.services.retained.match(subscription.filter, (message) => {
+      if (outbox !== undefined) outbox.replay(message, subscription);
+      else {
+        this.#early ??= [];
+        this.#early.push([message, subscription]);
+      }
+    });
   }
 
   pump(): void {

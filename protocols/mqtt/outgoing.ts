@@ -1,3 +1,4 @@
+import { BrokerError } from '../../src/core/errors.ts';
 import type { Message, UserProperty } from '../../src/core/message.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import { Inflight, type Sent } from './inflight.ts';
@@ -103,7 +104,7 @@ export class Outgoing {
   ready(): boolean {
     const link = this.#link;
     if (this.#resender !== undefined || link === undefined || link.full()) return false;
-    return this.#inflight === undefined || this.#inflight.outstanding < link.window;
+    return this.#inflight === undefined || this.#inflight.hasRoom(link.window, this.#services.limits.inflightOut);
   }
 
   /** At QoS 0. */
@@ -126,7 +127,16 @@ export class Outgoing {
     if (this.#writeAhead !== undefined && (qos === 2 || this.#writeAhead.pending)) {
       message.keep();
       this.#writeAhead.add(() => {
-        if (this.#link !== link) return;
+        // A client may have answered what it was not sent: then it has had it.
+        const current = this.#inflight?.get(packetId);
+        if (this.#link !== link || current === undefined || current.released) return;
+        // It had fitted by a Topic Alias, which may stand for another topic now: done with [MQTT-3.1.2-25].
+        if (!link.fits(message, delivery)) {
+          this.#inflight?.settle(packetId);
+          holding?.tooLarge(sent.delivery);
+          this.#owner.drained();
+          return;
+        }
         // From here on it is in the session's hands [MQTT-4.8.2-4].
         if (qos === 2 && holding !== undefined) {
           this.#inflight?.own(packetId);
@@ -144,14 +154,17 @@ export class Outgoing {
 
   puback(packetId: number, reason: number, user: readonly UserProperty[] | undefined): void {
     const sent = this.#inflight?.get(packetId);
-    if (sent?.qos === 1) this.#settle(packetId, sent, reason, user);
+    if (sent === undefined) return;
+    if (sent.qos !== 1) throw misplaced('PUBACK', packetId, sent);
+    this.#settle(packetId, sent, reason, user);
   }
 
   /** Answers with PUBREL; false when nothing with this identifier is in flight. */
   pubrec(packetId: number, reason: number, user: readonly UserProperty[] | undefined): boolean {
     const link = this.#link;
     const sent = this.#inflight?.get(packetId);
-    if (link === undefined || sent?.qos !== 2) return false;
+    if (link === undefined || sent === undefined) return false;
+    if (sent.qos !== 2) throw misplaced('PUBREC', packetId, sent);
     // The client refuses the message: it is settled (4.3.3).
     if (reason >= 0x80) {
       this.#settle(packetId, sent, reason, user);
@@ -170,7 +183,9 @@ export class Outgoing {
 
   pubcomp(packetId: number): void {
     const sent = this.#inflight?.get(packetId);
-    if (sent?.released) this.#settle(packetId, sent, 0, undefined);
+    if (sent === undefined) return;
+    if (!sent.released) throw misplaced('PUBCOMP', packetId, sent);
+    this.#settle(packetId, sent, 0, undefined);
   }
 
   #settle(packetId: number, sent: Sent, reason: number, user: readonly UserProperty[] | undefined): void {
@@ -199,4 +214,13 @@ export class Outgoing {
     this.#inflight ??= new Inflight();
     return this.#inflight;
   }
+}
+
+/** An answer that this state of the exchange has no place for (MQTT 5.0, 4.3). */
+function misplaced(answer: string, packetId: number, { qos, released }: Sent): BrokerError {
+  const expected = qos === 1 ? 'PUBACK' : released ? 'PUBCOMP' : 'PUBREC';
+  return new BrokerError(
+    'protocol',
+    `${answer} for packet identifier ${packetId} at QoS ${qos}; ${expected} is expected`,
+  );
 }

@@ -3,7 +3,10 @@ import type { FaultCode } from '../../src/core/errors.ts';
 /** Reason codes of MQTT 5.0 (2.4) that this server uses. */
 export const REASON = {
   success: 0x00,
+  noMatchingSubscribers: 0x10,
   disconnectWithWill: 0x04,
+  continueAuthentication: 0x18,
+  reAuthenticate: 0x19,
   noSubscriptionExisted: 0x11,
   unspecified: 0x80,
   malformed: 0x81,
@@ -26,6 +29,10 @@ export const FAULT_REASON: Record<FaultCode, number> = {
   fieldInvalid: 0x83,
   notFound: 0x83,
   aliasInvalid: 0x94,
+  qosUnsupported: 0x9b,
+  retainUnsupported: 0x9a,
+  wildcardUnsupported: 0xa2,
+  identifiersUnsupported: 0xa1,
   sharedUnsupported: 0x9e,
   unsupported: 0x83,
   quota: 0x97,
@@ -36,9 +43,16 @@ export const FAULT_REASON: Record<FaultCode, number> = {
   timeout: 0x8d,
   slowReader: 0x97,
   takenOver: 0x8e,
+  administrative: 0x98,
   shutdown: 0x8b,
   internal: 0x80,
 };
+
+/** In CONNACK, which has not all of DISCONNECT's codes (3.2.2.2): what ends a connection there keeps it from beginning here. */
+export function connackReason(code: FaultCode): number {
+  if (code === 'shutdown' || code === 'unavailable') return 0x88;
+  return code === 'takenOver' ? REASON.unspecified : FAULT_REASON[code];
+}
 
 /** CONNACK return codes of MQTT 3.1 and 3.1.1 (3.2.2.3); undefined: closed without one. */
 export const CONNACK_V3: Partial<Record<FaultCode, number>> = {

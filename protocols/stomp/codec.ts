@@ -61,6 +61,8 @@ export class Decoder {
   #stopped = false;
   /** Frames since `taken` was asked. */
   #frames = 0;
+  /** Bytes that came while it was held, in order. */
+  #held: Buffer[] | undefined;
   /** `frame` holds what this decoder is at. */
   #current = false;
 
@@ -79,6 +81,19 @@ export class Decoder {
   stop(): void {
     this.#stopped = true;
     this.#partial = undefined;
+    this.#held = undefined;
+  }
+
+  /** After the frame at hand no further one is looked at until `proceed`. */
+  hold(): void {
+    this.#held = [];
+  }
+
+  /** Takes up what came meanwhile; throws as `push` does. */
+  proceed(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const chunk of held) this.push(chunk);
   }
 
   /** How many whole frames there were since this was last asked. */
@@ -96,9 +111,17 @@ export class Decoder {
   /** Throws a BrokerError for bytes that are no frame, after which the decoder is stopped. */
   push(chunk: Buffer): void {
     this.#current = false;
+    if (this.#held !== undefined) {
+      this.#held.push(Buffer.from(chunk));
+      return;
+    }
     try {
       let at = this.#partial === undefined ? 0 : this.#continue(this.#partial, chunk);
       while (!this.#stopped && at < chunk.length) {
+        if (this.#held !== undefined) {
+          this.#hold(chunk.subarray(at));
+          break;
+        }
         const byte = chunk[at];
         // Line ends between frames are heart-beats, and what clients append to a frame.
         if (byte === LF || byte === CR) {
@@ -116,6 +139,10 @@ export class Decoder {
       this.stop();
       throw error;
     }
+  }
+
+  #hold(rest: Buffer): void {
+    this.#held?.push(Buffer.from(rest));
   }
 
   /** Parses the frame at `at` if it is there in full; returns the offset behind it. */

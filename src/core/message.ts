@@ -90,7 +90,8 @@ export class Message {
 
   /**
    * How many subscribers the routing under way has for it. With one, encoding straight into the connection is
-   * cheaper than keeping the encoding; with more, it is encoded once per wire format and kept in `wires`.
+   * cheaper than keeping the encoding; with more, it is encoded once per wire format and kept in `wires`. 0 after routing:
+   * no one on this node.
    */
   fanout = 1;
   wires: (Wire | undefined)[] | undefined = undefined;

@@ -194,6 +194,14 @@ export class TopicRouter implements Router, BackboneReceiver {
     nobody?.();
   }
 
+  /**
+   * Whether a logged message has found no subscription on this node, bound queues included, and there is no other node. Its
+   * route has said so when it came by the tail; what else there is to know is asked only then.
+   */
+  unmatched({ fanout, topic }: Message): boolean {
+    return fanout === 0 && this.#backbone.cluster.alone && this.#queues.bound(topic).length === 0;
+  }
+
   #count(topic: string): number {
     return (this.#cache.get(topic) ?? this.#resolve(topic)).targets.length;
   }

@@ -31,6 +31,12 @@ export class SessionRegistry implements Sessions {
   readonly #context: PlaceContext;
   /** Kept without a connection, as far as this node knows. */
   #detached = 0;
+  /** How many have been left so since the start. */
+  #leftSoFar = 0;
+  /** Places whose subscriptions the router does not have, or not any more. */
+  #unheard = 0;
+  /** What the store keeps has been counted. */
+  #counted = false;
   /** Those of them that are groups. */
   #detachedGroups = 0;
   #timer: Timer | undefined;
@@ -51,15 +57,26 @@ export class SessionRegistry implements Sessions {
     this.#options = options;
     this.#ended = ended;
     this.#context = {
-      ...{ state: backbone.state, clock, logger, node: backbone.cluster.node },
+      state: backbone.state,
+      clock,
+      logger,
+      node: backbone.cluster.node,
       checkpointMilliseconds: options.checkpointMilliseconds,
       left: (place, seconds) => this.#left(place, seconds),
+      unheard: (change) => {
+        this.#unheard += change;
+      },
     };
   }
 
   /** Clients' sessions that are kept without a connection, as far as this node knows. */
   get away(): number {
     return this.#detached - this.#detachedGroups;
+  }
+
+  /** The router has the subscriptions of every session there is on this node and in the store. */
+  get allHeard(): boolean {
+    return this.#counted && this.#detached === 0 && this.#unheard === 0;
   }
 
   async start(): Promise<void> {
@@ -147,6 +164,7 @@ export class SessionRegistry implements Sessions {
       return 0;
     }
     this.#count(key, 1);
+    this.#leftSoFar++;
     return seconds;
   }
 
@@ -163,6 +181,7 @@ export class SessionRegistry implements Sessions {
     const { state, cluster } = this.#backbone;
     const now = this.#clock.now();
     let detached = 0;
+    const before = this.#leftSoFar;
     let groups = 0;
     const changes: (() => Promise<unknown>)[] = [];
     try {
@@ -188,7 +207,9 @@ export class SessionRegistry implements Sessions {
         }
       });
       for (const change of changes) await change();
-      this.#detached = detached;
+      // Those left meanwhile may be counted twice, until the next time; they are not forgotten.
+      this.#detached = detached + this.#leftSoFar - before;
+      this.#counted = true;
       this.#detachedGroups = groups;
     } catch (error) {
       this.#logger.warn({ err: error }, 'the sessions in the store could not be looked through; trying again later');

@@ -96,7 +96,11 @@ export class LogGroup implements SessionOwner {
     // Some are read already, and with no member yet.
     const read = this.#source.size - unsettled;
     return {
-      ...{ name: this.#name, filter: this.#filter, node, positions, ends },
+      name: this.#name,
+      filter: this.#filter,
+      node,
+      positions,
+      ends,
       ordered: this.#record.ordered,
       lag: read + (await lagOf(log, this.#filter, positions, ends)),
       unsettled,
@@ -162,6 +166,7 @@ export class LogGroup implements SessionOwner {
     }
     this.#dispatcher = this.#dispatch();
     this.#source.begin(this.#record.positions);
+    place.listens(true);
     // Who is told that there is a group may rely on its place.
     const saved = place.save();
     if (kept === undefined) await saved;
@@ -176,7 +181,9 @@ export class LogGroup implements SessionOwner {
   #claim(): Claim {
     const kept = (): number => this.#keptFor;
     return {
-      ...{ key: keyOf(this.#name, this.#filter), principal: '', clean: false },
+      key: keyOf(this.#name, this.#filter),
+      principal: '',
+      clean: false,
       // Members that come later may want it to be kept for longer.
       get keptFor() {
         return Math.max(1, kept());
@@ -206,11 +213,18 @@ export class LogGroup implements SessionOwner {
 
   #dispatch(): Dispatcher {
     const { clock, limits, logger } = this.#context;
-    const { queueMemoryBytes, consumerBytes } = limits;
+    const { queueMemoryBytes: memoryBytes, consumerBytes, heldMessages } = limits;
     const options = {
       keys: this.#record.ordered ? 'sticky' : 'none',
-      ...{ ackMilliseconds: 0, retryMilliseconds: 0, retryMaxMilliseconds: 0, maxDeliveries: 0 },
-      ...{ messageMilliseconds: 0, singleActiveConsumer: false, memoryBytes: queueMemoryBytes, consumerBytes },
+      ackMilliseconds: 0,
+      retryMilliseconds: 0,
+      retryMaxMilliseconds: 0,
+      maxDeliveries: 0,
+      messageMilliseconds: 0,
+      singleActiveConsumer: false,
+      memoryBytes,
+      consumerBytes,
+      heldMessages,
     } as const;
     return new Dispatcher(this.#source, options, clock, logger, {
       dead: (entry, reason) => this.#dead(entry, reason),
@@ -293,7 +307,10 @@ export class LogGroup implements SessionOwner {
     const begun = this.#source.positions();
     const positions = begun ?? this.#record.positions;
     return encodeGroup({
-      ...{ ordered, positions, keptFor: this.#keptFor, forget: this.#forget && !this.#wanted() },
+      ordered,
+      positions,
+      keptFor: this.#keptFor,
+      forget: this.#forget && !this.#wanted(),
       unsettled: begun === undefined ? this.#record.unsettled : this.#source.unsettled(positions),
     });
   }

@@ -103,7 +103,10 @@ export class SysTopics implements Retained {
     const used = heapBytes();
     this.#heapMaximumBytes = Math.max(this.#heapMaximumBytes, used);
     return {
-      ...{ counters, version, heapBytes: used, heapMaximumBytes: this.#heapMaximumBytes },
+      counters,
+      version,
+      heapBytes: used,
+      heapMaximumBytes: this.#heapMaximumBytes,
       seconds: Math.max(0, now - this.#startedAt) / 1000,
       subscriptions: router.subscriptions,
       sharedSubscriptions: groups.members,

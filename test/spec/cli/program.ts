@@ -102,7 +102,7 @@ test('wrong usage: exit code 2, what is wrong and where help is, on standard err
   assert.equal(await run(['start', '--prot', '1']), {
     code: 2,
     out: '',
-    err: 'trimaran: found an unknown option --prot; expected --config, --set, --help, --version\nSee: trimaran start --help\n',
+    err: 'trimaran: found an unknown option --prot; expected --config, --set, --method, --iterations, --help, --version\nSee: trimaran start --help\n',
   });
   assert.equal(await run(['strat']), {
     code: 2,
