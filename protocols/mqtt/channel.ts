@@ -3,20 +3,24 @@ import type { UserProperty } from '../../src/core/message.ts';
 import type { Channel } from '../../src/ports/protocol.ts';
 import type { Place, Services } from '../../src/ports/routing.ts';
 import type { Connection } from '../../src/ports/transport.ts';
+import type { Capabilities } from './capabilities.ts';
 import { UnknownVersion } from './connect.ts';
 import { Decoder } from './decoder.ts';
 import {
   connackBytes,
+  fitting,
   type Property,
   writeAcknowledgement,
   writeConnack,
   writeDisconnect,
   writePingresp,
 } from './encoder.ts';
-import { type Exchange, explain } from './exchange.ts';
-import { Link, NO_MAXIMUM } from './link.ts';
-import { type Login, login } from './login.ts';
+import { Entrance, type EntranceOwner } from './entrance.ts';
+import { type AnswerTerms, answerTerms, type Exchange, explain } from './exchange.ts';
+import { Link } from './link.ts';
+import { type Login, noRoom } from './login.ts';
 import {
+  type AuthPacket,
   type ConnectPacket,
   type PacketHandler,
   type PacketProperties,
@@ -27,7 +31,7 @@ import {
   type Version,
 } from './packets.ts';
 import { Publishing } from './publishing.ts';
-import { CONNACK_V3, connackReason, FAULT_REASON, REASON } from './reasons.ts';
+import { CONNACK_V3, REASON, reasonIn } from './reasons.ts';
 import type { MqttServer } from './server.ts';
 import { type Holder, MqttSession } from './session.ts';
 import { Subscribing } from './subscribing.ts';
@@ -36,17 +40,18 @@ import { Subscribing } from './subscribing.ts';
  * One connection of an MQTT client: waits for CONNECT (`#session` undefined), then serves packets until either side
  * ends it (`#over`).
  */
-export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
+export class MqttChannel implements Channel, PacketHandler, Exchange, Holder, EntranceOwner {
   readonly #server: MqttServer;
   readonly connection: Connection;
   readonly #decoder: Decoder;
   /** When bytes last came; before CONNECT, when the connection was made. Milliseconds since 1970. */
   #heardAt: number;
   #version: Version = 4;
+  #entrance: Entrance | undefined;
   #session: MqttSession | undefined;
+  /** Of CONNECT, once it was understood. */
+  #terms: AnswerTerms | undefined;
   #login: Login | undefined;
-  /** Maximum Packet Size of a client that may be refused, bytes. */
-  #takes = NO_MAXIMUM;
   #publishing: Publishing | undefined;
   #subscribing: Subscribing | undefined;
   #over = false;
@@ -62,6 +67,10 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
 
   get services(): Services {
     return this.#server.services;
+  }
+
+  get capabilities(): Capabilities {
+    return this.#server.capabilities;
   }
 
   get version(): Version {
@@ -105,6 +114,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     }
     // What came before the fault was in order, and goes before a will.
     this.#publishing?.flush();
+    this.services.counters.packetsReceived += this.#decoder.taken();
     if (fault !== undefined) this.#fail(fault);
   }
 
@@ -116,7 +126,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     if (this.#over) return;
     const limits = this.#server.services.limits;
     if (this.#login === undefined || this.#session === undefined) {
-      if (now - this.#heardAt > limits.loginSeconds * 1000) this.#end('no CONNECT in time (limits.loginSeconds)');
+      if (now - this.#heardAt > limits.loginSeconds * 1000) this.#end('no login in time (limits.loginSeconds)');
       return;
     }
     // [MQTT-3.1.2-22]: one and a half times the keep alive.
@@ -131,7 +141,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     this.#release(true);
   }
 
-  shutdown(code: 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
+  shutdown(code: 'administrative' | 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
     this.#fail(new BrokerError(code));
   }
 
@@ -145,25 +155,37 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
   connect(packet: ConnectPacket): void {
     if (this.#login !== undefined) throw new BrokerError('protocol', 'a second CONNECT [MQTT-3.1.0-2]');
     this.#version = packet.version;
-    this.#takes = packet.properties?.maximumPacketSize ?? NO_MAXIMUM;
-    const accepted = login(packet, this.connection.peer, this.#server);
-    this.#login = accepted;
-    // From here on the keep alive counts, and messages may follow in the same bytes.
-    this.#heardAt = this.services.clock.now();
-    // Packets may follow CONNECT at once (3.1.4.2); they wait for the session, which is asked for.
+    this.#terms = answerTerms(packet.properties);
+    this.#server.services.counters.logins++;
+    this.#entrance = new Entrance(packet, this);
+    if (this.#entrance.exchanges) this.#decoder.exchange();
+    this.#entrance.begin();
+  }
+
+  /** Packets may follow CONNECT at once (3.1.4.2). Behind an Authentication Method none may [MQTT-3.1.2-30]. */
+  hold(): void {
+    if (this.#decoder.holding || this.#entrance?.exchanges) return;
     this.#decoder.hold();
     this.connection.pause();
-    const { services } = this.#server;
-    const session = new MqttSession(accepted, services, this);
+  }
+
+  enter(accepted: Login): void {
+    this.#login = accepted;
+    this.hold();
+    const session = new MqttSession(accepted, this.services, this.capabilities, this);
     this.#server.open(accepted, session).then(
       (place) => this.#admit(accepted, session, place),
       (error: unknown) => {
-        const known = error instanceof BrokerError;
-        if (!known) services.logger.error({ err: error, clientId: accepted.clientId }, 'a session could not be opened');
         this.#login = undefined;
-        this.#fail(known ? error : new BrokerError('internal'));
+        if (error instanceof BrokerError) this.#fail(error);
+        else this.broken(error);
       },
     );
+  }
+
+  broken(error: unknown): void {
+    this.services.logger.error({ err: error, peer: this.connection.peer.name }, 'a client could not be let in');
+    this.#fail(new BrokerError('internal'));
   }
 
   #admit(accepted: Login, session: MqttSession, place: Place): void {
@@ -179,25 +201,32 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
       session.leave(present ? accepted.sessionExpiry : 0);
       return;
     }
+    const reply: readonly Property[] = accepted.responseInformation ? [[0x1a, session.assignReply()]] : [];
+    const proof = this.#entrance?.admitted() ?? [];
+    const properties = fitting([...accepted.properties, ...reply, ...proof], accepted.maximumPacketSize);
+    if (properties === undefined) {
+      session.leave(present ? accepted.sessionExpiry : 0);
+      this.#fail(noRoom());
+      return;
+    }
     this.#session = session;
+    const { clock, counters } = this.services;
+    counters.loggedIn();
+    // The keep alive begins now; the time before was the login's.
+    this.#heardAt = clock.now();
     this.#decoder.admit();
+    // Nothing of it is needed any more, unless the client may prove itself again.
+    if (!this.#entrance?.exchanges) this.#entrance = undefined;
     // MQTT 3.1 (3.2) has no Session Present.
     const said = present && this.#version > 3;
-    writeConnack(this.connection, this.#version, said, REASON.success, this.#announced(accepted, session));
+    writeConnack(this.connection, this.#version, said, REASON.success, properties);
     this.#server.arm(accepted);
-    const { window, maximumPacketSize } = accepted;
-    const { clock, counters } = this.#server.services;
-    const terms = { version: this.#version, window, maximumPacketSize };
+    const { window, maximumPacketSize, topicAliases } = accepted;
+    const terms = { version: this.#version, window, maximumPacketSize, topicAliases };
     session.attach(new Link(this.connection, terms, clock, counters));
+    if (!this.#decoder.holding) return;
     this.connection.resume();
     this.#decode(() => this.#decoder.proceed());
-  }
-
-  /** The properties of CONNACK; Response Information only where the client takes a packet that large (3.1.2.11.6). */
-  #announced({ properties, responseInformation, maximumPacketSize }: Login, session: MqttSession): readonly Property[] {
-    if (!responseInformation) return properties;
-    const all: Property[] = [...properties, [0x1a, session.assignReply()]];
-    return connackBytes(all) > maximumPacketSize ? properties : all;
   }
 
   // --- packets of the client ----------------------------------------------------------------------------------------
@@ -250,11 +279,18 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     writePingresp(this.connection);
   }
 
-  auth(): void {
-    throw new BrokerError('protocol', 'AUTH without an authentication method agreed in CONNECT');
+  auth(packet: AuthPacket): void {
+    if (this.#entrance === undefined)
+      throw new BrokerError('protocol', 'AUTH without an Authentication Method in CONNECT [MQTT-4.12.0-7]');
+    this.#entrance.auth(packet);
   }
 
   disconnect(reason: number, properties: PacketProperties | undefined): void {
+    // In the middle of an exchange (4.12): there is nothing to keep or to give up yet.
+    if (this.#login === undefined && this.#entrance?.exchanges) {
+      this.#end('');
+      return;
+    }
     const accepted = this.login;
     if (properties?.sessionExpiry !== undefined) {
       // [MQTT-3.14.2.2.2]: a session that was to end with its connection cannot be kept after all.
@@ -275,6 +311,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     const accepted = this.#login;
     this.#session = undefined;
     if (session === undefined || accepted === undefined) return;
+    this.#server.services.counters.loggedOut();
     this.#server.release(session, accepted, withWill);
   }
 
@@ -290,7 +327,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     // First, so that nothing more is sent to the client than that [MQTT-3.14.4-1].
     this.#release(true);
     if (this.#version === 5) {
-      writeDisconnect(this.connection, FAULT_REASON[error.code], explain(this.#version, this.#login, error.message));
+      writeDisconnect(this.connection, reasonIn('disconnect', error.code), explain(5, this.#terms, error.message));
     }
     this.#end(error.message);
   }
@@ -299,10 +336,9 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     // Where not even the beginning of a CONNECT was understood, it is 4, which has no answer to that.
     const version = error instanceof UnknownVersion ? error.form : this.#decoder.version;
     if (version === 5) {
-      if (connackBytes([]) > this.#takes) return;
-      // CONNACK may have a Reason String whatever is asked for [MQTT-3.1.2-29].
-      const terms = { problemInformation: true, maximumPacketSize: this.#takes };
-      writeConnack(this.connection, 5, false, connackReason(error.code), explain(5, terms, error.message));
+      // [MQTT-3.1.2-24]: there are clients that take not even that.
+      if (this.#terms !== undefined && this.#terms.maximumPacketSize < connackBytes([])) return;
+      writeConnack(this.connection, 5, false, reasonIn('connack', error.code), explain(5, this.#terms, error.message));
       return;
     }
     const code = CONNACK_V3[error.code];

@@ -3,6 +3,7 @@ import type { NameCache } from '../../src/core/topic.ts';
 import { parseConnect, parseVersion } from './connect.ts';
 import { type PacketHandler, type PacketProperties, type PublishPacket, TYPE, type Version } from './packets.ts';
 import {
+  parseAuth,
   parseDisconnect,
   parseSubscribe,
   parseUnsubscribe,
@@ -56,8 +57,12 @@ export class Decoder {
   readonly #topics: NameCache;
   #maxBytes: number;
   #admitted = false;
+  /** Between CONNECT and CONNACK, while the client proves who it is. */
+  #exchanging = false;
   #partial: Partial | undefined;
   #stopped = false;
+  /** Packets since `taken` was asked. */
+  #packets = 0;
   /** Bytes that came while it was held, in order. */
   #held: Buffer[] | undefined;
 
@@ -74,15 +79,31 @@ export class Decoder {
     this.#maxBytes = this.#limits.packetBytes;
   }
 
+  /** An exchange of AUTH begins: before `admit`, nothing but that and DISCONNECT may come. */
+  exchange(): void {
+    this.#exchanging = true;
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#partial = undefined;
     this.#held = undefined;
   }
 
+  /** How many whole packets there were since this was last asked, those that were refused included. */
+  taken(): number {
+    const packets = this.#packets;
+    this.#packets = 0;
+    return packets;
+  }
+
   /** After the packet at hand no further one is looked at until `proceed`. */
   hold(): void {
-    this.#held = [];
+    this.#held ??= [];
+  }
+
+  get holding(): boolean {
+    return this.#held !== undefined;
   }
 
   /** Takes up what came meanwhile; throws as `push` does. */
@@ -125,8 +146,7 @@ export class Decoder {
   /** Parses the packet at `at` if it is there in full; returns the offset behind it, or `at` when it is not. */
   #next(chunk: Buffer, at: number): number {
     // Seen at the first byte: nobody waits for the rest of what is no CONNECT.
-    if (!this.#admitted && chunk[at] !== CONNECT)
-      throw new BrokerError('protocol', 'a packet before CONNECT [MQTT-3.1.0-1]');
+    if (!this.#admitted) this.#requireLogin(chunk[at] ?? 0);
     let body = at + 1;
     let length = chunk[body++];
     if (length === undefined) return at;
@@ -152,6 +172,14 @@ export class Decoder {
     return end;
   }
 
+  #requireLogin(first: number): void {
+    if (this.#exchanging) {
+      if (first >> 4 === TYPE.auth || first >> 4 === TYPE.disconnect) return;
+      throw new BrokerError('protocol', 'a packet other than AUTH and DISCONNECT before CONNACK [MQTT-3.1.2-30]');
+    }
+    if (first !== CONNECT) throw new BrokerError('protocol', 'a packet before CONNECT [MQTT-3.1.0-1]');
+  }
+
   #tooLarge(bytes: number): never {
     const key = this.#maxBytes === this.#limits.packetBytes ? 'packetBytes' : 'loginPacketBytes';
     throw new BrokerError(
@@ -162,6 +190,7 @@ export class Decoder {
 
   #packet(buffer: Buffer, at: number, body: number, end: number): void {
     const first = buffer[at] ?? 0;
+    this.#packets++;
     const type = first >> 4;
     const flags = first & 0x0f;
     reader.open(buffer, body, end);
@@ -207,7 +236,7 @@ export class Decoder {
       }
       case TYPE.auth:
         if (this.version < 5) throw new BrokerError('malformed', 'packet type 15 is reserved before MQTT 5');
-        handler.auth();
+        handler.auth(parseAuth(reader, this.#limits));
         return;
       default:
         throw new BrokerError(

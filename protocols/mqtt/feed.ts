@@ -29,8 +29,8 @@ export class Feed implements Subscriber, OutboxSink {
   #outbox: Outbox | undefined;
   /** A subscription went another way: what waits here may be for it alone. */
   #left = false;
-  /** Retained messages of subscriptions that were made before it began. */
-  #early: [message: Message, subscription: Subscription][] | undefined;
+  /** Subscriptions that were made before it began, and whose retained messages are due; by filter. */
+  #early: Map<string, Subscription> | undefined;
   /** Per shard, where to go on in the log: behind the last message sent, and not before what was kept. */
   #cursor: number[] | undefined;
 
@@ -60,10 +60,9 @@ export class Feed implements Subscriber, OutboxSink {
   begin(): void {
     if (!this.#context.outgoing.connected || this.#outbox !== undefined) return;
     this.#outbox = this.#context.services.outbox(this, this.#cursor);
-    for (const [message, subscription] of this.#early ?? []) {
-      if (this.subscriptions.get(subscription.filter) !== undefined) this.#outbox.replay(message, subscription);
-    }
+    const early = this.#early?.values() ?? [];
     this.#early = undefined;
+    for (const subscription of early) this.replayRetained(subscription);
   }
 
   /** The subscription goes another way from here; what waits for it here is not sent. */
@@ -83,15 +82,19 @@ export class Feed implements Subscriber, OutboxSink {
 
   /** Retained messages for a subscription just made. */
   replayRetained(subscription: Subscription): void {
-    const outbox = this.#outbox;
-    this.#context.services.retained.match(subscription.filter, (message) => {
-      // [MQTT-3.8.3-3] holds for these, too.
-      if (subscription.noLocal && message.publisher.clientId === this.clientId) return;
-      if (outbox !== undefined) outbox.replay(message, subscription);
-      else {
-        this.#early ??= [];
-        this.#early.push([message, subscription]);
-      }
+    if (this.#outbox === undefined) {
+      this.#early ??= new Map();
+      this.#early.set(subscription.filter, subscription);
+      return;
+    }
+    const { filter, noLocal } = subscription;
+    this.#outbox.replay(subscription, (visit) => {
+      // It may have ended before its turn came [MQTT-3.10.4-2].
+      if (this.subscriptions.get(filter) !== subscription) return;
+      this.#context.services.retained.match(filter, (message) => {
+        // [MQTT-3.8.3-3] holds for these, too.
+        if (!noLocal || message.publisher.clientId !== this.clientId) visit(message);
+      });
     });
   }
 

@@ -1,6 +1,7 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import { kindOf } from './filters.ts';
 import {
+  type AuthPacket,
   type PacketProperties,
   type SubscribePacket,
   type SubscribeRequest,
@@ -75,6 +76,14 @@ export function parseDisconnect(
     if (reader.left > 0) properties = readProperties(reader, TYPE.disconnect, limits);
   }
   if (reader.left > 0) throw new BrokerError('malformed', 'DISCONNECT with more content than it has');
+  return { reason, properties };
+}
+
+/** Of MQTT 5 only. With nothing in it the reason is 0 (3.15.2.1), which no client may send: that is for the exchange. */
+export function parseAuth(reader: Reader, limits: PropertyLimits): AuthPacket {
+  const reason = reader.left > 0 ? reader.uint8() : 0;
+  const properties = reader.left > 0 ? readProperties(reader, TYPE.auth, limits) : undefined;
+  if (reader.left > 0) throw new BrokerError('malformed', 'AUTH with more content than it has');
   return { reason, properties };
 }
 

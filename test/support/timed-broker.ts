@@ -30,10 +30,16 @@ export class TimedBroker {
     const { limits, backbone } = config;
     this.#backbone = new MemoryBackbone({ logBytes: backbone.memory.logBytes, dedup: backbone.dedup }, clock);
     const { defaults, declared } = queuesOf(config);
-    const options = { limits, checkpointMilliseconds: 10, queueDefaults: defaults, declaredQueues: declared };
+    const options = {
+      limits,
+      checkpointMilliseconds: 10,
+      queueDefaults: defaults,
+      declaredQueues: declared,
+      sys: undefined,
+    };
     this.#messaging = new Messaging(options, this.#backbone, new LoopbackAuthorizer(), clock, counters, silent);
     this.#registry = new ConnectionRegistry(limits, counters, clock, silent);
-    this.#server = createTcpServer(createMqtt(this.#messaging.services), this.#registry);
+    this.#server = createTcpServer(createMqtt(this.#messaging.services, config.mqtt), this.#registry);
   }
 
   static async start(config: ConfigInput = {}): Promise<TimedBroker> {

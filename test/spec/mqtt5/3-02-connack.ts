@@ -123,7 +123,7 @@ test('[MQTT-3.1.2-24] no CONNACK is larger than the client takes: without Respon
   const outcomes = new Map<string, number>();
   for (let bytes = 1; bytes <= 100; bytes++) {
     const peer = await bench.open();
-    await peer.send(connect({ properties: section([0x27], u32(bytes), [0x19, 1]) }), disconnect());
+    await peer.send(connect({ clientId: 'small', properties: section([0x27], u32(bytes), [0x19, 1]) }), disconnect());
     const [connack, ...more] = await peer.end();
     assert.is(more.length, 0);
     assert.ok((connack?.bytes ?? 0) <= bytes, `${connack?.bytes} of ${bytes}`);

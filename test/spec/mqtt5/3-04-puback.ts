@@ -130,7 +130,7 @@ test('[MQTT-3.6.1-1] PUBREL with other flags is malformed', async () => {
 
 /** A refusal of the server's that has a reason string, to a client that takes so many bytes. */
 async function refusals(bytes: number): Promise<Received[]> {
-  const peer = await bench.connect({ properties: section([0x27], u32(bytes)) });
+  const peer = await bench.connect({ clientId: 'small', properties: section([0x27], u32(bytes)) });
   await peer.send(publish('$SYS/x', '', { qos: 1, id: 1 }), publish('$SYS/x', '', { qos: 2, id: 2 }));
   return [await peer.expect(4), await peer.expect(5)];
 }
@@ -141,7 +141,7 @@ test('[MQTT-3.4.2-2] [MQTT-3.4.2-3] [MQTT-3.5.2-2] [MQTT-3.5.2-3] [MQTT-3.6.2-2]
     assert.is(propertyOf(each, 0x1f), undefined);
   }
   for (const each of await refusals(2000)) assert.type(propertyOf(each, 0x1f), 'string');
-  const peer = await bench.connect({ properties: section([0x27], u32(20)) });
+  const peer = await bench.connect({ clientId: 'small', properties: section([0x27], u32(20)) });
   await peer.send(answer(5, 77), answer(6, 77));
   for (const each of [await peer.next(), await peer.next()]) assert.ok(each.bytes <= 20);
 });

@@ -337,7 +337,7 @@ test('[MQTT-3.8.3-1] [MQTT-3.9.3-2] filters that are none: 0x8F each; those not 
 });
 
 test('[MQTT-3.9.2-1] [MQTT-3.9.2-2] a SUBACK with a reason string is no larger than the client takes', async () => {
-  const small = await bench.connect({ properties: section([0x27], u32(40)) });
+  const small = await bench.connect({ clientId: 'small', properties: section([0x27], u32(40)) });
   await small.send(subscribe(1, [['a#', 0]]));
   const suback = await small.expect(9);
   assert.ok(suback.bytes <= 40, `${suback.bytes}`);

@@ -122,7 +122,7 @@ test('[MQTT-3.10.4-6] several filters are as several UNSUBSCRIBE packets, but fo
 });
 
 test('[MQTT-3.11.2-1] [MQTT-3.11.2-2] UNSUBACK fits a client that takes little', async () => {
-  const small = await bench.connect({ properties: section([0x27], u32(20)) });
+  const small = await bench.connect({ clientId: 'small', properties: section([0x27], u32(20)) });
   await small.send(unsubscribe(1, ['never']));
   assert.ok((await small.expect(11)).bytes <= 20);
 });

@@ -63,7 +63,7 @@ test('3.14.2.2.5 a Server Reference is not for clients to send', async () => {
 
 test('[MQTT-3.14.2-3] [MQTT-3.14.2-4] the server’s is no larger than the client takes', async () => {
   for (const bytes of [20, 30, 2000]) {
-    const peer = await bench.connect({ properties: section([0x27], u32(bytes)) });
+    const peer = await bench.connect({ clientId: 'small', properties: section([0x27], u32(bytes)) });
     await peer.send(hex('0000'));
     const [last] = await peer.end();
     assert.ok(last !== undefined && last.bytes <= bytes, `${last?.bytes} of ${bytes}`);

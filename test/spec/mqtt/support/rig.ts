@@ -87,7 +87,7 @@ export async function publish(
     publisher.publish(topic, `${payload}`, { qos: 1, messageId: i + 1, ...user(userProperties) });
   for (const _ of payloads) {
     const { reasonCode, properties } = await publisher.expect('puback');
-    if ((reasonCode ?? 0) !== 0) throw new Error(`${reasonCode}: ${properties?.reasonString}`);
+    if ((reasonCode ?? 0) >= 0x80) throw new Error(`${reasonCode}: ${properties?.reasonString}`);
   }
 }
 
