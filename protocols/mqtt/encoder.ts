@@ -63,14 +63,14 @@ export function writeAcknowledgement(
   properties: readonly Property[] = NONE,
 ): void {
   const withReason = version === 5 && (reason !== 0 || properties.length > 0);
-  const extra = withReason ? 1 + sectionBytes(properties) : 0;
+  const extra = withReason ? 1 + optionalBytes(properties) : 0;
   let at = open(connection, (type << 4) | (type === TYPE.pubrel ? 2 : 0), 2 + extra);
   const buffer = connection.buffer;
   buffer[at++] = packetId >> 8;
   buffer[at++] = packetId & 0xff;
   if (withReason) {
     buffer[at++] = reason;
-    writeSection(buffer, at, properties);
+    if (properties.length > 0) writeSection(buffer, at, properties);
   }
 }
 
@@ -98,9 +98,9 @@ export function writePingresp(connection: Connection): void {
 
 /** MQTT 5 only: earlier versions have no DISCONNECT from the server. */
 export function writeDisconnect(connection: Connection, reason: number, properties: readonly Property[]): void {
-  let at = open(connection, TYPE.disconnect << 4, 1 + sectionBytes(properties));
+  let at = open(connection, TYPE.disconnect << 4, 1 + optionalBytes(properties));
   connection.buffer[at++] = reason;
-  writeSection(connection.buffer, at, properties);
+  if (properties.length > 0) writeSection(connection.buffer, at, properties);
 }
 
 export function writeAuth(connection: Connection, reason: number, properties: readonly Property[]): void {
@@ -127,6 +127,11 @@ function open(connection: Connection, first: number, remaining: number): number 
   const at = connection.reserve(total);
   connection.buffer[at] = first;
   return writeVariable(connection.buffer, at + 1, remaining);
+}
+
+/** Behind a reason code, where no properties need not even be said (3.4.2.2.1, 3.14.2.2.1). */
+function optionalBytes(properties: readonly Property[]): number {
+  return properties.length > 0 ? sectionBytes(properties) : 0;
 }
 
 function sectionBytes(properties: readonly Property[]): number {

@@ -29,7 +29,7 @@ for (const version of [3, 4, 5] as const) {
   const pubcomp = (id: number) => packet(0x70, word(id));
   /** PUBREL and PUBCOMP for what is not known. */
   const unknown = (first: number, id: number): string =>
-    version === 5 ? packet(first, word(id), '9200') : packet(first, word(id));
+    version === 5 ? packet(first, word(id), '92') : packet(first, word(id));
 
   /** What the watcher has been given. */
   const taken = async (): Promise<string[]> =>

@@ -176,7 +176,8 @@ test('[MQTT-3.3.4-7] (3.2.2.3.3) the server takes as many of QoS 2 as its Receiv
 });
 
 test('4.9 a client that goes on as its answers come is never refused, however many packets it writes at once', async () => {
-  const client = await rig.connected({ level: 5 });
+  const [watcher, client] = [await rig.client('w'), await rig.connected({ level: 5 })];
+  await watcher.subscribe('t', 0);
   for (let round = 0; round < 50; round++) {
     client.send(...[1, 2, 3, 4, 5].map((id) => packet(0x32, data('t'), word(id), '00', raw('x'))));
     assert.equal(
