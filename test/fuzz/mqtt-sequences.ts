@@ -4,8 +4,9 @@ import * as assert from 'uvu/assert';
 import { startBroker, type TestBroker } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { runs, tellSeed } from '../support/fuzz-runs.ts';
-import { type Packet, RawMqtt } from '../support/mqtt-client.ts';
+import { RawMqtt } from '../support/mqtt-client.ts';
 import { MqttModel, type Qos, type Seen } from './support/mqtt-model.ts';
+import { type Manner, type Opened, Party } from './support/mqtt-party.ts';
 
 /** Random sequences of a few clients of every version, against a model: who gets what, at which QoS, and in which order. */
 
@@ -36,6 +37,14 @@ const command = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('subscribe' as const), client, filter: fc.constantFrom(...FILTERS), qos }),
   },
   {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('manner' as const),
+      client,
+      manner: fc.constantFrom<Manner>('prompt', 'silent', 'half'),
+    }),
+  },
+  {
     weight: 1,
     arbitrary: fc.record({ do: fc.constant('unsubscribe' as const), client, filter: fc.constantFrom(...FILTERS) }),
   },
@@ -53,69 +62,12 @@ const command = fc.oneof(
 );
 type Command = typeof command extends fc.Arbitrary<infer C> ? C : never;
 
-/** One connection, which acknowledges whatever comes. */
-class Connection {
-  readonly #client: RawMqtt;
-  readonly #answers: Packet[] = [];
-  readonly #seen: Seen[] = [];
-  readonly #ids = new Map<number, Qos>();
-
-  constructor(raw: RawMqtt) {
-    this.#client = raw;
-  }
-
-  send(packet: Packet): void {
-    this.#client.send(packet);
-  }
-
-  async #step(): Promise<void> {
-    const packet = await this.#client.next();
-    if (packet.cmd === 'publish') {
-      const { topic, payload, retain, messageId = 0 } = packet;
-      this.#seen.push({ topic, payload: payload.toString(), qos: packet.qos, retain });
-      assert.not(packet.dup, 'everything was acknowledged');
-      assert.not(this.#ids.has(messageId), 'an identifier is in flight once');
-      if (packet.qos > 0) this.#ids.set(messageId, packet.qos);
-      if (packet.qos > 0) this.send({ cmd: packet.qos === 1 ? 'puback' : 'pubrec', messageId });
-      if (packet.qos === 1) this.#ids.delete(messageId);
-    } else if (packet.cmd === 'pubrel') {
-      const messageId = packet.messageId ?? 0;
-      assert.is(this.#ids.get(messageId), 2);
-      this.#ids.delete(messageId);
-      this.send({ cmd: 'pubcomp', messageId });
-    } else this.#answers.push(packet);
-  }
-
-  /** The next packet that is no message to the client, which must be of this kind. */
-  async answer(cmd: Packet['cmd']): Promise<Packet> {
-    while (this.#answers.length === 0) await this.#step();
-    const [answer] = this.#answers.splice(0, 1);
-    assert.is(answer?.cmd, cmd);
-    if (answer === undefined) throw new Error('unreachable');
-    return answer;
-  }
-
-  /** So many messages and no more, all of them settled. */
-  async messages(count: number): Promise<Seen[]> {
-    while (this.#seen.length < count || this.#ids.size > 0) await this.#step();
-    this.send({ cmd: 'pingreq' });
-    await this.answer('pingresp');
-    return this.#seen.splice(0);
-  }
-
-  async end(): Promise<void> {
-    await this.#client.end();
-  }
-
-  destroy(): void {
-    this.#client.destroy();
-  }
-}
-
 class Run {
   readonly #broker: TestBroker;
   readonly #model = new MqttModel();
-  readonly #connections = new Map<string, Connection>();
+  readonly #connections = new Map<string, Party>();
+  /** What each client has not settled, over its connections. */
+  readonly #opened = new Map<string, Opened>();
   #published = 0;
 
   constructor(broker: TestBroker) {
@@ -126,7 +78,10 @@ class Run {
     if (next.do === 'connect') return this.#connect(next.client, next.version, next.clean);
     const connection = this.#connections.get(next.client);
     if (connection === undefined) return;
-    if (next.do === 'leave') await this.#leave(next.client, connection, next.how);
+    if (next.do === 'manner') {
+      await connection.settle();
+      connection.manner = next.manner;
+    } else if (next.do === 'leave') await this.#leave(next.client, connection, next.how);
     else if (next.do === 'subscribe') {
       connection.send({ cmd: 'subscribe', messageId: 7, subscriptions: [{ topic: next.filter, qos: next.qos }] });
       const suback = await connection.answer('suback');
@@ -146,14 +101,18 @@ class Run {
     const options = { clientId, clean, protocolVersion: version, ...properties };
     const raw = await RawMqtt.connect(this.#broker.mqtt, options);
     await before?.end();
-    const connection = new Connection(raw);
-    this.#connections.set(clientId, connection);
     const { present, waiting } = this.#model.connect(clientId, clean, !clean);
     if (version > 3) assert.is(raw.connack.sessionPresent, present);
+    const opened = (present && this.#opened.get(clientId)) || new Map();
+    this.#opened.set(clientId, opened);
+    const connection = new Party(raw, opened);
+    this.#connections.set(clientId, connection);
+    await connection.again();
+    await connection.settle();
     await this.#expect(clientId, waiting, true);
   }
 
-  async #leave(clientId: string, connection: Connection, how: string): Promise<void> {
+  async #leave(clientId: string, connection: Party, how: string): Promise<void> {
     const { counters } = this.#broker.broker;
     const { connections } = counters;
     if (how === 'disconnect') connection.send({ cmd: 'disconnect' });
@@ -163,7 +122,7 @@ class Run {
     this.#model.leave(clientId);
   }
 
-  async #publish(by: Connection, topic: string, qosOf: Qos, retain: boolean, empty: boolean): Promise<void> {
+  async #publish(by: Party, topic: string, qosOf: Qos, retain: boolean, empty: boolean): Promise<void> {
     const payload = empty ? '' : `${++this.#published}`;
     const id = qosOf === 0 ? {} : { messageId: (this.#published % 65_535) + 1 };
     by.send({ cmd: 'publish', topic, payload, qos: qosOf, retain, dup: false, ...id });
