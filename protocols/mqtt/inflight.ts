@@ -20,7 +20,7 @@ export interface Sent extends Position {
 /** Packet identifiers there are. */
 const IDENTIFIERS = 0xffff;
 
-/** What a client has not acknowledged, by packet identifier, in the order sent, over all of its connections. */
+/** What a client has not acknowledged, by packet identifier, in the order to send it again, over all of its connections. */
 export class Inflight {
   readonly #sent = new Map<number, Sent>();
   #lastId = 0;

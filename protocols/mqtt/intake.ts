@@ -6,6 +6,7 @@ import type { Backlog, Services } from '../../src/ports/routing.ts';
 import { AnswerTurns } from './answer-turns.ts';
 import type { Exchange } from './exchange.ts';
 import type { Version } from './packets.ts';
+import { REASON } from './reasons.ts';
 import type { MqttSession } from './session.ts';
 
 /** In `appended` and `refused`, the packet identifier of a QoS 2 message has this bit, and that of one for a queue that. */
@@ -14,8 +15,8 @@ const FOR_QUEUE = 0x20000;
 
 /** How a message's fate is told to the client: PUBACK (`qos` 1) or PUBREC. */
 export interface Answers {
-  /** `duplicate`: it was there before, by the id that its publisher gave it. */
-  taken(qos: 1 | 2, packetId: number, duplicate: boolean): void;
+  /** `reason`: below 0x80. `duplicate`: it was there before, by the id that its publisher gave it. */
+  taken(qos: 1 | 2, packetId: number, reason: number, duplicate: boolean): void;
   refused(qos: 1 | 2, packetId: number, error: BrokerError): void;
 }
 
@@ -23,7 +24,7 @@ export interface Answers {
 interface Batch {
   readonly messages: { readonly message: Message; readonly token: number }[];
   /** Those whose PUBREC waits for that write. */
-  waiting: { readonly token: number; readonly duplicate: boolean }[];
+  waiting: { readonly token: number; readonly reason: number; readonly duplicate: boolean }[];
   written: boolean;
 }
 
@@ -66,6 +67,11 @@ export class Intake implements AppendReceiver {
     if (used >= limit) {
       throw new BrokerError('windowExceeded', `more than ${limit} unacknowledged messages (limits.inflightIn)`);
     }
+  }
+
+  /** Whether its PUBREC is yet to go. */
+  unanswered(packetId: number): boolean {
+    return this.#session.inbound.state(packetId) === 'storing' || (this.#unwritten?.has(packetId) ?? false);
   }
 
   publish(message: Message, packetId: number, forQueue: boolean): void {
@@ -125,28 +131,36 @@ export class Intake implements AppendReceiver {
     for (const { token } of batch.messages) {
       if (this.#unwritten?.get(token & 0xffff) === batch) this.#unwritten.delete(token & 0xffff);
     }
-    for (const { token, duplicate } of batch.waiting) this.#stored(token, duplicate);
+    for (const { token, reason, duplicate } of batch.waiting) this.#stored(token, reason, duplicate);
   }
 
   appended(token: number, message: Message, repeated?: boolean): void {
     const packetId = token & 0xffff;
     const duplicate = repeated === true && isIdentified(message);
+    const reason = this.#reason(message);
     if ((token & EXACTLY_ONCE) === 0) {
-      this.#answers.taken(1, packetId, duplicate);
+      this.#answers.taken(1, packetId, reason, duplicate);
       if ((token & FOR_QUEUE) === 0) this.#pubacks.answered();
     } else {
       this.#session.inbound.set(packetId, 'stored');
       const batch = this.#unwritten?.get(packetId);
-      if (batch === undefined) this.#stored(token, duplicate);
-      else batch.waiting.push({ token, duplicate });
+      if (batch === undefined) this.#stored(token, reason, duplicate);
+      else batch.waiting.push({ token, reason, duplicate });
       this.#session.stored();
     }
     this.#backlog.remove();
   }
 
-  #stored(token: number, duplicate: boolean): void {
-    this.#answers.taken(2, token & 0xffff, duplicate);
+  #stored(token: number, reason: number, duplicate: boolean): void {
+    this.#answers.taken(2, token & 0xffff, reason, duplicate);
     if ((token & FOR_QUEUE) === 0) this.#pubrecs.answered();
+  }
+
+  /** A message with subscribers costs no more than the first comparison. */
+  #reason(message: Message): number {
+    return message.fanout === 0 && this.#version === 5 && this.#services.unmatched(message)
+      ? REASON.noMatchingSubscribers
+      : REASON.success;
   }
 
   refused(token: number, error: BrokerError): void {

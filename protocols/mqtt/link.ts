@@ -58,6 +58,7 @@ export class Link {
   publish(message: Message, delivery: Delivery): void {
     const now = message.properties === undefined ? 0 : this.#clock.now();
     this.#counters.delivered++;
+    this.#counters.deliveredBytes += message.size;
     const { version, topicAliases } = this.#terms;
     const naming = topicAliases === 0 ? BY_TOPIC : this.#naming(message, delivery, topicAliases);
     writePublish(this.#connection, message, version, delivery, now, naming);

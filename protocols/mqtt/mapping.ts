@@ -1,4 +1,5 @@
 import { BrokerError } from '../../src/core/errors.ts';
+import { hasWildcard } from '../../src/core/filter.ts';
 import type { Message, Properties, UserProperty } from '../../src/core/message.ts';
 import { type TopicLimits, topicFault } from '../../src/core/topic.ts';
 import type { PacketProperties } from './packets.ts';
@@ -54,7 +55,11 @@ export function toProperties(
   }
   if (packet.responseTopic !== undefined) {
     const fault = topicFault(packet.responseTopic, limits);
-    if (fault !== undefined) throw new BrokerError('protocol', `the Response Topic ${fault} [MQTT-3.3.2-14]`);
+    if (fault !== undefined) {
+      // No topic of anyone's; or one that is too much for this server.
+      const never = packet.responseTopic === '' || hasWildcard(packet.responseTopic);
+      throw new BrokerError(never ? 'protocol' : 'topicInvalid', `the Response Topic ${fault} [MQTT-3.3.2-14]`);
+    }
     properties.responseTopic = packet.responseTopic;
     any = true;
   }

@@ -1,3 +1,4 @@
+import { BrokerError } from '../../src/core/errors.ts';
 import type { Message, UserProperty } from '../../src/core/message.ts';
 import type { Limits } from '../../src/ports/limits.ts';
 import type { Services } from '../../src/ports/routing.ts';
@@ -158,14 +159,17 @@ export class Outgoing {
 
   puback(packetId: number, reason: number, user: readonly UserProperty[] | undefined): void {
     const sent = this.#inflight?.get(packetId);
-    if (sent?.qos === 1) this.#settle(packetId, sent, reason, user);
+    if (sent === undefined) return;
+    if (sent.qos !== 1) throw misplaced('PUBACK', packetId, sent);
+    this.#settle(packetId, sent, reason, user);
   }
 
   /** Answers with PUBREL; false when nothing with this identifier is in flight. */
   pubrec(packetId: number, reason: number, user: readonly UserProperty[] | undefined): boolean {
     const link = this.#link;
     const sent = this.#inflight?.get(packetId);
-    if (link === undefined || sent?.qos !== 2) return false;
+    if (link === undefined || sent === undefined) return false;
+    if (sent.qos !== 2) throw misplaced('PUBREC', packetId, sent);
     // The client refuses the message: it is settled (4.3.3).
     if (reason >= 0x80) {
       this.#settle(packetId, sent, reason, user);
@@ -184,7 +188,9 @@ export class Outgoing {
 
   pubcomp(packetId: number): void {
     const sent = this.#inflight?.get(packetId);
-    if (sent?.released) this.#settle(packetId, sent, 0, undefined);
+    if (sent === undefined) return;
+    if (!sent.released) throw misplaced('PUBCOMP', packetId, sent);
+    this.#settle(packetId, sent, 0, undefined);
   }
 
   #settle(packetId: number, sent: Sent, reason: number, user: readonly UserProperty[] | undefined): void {
@@ -213,4 +219,13 @@ export class Outgoing {
     this.#inflight ??= new Inflight();
     return this.#inflight;
   }
+}
+
+/** An answer that this state of the exchange has no place for (MQTT 5.0, 4.3). */
+function misplaced(answer: string, packetId: number, { qos, released }: Sent): BrokerError {
+  const expected = qos === 1 ? 'PUBACK' : released ? 'PUBCOMP' : 'PUBREC';
+  return new BrokerError(
+    'protocol',
+    `${answer} for packet identifier ${packetId} at QoS ${qos}; ${expected} is expected`,
+  );
 }

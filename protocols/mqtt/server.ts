@@ -1,5 +1,6 @@
 import { NameCache, topicFault } from '../../src/core/topic.ts';
 import type { Place, Services } from '../../src/ports/routing.ts';
+import type { Capabilities } from './capabilities.ts';
 import type { Login } from './login.ts';
 import { decodeText } from './reader.ts';
 import type { MqttSession } from './session.ts';
@@ -7,10 +8,12 @@ import type { MqttSession } from './session.ts';
 /** What all MQTT connections of a broker share: the broker's services and decoded topic names. */
 export class MqttServer {
   readonly services: Services;
+  readonly capabilities: Capabilities;
   readonly topics: NameCache;
 
-  constructor(services: Services) {
+  constructor(services: Services, capabilities: Capabilities) {
     this.services = services;
+    this.capabilities = capabilities;
     this.topics = new NameCache((bytes) => {
       const text = decodeText(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), 0, bytes.length);
       return text !== undefined && topicFault(text, services.limits) === undefined ? text : undefined;

@@ -8,7 +8,7 @@ import { copyOf } from './bytes.ts';
 /** 0: live, at most once; 1: logged, at least once; 2: logged, exactly once. */
 export type Qos = 0 | 1 | 2;
 
-/** The protocol a message came by. `native` is a client of the backbone itself. */
+/** The protocol a message came by. `native` is a client of the backbone itself, or the broker. */
 export type ProtocolName = 'mqtt' | 'stomp' | 'websocket' | 'native';
 
 export interface Publisher {
@@ -90,7 +90,8 @@ export class Message {
 
   /**
    * How many subscribers the routing under way has for it. With one, encoding straight into the connection is
-   * cheaper than keeping the encoding; with more, it is encoded once per wire format and kept in `wires`.
+   * cheaper than keeping the encoding; with more, it is encoded once per wire format and kept in `wires`. 0 after routing:
+   * no one on this node.
    */
   fanout = 1;
   wires: (Wire | undefined)[] | undefined = undefined;

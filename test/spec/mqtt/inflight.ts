@@ -7,8 +7,15 @@ import { Inflight, type Sent } from '../../../protocols/mqtt/inflight.ts';
 const test = suite('mqtt/inflight');
 
 const sent: Sent = {
-  ...{ qos: 2, shard: 0, sequence: 1, message: undefined, retain: false },
-  ...{ released: false, source: '', holding: undefined, delivery: 0 },
+  qos: 2,
+  shard: 0,
+  sequence: 1,
+  message: undefined,
+  retain: false,
+  released: false,
+  source: '',
+  holding: undefined,
+  delivery: 0,
 };
 const ids = (inflight: Inflight) => Array.from(inflight.entries(), ([id]) => id);
 

@@ -54,12 +54,20 @@ function begin({ topicAliases = 0, maximumPacketSize = NO_MAXIMUM, window = 2 })
   const drained: number[] = [];
   const writeAhead = new WriteAhead();
   writeAhead.open({
-    ...{ kept: undefined, atomic: true, put: () => Promise.resolve(), leave() {}, changed() {} },
+    kept: undefined,
+    atomic: true,
+    put: () => Promise.resolve(),
+    leave() {},
+    changed() {},
+    listens() {},
     save: () => new Promise<void>((resolve) => writes.push(resolve)),
   });
   const outgoing = new Outgoing(
     {
-      ...{ clientId: 'c', extrasOf: () => undefined, resumed() {}, lost() {} },
+      clientId: 'c',
+      extrasOf: () => undefined,
+      resumed() {},
+      lost() {},
       drained: () => drained.push(1),
     },
     {
@@ -98,8 +106,15 @@ function begin({ topicAliases = 0, maximumPacketSize = NO_MAXIMUM, window = 2 })
       outgoing.sendLive(message(topic, 'x', 0), { qos: 0, retain: false, dup: false, packetId: 0, extras: undefined }),
     send: (topic: string, payload: string, qos: 1 | 2): boolean => {
       const sent = {
-        ...{ qos, shard: 0, sequence: 1, message: undefined, retain: false, released: false },
-        ...{ source: '', holding: undefined, delivery: 0 },
+        qos,
+        shard: 0,
+        sequence: 1,
+        message: undefined,
+        retain: false,
+        released: false,
+        source: '',
+        holding: undefined,
+        delivery: 0,
       };
       const made = message(topic, payload, qos);
       const fits = outgoing.fits(made, sent, undefined);

@@ -67,7 +67,9 @@ test('[MQTT-3.1.2-24] retained messages, and properties count: Subscription Iden
   await small.subscribe('size/+', 1);
   assert.equal((await hold(small, 1)).map(textOf), [FITS]);
   small.send({
-    ...{ cmd: 'subscribe', messageId: 2, properties: { subscriptionIdentifier: 5 } },
+    cmd: 'subscribe',
+    messageId: 2,
+    properties: { subscriptionIdentifier: 5 },
     subscriptions: [{ topic: 'size/1', qos: 1 }],
   });
   await small.expect('suback');

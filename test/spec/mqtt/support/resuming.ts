@@ -53,9 +53,12 @@ abstract class Resuming {
 
   async open(): Promise<RawMqtt & { connack: { sessionPresent: boolean } }> {
     const client = await RawMqtt.connect(this.#address, {
-      ...{ clientId: this.#clientId, protocolVersion: 5, clean: this.connections === 0 },
+      clientId: this.#clientId,
+      protocolVersion: 5,
+      clean: this.connections === 0,
       properties: {
-        ...{ sessionExpiryInterval: EXPIRY, receiveMaximum: this.#receiveMaximum },
+        sessionExpiryInterval: EXPIRY,
+        receiveMaximum: this.#receiveMaximum,
         topicAliasMaximum: ALIASES,
       },
     });
