@@ -83,7 +83,7 @@ export function writePublish(
       wire = encode(message, version, delivery, now, naming);
       message.wires[slot] = wire;
     }
-    const at = writeWire(connection, wire, delivery);
+    const at = writeWire(connection, wire, delivery, message.properties?.expiresAt ?? 0, now);
     if (naming !== BY_TOPIC) patchAlias(connection.buffer, at, delivery.qos, naming);
     return;
   }
@@ -96,7 +96,7 @@ export function writePublish(
 }
 
 /** Returns where it is in the connection's buffer. */
-function writeWire(connection: Connection, wire: Wire, delivery: Delivery): number {
+function writeWire(connection: Connection, wire: Wire, delivery: Delivery, expiresAt: number, now: number): number {
   const total = wire.bytes.length;
   connection.begin(total);
   const at = connection.reserve(total);
@@ -107,6 +107,7 @@ function writeWire(connection: Connection, wire: Wire, delivery: Delivery): numb
     buffer[at + wire.patch] = delivery.packetId >> 8;
     buffer[at + wire.patch + 1] = delivery.packetId & 0xff;
   }
+  if (wire.expiry !== undefined) buffer.writeUInt32BE(secondsLeft(expiresAt, now), at + wire.expiry);
   return at;
 }
 
@@ -136,7 +137,11 @@ function encode(message: Message, version: Version, delivery: Delivery, now: num
   const payloadAt = writeHead(slab, start, message, parts, delivery, now, naming);
   copyBytes(slab, payloadAt, message.data, message.start, message.end);
   const patch = delivery.qos > 0 ? parts.total - parts.remaining + 2 + parts.topicBytes : -1;
-  return { bytes: slab.subarray(start, slabUsed), start: 0, end: parts.total, patch };
+  const wire = { bytes: slab.subarray(start, slabUsed), start: 0, end: parts.total, patch };
+  const { expiresAt, textPayload } = message.properties ?? {};
+  if (version < 5 || expiresAt === undefined) return wire;
+  const properties = payloadAt - start - parts.propertyBytes + (naming === BY_TOPIC ? 0 : ALIAS_BYTES);
+  return { ...wire, expiry: properties + (textPayload === true ? 2 : 0) + 1 };
 }
 
 function writeLarge(

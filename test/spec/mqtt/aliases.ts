@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { RawMqtt } from '../../support/mqtt-client.ts';
 import { type Client, hold, lasting, type Publish, publish, Rig, receive, subscribe, textOf } from './support/rig.ts';
 import { TopicNames } from './support/topic-names.ts';
 
