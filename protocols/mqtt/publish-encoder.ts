@@ -206,7 +206,7 @@ function countProperties(message: Message, delivery: Delivery): number {
   const properties = message.properties;
   if (properties !== undefined) {
     const { contentType, textPayload, responseTopic, correlation, expiresAt } = properties;
-    if (textPayload === true) bytes += 2;
+    if (textPayload !== undefined) bytes += 2;
     if (expiresAt !== undefined) bytes += 5;
     if (contentType !== undefined) bytes += 3 + Buffer.byteLength(contentType);
     if (responseTopic !== undefined) bytes += 3 + Buffer.byteLength(responseTopic);
@@ -246,9 +246,9 @@ function writeProperties(
   if (delivery.extras !== undefined) at = writeUser(buffer, at, delivery.extras.user);
   if (properties !== undefined) {
     const { contentType, textPayload, responseTopic, correlation, expiresAt } = properties;
-    if (textPayload === true) {
+    if (textPayload !== undefined) {
       buffer[at++] = 0x01;
-      buffer[at++] = 1;
+      buffer[at++] = textPayload ? 1 : 0;
     }
     if (expiresAt !== undefined) {
       buffer[at] = 0x02;

@@ -181,7 +181,7 @@ test('an empty payload, and any bytes, are payloads', async () => {
 });
 
 const CARRIED: readonly (readonly [clause: string, id: number, values: readonly Bytes[]])[] = [
-  ['[MQTT-3.3.2-4] Payload Format Indicator', 0x01, [[1]]],
+  ['[MQTT-3.3.2-4] Payload Format Indicator', 0x01, [[0], [1]]],
   ['[MQTT-3.3.2-13] [MQTT-3.3.2-15] Response Topic', 0x08, [field('a/b'), field('/'), field('\u{1f600}')]],
   ['[MQTT-3.3.2-16] Correlation Data', 0x09, [field(hex('00ff80')), field('')]],
   ['[MQTT-3.3.2-19] [MQTT-3.3.2-20] Content Type', 0x03, [field('text/plain'), field('')]],
@@ -261,6 +261,14 @@ test('[MQTT-3.3.2-5] an expired message is not sent to those it had not been sen
   const back = await bench.connect(lasting);
   assert.equal(texts(await back.flush()), ['long']);
   assert.equal(await kept('expired'), []);
+});
+
+test('[MQTT-3.3.2-6] an interval of 0 is passed on as 0 to those who are there, and kept for nobody', async () => {
+  const peer = await subscriber(['now', 0]);
+  await peer.send(publish('now', 'x', { retain: true, properties: section([0x02], u32(0)) }));
+  assert.is(propertyOf(await peer.expect(3), 0x02), 0);
+  await sleep(20);
+  assert.equal(await kept('now'), []);
 });
 
 test('3.3.2.3.4 an alias stands for its topic, until it gets another one', async () => {
