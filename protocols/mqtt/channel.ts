@@ -8,6 +8,7 @@ import { UnknownVersion } from './connect.ts';
 import { Decoder } from './decoder.ts';
 import {
   connackBytes,
+  fitting,
   type Property,
   writeAcknowledgement,
   writeConnack,
@@ -17,7 +18,7 @@ import {
 import { Entrance, type EntranceOwner } from './entrance.ts';
 import { type AnswerTerms, answerTerms, type Exchange, explain } from './exchange.ts';
 import { Link } from './link.ts';
-import type { Login } from './login.ts';
+import { type Login, noRoom } from './login.ts';
 import {
   type AuthPacket,
   type ConnectPacket,
@@ -200,17 +201,22 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder, En
       session.leave(present ? accepted.sessionExpiry : 0);
       return;
     }
+    const reply: readonly Property[] = accepted.responseInformation ? [[0x1a, session.assignReply()]] : [];
+    const proof = this.#entrance?.admitted() ?? [];
+    const properties = fitting([...accepted.properties, ...reply, ...proof], accepted.maximumPacketSize);
+    if (properties === undefined) {
+      session.leave(present ? accepted.sessionExpiry : 0);
+      this.#fail(noRoom());
+      return;
+    }
     this.#session = session;
     const { clock, counters } = this.services;
     counters.loggedIn();
     // The keep alive begins now; the time before was the login's.
     this.#heardAt = clock.now();
     this.#decoder.admit();
-    const reply: readonly Property[] = accepted.responseInformation ? [[0x1a, session.assignReply()]] : [];
-    const proof = this.#entrance?.admitted() ?? [];
     // Nothing of it is needed any more, unless the client may prove itself again.
     if (!this.#entrance?.exchanges) this.#entrance = undefined;
-    const properties = [...accepted.properties, ...reply, ...proof];
     // MQTT 3.1 (3.2) has no Session Present.
     const said = present && this.#version > 3;
     writeConnack(this.connection, this.#version, said, REASON.success, properties);

@@ -31,6 +31,22 @@ export function writeConnack(
   if (version === 5) writeSection(buffer, at, properties);
 }
 
+/** What a client can do without: Response Information, Topic Alias Maximum, Maximum Packet Size. */
+const OPTIONAL: readonly Property[0][] = [0x1a, 0x22, 0x27];
+
+/**
+ * For CONNACK to a client that takes so many bytes [MQTT-3.1.2-24]: without what it can do without, as far as there is no room
+ * for it. undefined: there is no room for the rest either.
+ */
+export function fitting(properties: readonly Property[], bytes: number): readonly Property[] | undefined {
+  let left = properties;
+  for (const optional of OPTIONAL) {
+    if (connackBytes(left) <= bytes) return left;
+    left = left.filter(([id]) => id !== optional);
+  }
+  return connackBytes(left) <= bytes ? left : undefined;
+}
+
 /** Of CONNACK to an MQTT 5 client. */
 export function connackBytes(properties: readonly Property[]): number {
   const content = 2 + sectionBytes(properties);

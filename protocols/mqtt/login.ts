@@ -6,7 +6,7 @@ import { mayBeAnswered } from '../../src/ports/rights.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Peer } from '../../src/ports/transport.ts';
 import { announced, type Capabilities, checkWill } from './capabilities.ts';
-import { connackBytes, type Property } from './encoder.ts';
+import { fitting, type Property } from './encoder.ts';
 import { type AnswerTerms, answerTerms } from './exchange.ts';
 import { queueFault, toProperties } from './mapping.ts';
 import type { ConnectPacket, WillPacket } from './packets.ts';
@@ -37,8 +37,6 @@ interface Server {
   readonly capabilities: Capabilities;
 }
 
-/** Response Information in CONNACK. */
-const RESPONSE_BYTES = 40;
 /** Session Expiry Interval that means for ever (3.1.2.11.2). */
 const NEVER = 0xffffffff;
 
@@ -71,13 +69,8 @@ export function login(
     properties.push(...announced(capabilities));
   }
   const terms = answerTerms(asked);
-  const size = connackBytes(properties);
-  // [MQTT-3.1.2-24]: what is agreed there cannot be left out.
-  if (size > terms.maximumPacketSize)
-    throw new BrokerError(
-      'tooLarge',
-      `CONNACK has ${size} bytes, the Maximum Packet Size is ${terms.maximumPacketSize}`,
-    );
+  // Before another connection loses its session for nothing.
+  if (fitting(properties, terms.maximumPacketSize) === undefined) throw noRoom();
   const will = packet.will === undefined ? undefined : willMessage(packet.will, clientId, principal, services);
   return {
     clientId,
@@ -88,7 +81,7 @@ export function login(
     window: Math.min(asked?.receiveMaximum ?? limits.inflightOut, limits.inflightOut),
     ...terms,
     topicAliases: Math.min(asked?.topicAliasMaximum ?? 0, limits.topicAliasesOut),
-    responseInformation: asked?.requestResponseInformation === 1 && size + RESPONSE_BYTES <= terms.maximumPacketSize,
+    responseInformation: asked?.requestResponseInformation === 1,
     will,
     willDelay: Math.min(packet.will?.properties?.willDelay ?? 0, sessionExpiry) * 1000,
     properties,
@@ -114,6 +107,11 @@ export function login(
     const publisher = { clientId: id, protocol: 'mqtt' } as const;
     return new Message(topic, payload, 0, payload.length, qos, retain && !forQueue, carried, publisher, now, true);
   }
+}
+
+/** A client that no CONNACK fits. */
+export function noRoom(): BrokerError {
+  return new BrokerError('tooLarge', 'the Maximum Packet Size is too small for CONNACK');
 }
 
 /** Of a will for a queue. */

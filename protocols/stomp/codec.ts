@@ -111,15 +111,11 @@ export class Decoder {
   /** Throws a BrokerError for bytes that are no frame, after which the decoder is stopped. */
   push(chunk: Buffer): void {
     this.#current = false;
-    if (this.#held !== undefined) {
-      this.#held.push(Buffer.from(chunk));
-      return;
-    }
     try {
       let at = this.#partial === undefined ? 0 : this.#continue(this.#partial, chunk);
       while (!this.#stopped && at < chunk.length) {
         if (this.#held !== undefined) {
-          this.#hold(chunk.subarray(at));
+          this.#held.push(Buffer.from(chunk.subarray(at)));
           break;
         }
         const byte = chunk[at];
@@ -139,10 +135,6 @@ export class Decoder {
       this.stop();
       throw error;
     }
-  }
-
-  #hold(rest: Buffer): void {
-    this.#held?.push(Buffer.from(rest));
   }
 
   /** Parses the frame at `at` if it is there in full; returns the offset behind it. */

@@ -65,7 +65,10 @@ export function parseArguments(args: readonly string[]): Invocation {
   });
   const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
   const stranger = tokens.find((token) => token.kind === 'option' && !Object.hasOwn(OPTIONS, token.name));
-  if (stranger?.kind === 'option') throw new UsageError(unknownOption(stranger.rawName), knownCommand(words));
+  if (stranger?.kind === 'option') {
+    const known = knownCommand(words);
+    throw new UsageError(unknownOption(stranger.rawName, known), known);
+  }
   const command = commandOf(words);
   const given: Record<string, string[]> = {};
   for (const token of tokens) {
@@ -110,8 +113,9 @@ function commandOf(words: readonly string[]): CommandName | undefined {
   return command;
 }
 
-function unknownOption(rawName: string): string {
-  const options = Object.keys(OPTIONS).map((name) => `--${name}`);
+function unknownOption(rawName: string, command: CommandName | undefined): string {
+  const names = command === undefined ? Object.keys(OPTIONS) : [...TAKES[command], 'help', 'version'];
+  const options = names.map((name) => `--${name}`);
   const suggestion = nearest(rawName, options);
   return `found an unknown option ${rawName}; ${suggestion === undefined ? `expected ${options.join(', ')}` : `did you mean ${suggestion}?`}`;
 }

@@ -64,6 +64,7 @@ type Report = (path: PropertyKey[], message: string, at?: 'key' | 'value') => vo
 
 const MAX_USERS = 10_000;
 const MAX_NAME = 256;
+const NAME = `expected a name of 1 to ${MAX_NAME} characters, without control characters and the like (RFC 4013)`;
 
 function readUsers(given: unknown, report: Report): UserEntry[] {
   if (!Array.isArray(given) || given.length > MAX_USERS) {
@@ -91,7 +92,7 @@ function readUser(entry: unknown, report: Report): UserEntry | undefined {
   const { name, password, ...others }: { name?: unknown; password?: unknown } = entry;
   for (const other of Object.keys(others)) report([other], 'found an unknown key; a user has name and password', 'key');
   const known = readName(name);
-  if (known === undefined) report(['name'], `found ${found(name)}, expected a name of 1 to ${MAX_NAME} characters`);
+  if (known === undefined) report(['name'], `found ${found(name)}, ${NAME}`);
   const fault = passwordFault(password);
   if (fault !== undefined) report(['password'], fault);
   return known === undefined || typeof password !== 'string' ? undefined : { name: known, password };

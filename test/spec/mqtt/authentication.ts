@@ -240,6 +240,17 @@ test('3.1.4: limits.loginSeconds is for the whole exchange, whatever comes', asy
   assert.ok(seconds > 1.9 && seconds < 4.5, `${seconds}`);
 });
 
+test('[MQTT-3.1.2-22] the keep alive begins after the exchange, however long that took', async () => {
+  const scram = alice();
+  const client = await begin(server, asking(scram), { keepalive: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 1600));
+  await answer(client, scram);
+  await client.expect('connack');
+  const began = performance.now();
+  assert.is((await ending(client)).end, 'disconnect 8d');
+  assert.ok(performance.now() - began > 1400, 'not for the silence before');
+});
+
 test('[MQTT-4.12.0-5] a session belongs to who was proven, by whichever method', async () => {
   const lasting = { clientId: 'mine', clean: false };
   const keep = { sessionExpiryInterval: 60 };

@@ -60,11 +60,11 @@ test('CVE-2023-28366: QoS 2 messages that are never released are bounded, over a
   }
   for (const version of [5, 4] as const) {
     const next = await rig.client('c', { ...lasting, protocolVersion: version });
-    for (let messageId = 4; messageId <= 6; messageId++) next.publish('a', 'x', { qos: 2, messageId });
+    for (let messageId = 4; messageId <= 20; messageId++) next.publish('a', 'x', { qos: 2, messageId });
     const packets = await next.end();
     const last = packets.at(-1);
     if (version === 5) assert.is(last?.cmd === 'disconnect' && last.reasonCode, 0x93);
-    assert.ok(packets.filter(({ cmd }) => cmd === 'pubrec').length <= 2);
+    assert.ok(packets.filter(({ cmd }) => cmd === 'pubrec').length <= 5);
   }
 });
 

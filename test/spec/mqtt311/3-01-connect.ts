@@ -54,7 +54,11 @@ for (const level of [0, 1, 2, 7, 127, 128, 255]) {
   test(`[MQTT-3.1.2-2] protocol level ${level}: CONNACK says 0x01 or 0x84, then closed`, async () => {
     const client = await rig.wire();
     client.send(connect({ level, name: 'MQTT' }));
-    assert.equal(await client.end(), [level < 5 ? '20020001' : '2003008400']);
+    const [connack = '', ...more] = await client.end();
+    // The first bit is that of bridges. Later levels are told in the form of MQTT 5, with a Reason String.
+    if ((level & 0x7f) < 5) assert.is(connack, '20020001');
+    else assert.match(connack, /^20[0-4].0084.*/);
+    assert.equal(more, []);
   });
 }
 
