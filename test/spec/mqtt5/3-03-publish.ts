@@ -242,6 +242,24 @@ test('[MQTT-3.3.2-6] the Message Expiry Interval is what is left of it', async (
   }
 });
 
+test('[MQTT-3.3.2-4] [MQTT-3.3.2-6] the same message to several, by each of its indicators', async () => {
+  for (const indicator of [[], [0x01, 0], [0x01, 1]]) {
+    const peers = [
+      await subscriber(['several', 1]),
+      await subscriber(['several', 1]),
+      await subscriber(['several', 0]),
+    ];
+    const publisher = await bench.connect();
+    await publisher.send(publish('several', 'x', { qos: 1, properties: section(indicator, [0x02], u32(70_000)) }));
+    for (const peer of peers) {
+      const message = await peer.expect(3);
+      assert.equal([propertyOf(message, 0x01), message.payload.toString()], [indicator[1], 'x']);
+      assert.ok([69_999, 70_000].includes(Number(propertyOf(message, 0x02))));
+      peer.destroy();
+    }
+  }
+});
+
 test('[MQTT-3.3.2-5] an expired message is not sent to those it had not been sent to', async () => {
   const lasting = { clientId: 'late', flags: 0, properties: section([0x11], u32(60)) };
   const peer = await bench.connect(lasting);
