@@ -87,10 +87,14 @@ export class Feed implements Subscriber, OutboxSink {
       this.#early.set(subscription.filter, subscription);
       return;
     }
-    const { filter } = subscription;
+    const { filter, noLocal } = subscription;
     this.#outbox.replay(subscription, (visit) => {
       // It may have ended before its turn came [MQTT-3.10.4-2].
-      if (this.subscriptions.get(filter) === subscription) this.#context.services.retained.match(filter, visit);
+      if (this.subscriptions.get(filter) !== subscription) return;
+      this.#context.services.retained.match(filter, (message) => {
+        // [MQTT-3.8.3-3] holds for these, too.
+        if (!noLocal || message.publisher.clientId !== this.clientId) visit(message);
+      });
     });
   }
 

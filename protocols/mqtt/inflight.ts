@@ -42,8 +42,8 @@ export class Inflight {
    * for PUBCOMP only: it takes no place, as far as it is not more than `bound`; else it would have none.
    */
   hasRoom(window: number, bound: number): boolean {
-    const left = this.#carried?.size ?? 0;
-    return this.#outstanding + Math.max(0, left - bound) < window && this.#sent.size < IDENTIFIERS;
+    const excess = this.#carried === undefined ? 0 : Math.max(0, this.#carried.size - bound);
+    return this.#outstanding + excess < window && this.#sent.size < IDENTIFIERS;
   }
 
   entries(): Iterable<[packetId: number, Sent]> {

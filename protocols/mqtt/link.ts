@@ -48,7 +48,7 @@ export class Link {
    * counted.
    */
   fits(message: Message, delivery: Delivery): boolean {
-    if (this.#takes(message, delivery, BY_TOPIC)) return true;
+    if (this.#terms.maximumPacketSize === NO_MAXIMUM || this.#takes(message, delivery, BY_TOPIC)) return true;
     const alias = this.#aliases?.find(message.topic) ?? 0;
     if (alias !== 0 && this.#takes(message, delivery, alias)) return true;
     this.#counters.droppedTooLarge++;

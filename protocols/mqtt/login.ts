@@ -26,7 +26,7 @@ export interface Login extends AnswerTerms {
   /** It wants a topic for answers (3.1.2.11.6). */
   readonly responseInformation: boolean;
   readonly will: Message | undefined;
-  /** Milliseconds. */
+  /** Seconds. */
   readonly willDelay: number;
   /** For CONNACK; none before MQTT 5. */
   readonly properties: readonly Property[];
@@ -83,7 +83,7 @@ export function login(
     topicAliases: Math.min(asked?.topicAliasMaximum ?? 0, limits.topicAliasesOut),
     responseInformation: asked?.requestResponseInformation === 1,
     will,
-    willDelay: Math.min(packet.will?.properties?.willDelay ?? 0, sessionExpiry) * 1000,
+    willDelay: packet.will?.properties?.willDelay ?? 0,
     properties,
   };
 

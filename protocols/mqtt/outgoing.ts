@@ -1,5 +1,6 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import type { Message, UserProperty } from '../../src/core/message.ts';
+import type { Limits } from '../../src/ports/limits.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import { Inflight, type Sent } from './inflight.ts';
 import type { Link } from './link.ts';
@@ -20,13 +21,17 @@ export interface OutgoingOwner {
   lost(count: number): void;
 }
 
+export type OutgoingServices = Pick<Services, 'counters' | 'logger' | 'recall'> & {
+  readonly limits: Pick<Limits, 'inflightOut'>;
+};
+
 /**
  * A session's messages to its client, whatever brings them (its subscriptions, replays, groups and queues): they share one
  * window and one set of packet identifiers.
  */
 export class Outgoing {
   readonly #owner: OutgoingOwner;
-  readonly #services: Services;
+  readonly #services: OutgoingServices;
   /** Of a session that outlives its connection. */
   readonly #writeAhead: WriteAhead | undefined;
   #link: Link | undefined;
@@ -34,7 +39,7 @@ export class Outgoing {
   /** While what is in flight from an earlier connection is being sent again; only then the rest follows. */
   #resender: Resender | undefined;
 
-  constructor(owner: OutgoingOwner, services: Services, writeAhead: WriteAhead | undefined) {
+  constructor(owner: OutgoingOwner, services: OutgoingServices, writeAhead: WriteAhead | undefined) {
     this.#owner = owner;
     this.#services = services;
     this.#writeAhead = writeAhead;

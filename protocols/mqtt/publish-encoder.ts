@@ -75,14 +75,16 @@ export function writePublish(
     return;
   }
   if (message.fanout > 1 && delivery.extras === undefined) {
-    const slot = (version === 5 ? 2 : 0) + (delivery.qos > 0 ? 1 : 0) + (naming === BY_TOPIC ? 0 : aliasedSlot(naming));
+    let slot = (version === 5 ? 2 : 0) + (delivery.qos > 0 ? 1 : 0);
+    if (naming !== BY_TOPIC) slot += naming < BY_BOTH ? 2 : 4;
     message.wires ??= [];
     let wire = message.wires[slot];
     if (wire === undefined) {
       wire = encode(message, version, delivery, now, naming);
       message.wires[slot] = wire;
     }
-    writeWire(connection, wire, delivery, naming);
+    const at = writeWire(connection, wire, delivery, message.properties?.expiresAt ?? 0, now);
+    if (naming !== BY_TOPIC) patchAlias(connection.buffer, at, delivery.qos, naming);
     return;
   }
   const parts = layout(message, version, delivery, naming);
@@ -93,11 +95,8 @@ export function writePublish(
   copyBytes(buffer, payloadAt, message.data, message.start, message.end);
 }
 
-function aliasedSlot(naming: Naming): number {
-  return naming < BY_BOTH ? 2 : 4;
-}
-
-function writeWire(connection: Connection, wire: Wire, delivery: Delivery, naming: Naming): void {
+/** Returns where it is in the connection's buffer. */
+function writeWire(connection: Connection, wire: Wire, delivery: Delivery, expiresAt: number, now: number): number {
   const total = wire.bytes.length;
   connection.begin(total);
   const at = connection.reserve(total);
@@ -108,18 +107,17 @@ function writeWire(connection: Connection, wire: Wire, delivery: Delivery, namin
     buffer[at + wire.patch] = delivery.packetId >> 8;
     buffer[at + wire.patch + 1] = delivery.packetId & 0xff;
   }
-  if (naming !== BY_TOPIC) {
-    const aliasAt = at + aliasOffset(wire.bytes, delivery.qos);
-    buffer[aliasAt] = (naming >> 8) & 0xff;
-    buffer[aliasAt + 1] = naming & 0xff;
-  }
+  if (wire.expiry !== undefined) buffer.writeUInt32BE(secondsLeft(expiresAt, now), at + wire.expiry);
+  return at;
 }
 
-/** Where a PUBLISH whose first property is the Topic Alias has that. */
-function aliasOffset(bytes: Uint8Array, qos: Qos): number {
-  let at = behindVariable(bytes, 1);
-  at += 2 + (((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)) + (qos > 0 ? 2 : 0);
-  return behindVariable(bytes, at) + 1;
+/** In a PUBLISH whose first property is the Topic Alias. */
+function patchAlias(buffer: Buffer, start: number, qos: Qos, naming: Naming): void {
+  const topicAt = behindVariable(buffer, start + 1);
+  const topicBytes = ((buffer[topicAt] ?? 0) << 8) | (buffer[topicAt + 1] ?? 0);
+  const at = behindVariable(buffer, topicAt + 2 + topicBytes + (qos > 0 ? 2 : 0)) + 1;
+  buffer[at] = (naming >> 8) & 0xff;
+  buffer[at + 1] = naming & 0xff;
 }
 
 function behindVariable(bytes: Uint8Array, start: number): number {
@@ -139,7 +137,11 @@ function encode(message: Message, version: Version, delivery: Delivery, now: num
   const payloadAt = writeHead(slab, start, message, parts, delivery, now, naming);
   copyBytes(slab, payloadAt, message.data, message.start, message.end);
   const patch = delivery.qos > 0 ? parts.total - parts.remaining + 2 + parts.topicBytes : -1;
-  return { bytes: slab.subarray(start, slabUsed), start: 0, end: parts.total, patch };
+  const wire = { bytes: slab.subarray(start, slabUsed), start: 0, end: parts.total, patch };
+  const { expiresAt, textPayload } = message.properties ?? {};
+  if (version < 5 || expiresAt === undefined) return wire;
+  const properties = payloadAt - start - parts.propertyBytes + (naming === BY_TOPIC ? 0 : ALIAS_BYTES);
+  return { ...wire, expiry: properties + (textPayload === true ? 2 : 0) + 1 };
 }
 
 function writeLarge(
@@ -237,7 +239,7 @@ function writeProperties(
 ): number {
   let at = writeVariable(buffer, start, bytes);
   const properties = message.properties;
-  // First, where `aliasOffset` looks for it.
+  // First, where `patchAlias` looks for it.
   if (naming !== BY_TOPIC) {
     buffer[at] = 0x23;
     at = buffer.writeUInt16BE(naming & 0xffff, at + 1);

@@ -42,7 +42,7 @@ export class Resender {
     this.#owner = owner;
   }
 
-  start(services: Services): void {
+  start(services: Pick<Services, 'recall'>): void {
     // Several subscriptions with ways of their own may have brought the same message.
     const unread = new Map<string, Waiting[]>();
     const positions: Position[] = [];

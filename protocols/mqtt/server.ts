@@ -33,14 +33,15 @@ export class MqttServer {
   }
 
   /** The client is connected: its will is published if it is lost. */
-  arm({ clientId, will, willDelay }: Login): void {
-    if (will !== undefined) this.services.wills.arm(keyOf(clientId), will, willDelay);
+  arm(login: Login): void {
+    if (login.will !== undefined) this.services.wills.arm(keyOf(login.clientId), login.will, delayOf(login));
   }
 
   /** A connection lets go of its session: the session is kept for its time, or ends. */
-  release(session: MqttSession, { clientId, will, sessionExpiry }: Login, withWill: boolean): void {
+  release(session: MqttSession, login: Login, withWill: boolean): void {
     const { wills } = this.services;
-    if (will !== undefined && withWill) wills.fire(keyOf(clientId));
+    const { clientId, will, sessionExpiry } = login;
+    if (will !== undefined && withWill) wills.fire(keyOf(clientId), delayOf(login));
     else if (will !== undefined) wills.cancel(keyOf(clientId));
     session.leave(sessionExpiry);
   }
@@ -48,4 +49,9 @@ export class MqttServer {
 
 function keyOf(clientId: string): string {
   return `mqtt:${clientId}`;
+}
+
+/** Milliseconds until a will is published: its delay, or the session's time, which DISCONNECT may have changed. */
+function delayOf({ willDelay, sessionExpiry }: Login): number {
+  return Math.min(willDelay, sessionExpiry) * 1000;
 }

@@ -54,7 +54,7 @@ const limits = z.strictObject({
     'seconds',
   ),
   topicBytes: integer(1024, 1, 65_535, 'Longest topic or filter', 'bytes'),
-  topicLevels: integer(128, 1, 65_535, 'Most levels of a topic or filter', 'levels'),
+  topicLevels: integer(128, 1, 1024, 'Most levels of a topic or filter', 'levels'),
   clientIdBytes: integer(1024, 23, 65_535, 'Longest client identifier', 'bytes'),
   keepAliveSeconds: integer(
     600,

@@ -49,6 +49,8 @@ export interface Wire {
   readonly start: number;
   readonly end: number;
   readonly patch: number;
+  /** Offset of the Message Expiry Interval, which counts down while a message waits; undefined where there is none. */
+  readonly expiry?: number;
 }
 
 /** Of a message without anything, bytes. */

@@ -99,8 +99,8 @@ export interface Place {
 export interface Wills {
   /** Kept as long as the client is connected: another node publishes it if this one is lost. `delay`: milliseconds. */
   arm(key: string, will: Message, delay: number): void;
-  /** The client is gone without a goodbye: published after its delay. */
-  fire(key: string): void;
+  /** The client is gone without a goodbye: published after this delay, milliseconds. */
+  fire(key: string, delay: number): void;
   /** The client has said goodbye, or is back in time. */
   cancel(key: string): void;
   /** Its session ended: what waits for its delay, here or on another node, is published now [MQTT-3.1.2-8]. */

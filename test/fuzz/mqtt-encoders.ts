@@ -86,7 +86,9 @@ test('CONNACK', () => {
       writeConnack(sink, level, present, code, properties(meant));
       const answer = level === 5 ? { reasonCode: code } : { returnCode: code };
       agree(parsed(sink, level), {
-        ...{ cmd: 'connack', sessionPresent: present, ...answer },
+        cmd: 'connack',
+        sessionPresent: present,
+        ...answer,
         properties: named(meant, level),
       });
     }),
@@ -110,7 +112,9 @@ for (const [type, cmd, reasons] of ACKNOWLEDGEMENTS) {
         const sink = new Sink();
         writeAcknowledgement(sink, type, level, messageId, reasonCode, properties(meant));
         agree(parsed(sink, level), {
-          ...{ cmd, messageId, ...(level === 5 && { reasonCode }) },
+          cmd,
+          messageId,
+          ...(level === 5 && { reasonCode }),
           properties: named(meant, level),
         });
       }),

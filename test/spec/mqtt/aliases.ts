@@ -1,5 +1,7 @@
+import { Socket } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { RawMqtt } from '../../support/mqtt-client.ts';
 import { type Client, hold, lasting, type Publish, publish, Rig, receive, subscribe, textOf } from './support/rig.ts';
 import { TopicNames } from './support/topic-names.ts';
 
@@ -263,6 +265,27 @@ test('payloads that go by reference, and Subscription Identifiers, go with an al
     assert.is(textOf(message), payload);
   }
   assert.equal([names.learnt, names.aliased], [1, 4]);
+});
+
+function bytesRead({ socket }: RawMqtt): number {
+  assert.ok(socket instanceof Socket);
+  return socket.bytesRead;
+}
+
+test('a client that allows aliases is sent a fraction of the bytes, where topics are long and payloads short', async () => {
+  const sender = await rig.client('c');
+  const [plain, aliased] = [await rig.client('w0'), await rig.client('w1', { properties: { topicAliasMaximum: OUT } })];
+  for (const client of [plain, aliased]) await client.subscribe('out/#', 0);
+  const before = [plain, aliased].map(bytesRead);
+  const topics = [1, 2, 3].map((n) => `out/${'building/7/floor/3/room/42/'.repeat(2)}sensor/${n}/temperature`);
+  for (let i = 0; i < 600; i++) sender.publish(topics[i % 3] ?? '', '21.5');
+  for (const client of [plain, aliased]) await hold(client, 600);
+  const [withTopics = 0, withAliases = 0] = [plain, aliased].map((each, i) => bytesRead(each) - (before[i] ?? 0));
+  // Each: fixed header 2, topic 2 + 78, no properties 1, payload 4; with an alias: 2 + 2 + 1 + 3 + 4.
+  const topic = topics[0]?.length ?? 0;
+  assert.is(withTopics, 600 * (2 + 2 + topic + 1 + 4));
+  assert.is(withAliases, 600 * (2 + 2 + 1 + 3 + 4) + 3 * topic);
+  assert.ok(withAliases < 0.15 * withTopics, `${withAliases} of ${withTopics} bytes`);
 });
 
 test('limits.topicAliasesOut 0 switches them off', async () => {

@@ -154,34 +154,4 @@ test('[MQTT-3.1.2-24] an alias counts: what fits with the topic alone goes so, w
   assert.is(dropped(), before + 1);
 });
 
-test('a message that waited for the write of its session is not sent if its alias was given away meanwhile', async () => {
-  const properties = { sessionExpiryInterval: 600, topicAliasMaximum: 1 };
-  const small = await rig.client('small', { clean: false, ...limited(properties) });
-  const sender = await rig.client('c');
-  await small.subscribe('size/+', 2);
-  const names = new TopicNames(1);
-  let expected = 0;
-  let arrived = 0;
-  const before = dropped();
-  // The alias goes to and fro; whatever happens in between, each message is either sent as it may be, or counted.
-  for (let round = 0; round < 60; round++) {
-    for (const topic of ['size/a', 'size/b']) {
-      for (let i = 0; i < 5; i++) sender.publish(topic, 'short');
-      sender.publish(topic, `${FITS}xx`, { qos: 2, messageId: round * 2 + (topic === 'size/a' ? 1 : 2) });
-      expected += 6;
-    }
-  }
-  await sender.flush();
-  const seen = await small.flush();
-  for (const packet of seen) {
-    if (packet.cmd !== 'publish') continue;
-    names.of(packet);
-    assert.ok((packet.length ?? 0) + 2 <= MAXIMUM);
-    arrived++;
-    small.send({ cmd: 'pubrec', messageId: packet.messageId ?? 0, reasonCode: 0x80 });
-  }
-  assert.is(arrived + dropped() - before, expected);
-  await rig.client('small', { clean: true });
-});
-
 test.run();

@@ -24,6 +24,11 @@ function setUp({ shared = false, listens = true } = {}) {
   const kept: string[] = [];
   const gauges = { subscriptions: 0, members: 0, away: 0, count: 0, heap: 1000 };
   const asked: string[] = [];
+  /** What it costs to tell of a value, in messages. */
+  let cost = 1;
+  const quiet = (): void => {
+    cost = 0;
+  };
   const sys = new SysTopics(
     { interval: INTERVAL * 1000, version: '1.2.3', heapBytes: () => gauges.heap },
     {
@@ -37,7 +42,10 @@ function setUp({ shared = false, listens = true } = {}) {
           asked.push(topic);
           return listens;
         },
-        announce: (message) => told.push(line(message)),
+        announce: (message) => {
+          told.push(line(message));
+          counters.delivered += cost;
+        },
       },
       groups: gauges,
       sessions: gauges,
@@ -60,7 +68,7 @@ function setUp({ shared = false, listens = true } = {}) {
     const [first] = values(`$SYS/broker/${name}`);
     return first?.slice(`$SYS/broker/${name} `.length);
   };
-  return { clock, counters, told, kept, gauges, asked, sys, values, value };
+  return { clock, counters, told, kept, gauges, asked, sys, values, value, quiet };
 }
 
 test('what is there at the start is known at once', () => {
@@ -146,7 +154,8 @@ test('load averages: as mosquitto 2.0.11 tells them of 27 bytes in 3 seconds', a
 });
 
 test('only what has changed is told, and told once', async () => {
-  const { clock, counters, told, sys } = setUp();
+  const { clock, counters, told, sys, quiet } = setUp();
+  quiet();
   sys.start();
   told.length = 0;
   await clock.advance(INTERVAL * 1000);
@@ -161,6 +170,15 @@ test('only what has changed is told, and told once', async () => {
     '$SYS/broker/clients/active 1',
     '$SYS/broker/clients/maximum 1',
   ]);
+});
+
+test('all values of an update are of one moment: telling of the first does not change the last', async () => {
+  const { clock, counters, sys, value } = setUp();
+  sys.start();
+  const before = counters.delivered;
+  await clock.advance(INTERVAL * 1000);
+  assert.ok(counters.delivered > before);
+  assert.is(value('publish/messages/sent'), `${before}`);
 });
 
 test('a mean that becomes less by less than its last digit is still told of when that changes', async () => {

@@ -1,11 +1,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { DurableRig } from './support/durable-rig.ts';
-import { lasting } from './support/rig.ts';
+import { DurableRig } from '../mqtt/support/durable-rig.ts';
+import { lasting } from '../mqtt/support/rig.ts';
 
 /** Session state (MQTT 5.0, 4.1), retained messages and wills through the end of the server, orderly and by SIGKILL. */
 
-const test = suite('mqtt/durable');
+const test = suite('mqtt5/4-01-state-durable');
 const rig = new DurableRig(test);
 
 for (const how of ['stopped', 'killed'] as const) {
