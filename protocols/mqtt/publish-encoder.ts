@@ -141,7 +141,7 @@ function encode(message: Message, version: Version, delivery: Delivery, now: num
   const { expiresAt, textPayload } = message.properties ?? {};
   if (version < 5 || expiresAt === undefined) return wire;
   const properties = payloadAt - start - parts.propertyBytes + (naming === BY_TOPIC ? 0 : ALIAS_BYTES);
-  return { ...wire, expiry: properties + (textPayload === true ? 2 : 0) + 1 };
+  return { ...wire, expiry: properties + (textPayload === undefined ? 0 : 2) + 1 };
 }
 
 function writeLarge(

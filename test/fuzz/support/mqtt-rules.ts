@@ -113,6 +113,13 @@ const RULES: readonly Rule[] = [
       (packet.cmd === 'subscribe' && packet.subscriptions.length === 0) ||
       (packet.cmd === 'unsubscribe' && packet.unsubscriptions.length === 0),
   ),
+  stricter(
+    'it takes No Local on a shared subscription [MQTT-3.8.3-4]',
+    /No Local/,
+    (packet) =>
+      packet.cmd === 'subscribe' &&
+      packet.subscriptions.some(({ topic, nl }) => topic.startsWith('$share/') && nl === true),
+  ),
   stricter('it reads what servers send, too', /not one that clients send/, ({ cmd }) => SERVERS_OWN.has(cmd)),
   stricter(
     'it knows bridges by the highest bit of the level, and does not compare name and level (3.1.2.1)',
@@ -144,12 +151,13 @@ const RULES: readonly Rule[] = [
   },
   // What nobody needs to look at.
   {
-    name: 'we do not read what is in AUTH: no method is agreed',
-    holds: ({ mine }) => mine?.is === 'packet' && mine.packet.cmd === 'auth',
+    name: 'we do not look at flags that MQTT 3.1 does not use (2.1, 3.1), and a name and password may be missing there',
+    holds: ({ mine, fault, version }) =>
+      version === 3 && mine?.is !== 'refused' && /flag|Cannot parse (username|password)/i.test(fault ?? ''),
   },
   {
-    name: 'we take every reason code',
-    holds: ({ mine, fault }) => mine?.is === 'packet' && /reason code/.test(fault ?? ''),
+    name: 'we do not read what is in AUTH: no method is agreed',
+    holds: ({ mine }) => mine?.is === 'packet' && mine.packet.cmd === 'auth',
   },
 ];
 
