@@ -177,10 +177,9 @@ const subscribe = (level: Version): fc.Arbitrary<ISubscribePacket> =>
       subscriptions: fc.array(
         fc
           .record({ topic: filter, qos, nl: fc.boolean(), rap: fc.boolean(), rh: fc.constantFrom(0, 1, 2) })
-          .map(({ topic: name, qos: level3, nl, ...options }) =>
-            // [MQTT-3.8.3-4]: not both.
+          .map(({ topic: name, qos: level3, ...options }) =>
             level === 5
-              ? { topic: name, qos: level3, nl: nl && !name.startsWith('$share/'), ...options }
+              ? { topic: name, qos: level3, ...options, nl: options.nl && !name.startsWith('$share/') }
               : { topic: name, qos: level3 },
           ),
         { minLength: 1, maxLength: 4 },

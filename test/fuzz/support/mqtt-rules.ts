@@ -117,9 +117,13 @@ const RULES: readonly Rule[] = [
     'it takes No Local on a shared subscription [MQTT-3.8.3-4]',
     /No Local/,
     (packet) =>
-      packet.cmd === 'subscribe' &&
-      packet.subscriptions.some(({ topic, nl }) => topic.startsWith('$share/') && nl === true),
+      packet.cmd === 'subscribe' && packet.subscriptions.some(({ topic, nl }) => nl && topic.startsWith('$share/')),
   ),
+  {
+    name: 'it wants the flags of 3.1.1 in MQTT 3.1, too, which does not use all of them, nor all fields they stand for (2.1, 3.1)',
+    holds: ({ version, mine, fault }) =>
+      version === 3 && mine?.is !== 'refused' && /flag|^Cannot parse (username|password)/i.test(fault ?? ''),
+  },
   stricter('it reads what servers send, too', /not one that clients send/, ({ cmd }) => SERVERS_OWN.has(cmd)),
   stricter(
     'it knows bridges by the highest bit of the level, and does not compare name and level (3.1.2.1)',
@@ -151,13 +155,12 @@ const RULES: readonly Rule[] = [
   },
   // What nobody needs to look at.
   {
-    name: 'we do not look at flags that MQTT 3.1 does not use (2.1, 3.1), and a name and password may be missing there',
-    holds: ({ mine, fault, version }) =>
-      version === 3 && mine?.is !== 'refused' && /flag|Cannot parse (username|password)/i.test(fault ?? ''),
-  },
-  {
     name: 'we do not read what is in AUTH: no method is agreed',
     holds: ({ mine }) => mine?.is === 'packet' && mine.packet.cmd === 'auth',
+  },
+  {
+    name: 'we take every reason code',
+    holds: ({ mine, fault }) => mine?.is === 'packet' && /reason code/.test(fault ?? ''),
   },
 ];
 
