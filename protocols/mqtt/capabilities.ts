@@ -66,10 +66,9 @@ export function checkSubscribe({ requests, properties }: SubscribePacket, versio
     const detail = 'subscriptions have no identifiers here (mqtt.subscriptionIdentifiers)';
     throw new BrokerError('identifiersUnsupported', detail);
   }
-  for (const { filter, noLocal } of requests) {
-    if (noLocal && kindOf(filter) === 'group')
-      throw new BrokerError('protocol', 'No Local on a shared subscription [MQTT-3.8.3-4]');
-    const fault = version === 5 ? notOffered(filter, offer) : undefined;
+  if (version < 5) return;
+  for (const { filter } of requests) {
+    const fault = notOffered(filter, offer);
     if (fault !== undefined) throw fault;
   }
 }

@@ -3,6 +3,8 @@ import { type ConnectPacket, TYPE, type Version, type WillPacket } from './packe
 import { type PropertyLimits, readProperties, WILL_PROPERTIES } from './properties.ts';
 import type { Reader } from './reader.ts';
 
+/** The protocol name MQTT and the level 5. */
+const VERSION_5 = Buffer.from('\0\u0004MQTT\u0005');
 /** Set in the level by bridges of mosquitto, which ask for more than the level has and go without it when refused. */
 const BRIDGE = 0x80;
 
@@ -63,6 +65,11 @@ export function parseVersion(reader: Reader): Version {
   const level = reader.uint8();
   if (name === 'MQIsdp' ? level !== 3 : level !== 4 && level !== 5) throw new UnknownVersion(name, level);
   return level === 3 ? 3 : level === 4 ? 4 : 5;
+}
+
+/** Whether a CONNECT that is too large to be read is one of MQTT 5, so that it can be told so (3.2.2.2). */
+export function beginsVersion5(buffer: Buffer, at: number): boolean {
+  return buffer.subarray(at, at + VERSION_5.length).equals(VERSION_5);
 }
 
 function parseWill(reader: Reader, flags: number, version: Version, limits: PropertyLimits): WillPacket | undefined {

@@ -1,6 +1,6 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import type { NameCache } from '../../src/core/topic.ts';
-import { parseConnect, parseVersion } from './connect.ts';
+import { beginsVersion5, parseConnect, parseVersion } from './connect.ts';
 import { type PacketHandler, type PacketProperties, type PublishPacket, TYPE, type Version } from './packets.ts';
 import {
   parseAuth,
@@ -166,7 +166,10 @@ export class Decoder {
       }
     }
     const end = body + length;
-    if (end - at > this.#maxBytes) this.#tooLarge(end - at);
+    if (end - at > this.#maxBytes) {
+      if (!this.#admitted && beginsVersion5(chunk, body)) this.version = 5;
+      this.#tooLarge(end - at);
+    }
     if (end > chunk.length) return at;
     this.#packet(chunk, at, body, end);
     return end;

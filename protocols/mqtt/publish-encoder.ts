@@ -141,7 +141,7 @@ function encode(message: Message, version: Version, delivery: Delivery, now: num
   const { expiresAt, textPayload } = message.properties ?? {};
   if (version < 5 || expiresAt === undefined) return wire;
   const properties = payloadAt - start - parts.propertyBytes + (naming === BY_TOPIC ? 0 : ALIAS_BYTES);
-  return { ...wire, expiry: properties + (textPayload === true ? 2 : 0) + 1 };
+  return { ...wire, expiry: properties + (textPayload === undefined ? 0 : 2) + 1 };
 }
 
 function writeLarge(
@@ -208,7 +208,7 @@ function countProperties(message: Message, delivery: Delivery): number {
   const properties = message.properties;
   if (properties !== undefined) {
     const { contentType, textPayload, responseTopic, correlation, expiresAt } = properties;
-    if (textPayload === true) bytes += 2;
+    if (textPayload !== undefined) bytes += 2;
     if (expiresAt !== undefined) bytes += 5;
     if (contentType !== undefined) bytes += 3 + Buffer.byteLength(contentType);
     if (responseTopic !== undefined) bytes += 3 + Buffer.byteLength(responseTopic);
@@ -248,9 +248,9 @@ function writeProperties(
   if (delivery.extras !== undefined) at = writeUser(buffer, at, delivery.extras.user);
   if (properties !== undefined) {
     const { contentType, textPayload, responseTopic, correlation, expiresAt } = properties;
-    if (textPayload === true) {
+    if (textPayload !== undefined) {
       buffer[at++] = 0x01;
-      buffer[at++] = 1;
+      buffer[at++] = textPayload ? 1 : 0;
     }
     if (expiresAt !== undefined) {
       buffer[at] = 0x02;

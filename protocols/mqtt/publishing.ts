@@ -89,7 +89,7 @@ export class Publishing implements Answers {
   #repeated(packetId: number): boolean {
     const { connection, version } = this.#exchange;
     const state = this.#session.inbound.state(packetId);
-    if (state === 'stored') writeAcknowledgement(connection, TYPE.pubrec, version, packetId, 0);
+    if (state === 'stored') this.#inTurn(2, () => writeAcknowledgement(connection, TYPE.pubrec, version, packetId, 0));
     return state === 'stored' || state === 'storing';
   }
 
@@ -127,9 +127,16 @@ export class Publishing implements Answers {
     // Before MQTT 5 the QoS 2 exchange goes on to its end.
     if (qos === 2 && version < 5) this.#session.inbound.add(packetId, 'stored');
     const properties = explain(version, login, error.message);
-    this.#intake?.inTurn(qos, () => {
-      if (!this.#exchange.over) writeAcknowledgement(connection, type, version, packetId, reason, properties);
-    });
+    this.#inTurn(qos, () => writeAcknowledgement(connection, type, version, packetId, reason, properties));
+  }
+
+  /** An answer that is known at once: behind those that earlier messages still wait for [MQTT-4.6.0-2] [MQTT-4.6.0-3]. */
+  #inTurn(qos: 1 | 2, write: () => void): void {
+    if (this.#intake === undefined) write();
+    else
+      this.#intake.inTurn(qos, () => {
+        if (!this.#exchange.over) write();
+      });
   }
 
   taken(qos: 1 | 2, packetId: number, reason: number, duplicate: boolean): void {

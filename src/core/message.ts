@@ -22,7 +22,7 @@ export type UserProperty = readonly [name: string, value: string];
 /** What a message may carry beside topic and payload. Absent as a whole when there is none of it (the usual case). */
 export interface Properties {
   readonly contentType?: string;
-  /** The publisher vouches for a payload of valid UTF-8 (MQTT 5 Payload Format Indicator 1). */
+  /** The publisher vouches for a payload of valid UTF-8, or says that it does not (MQTT 5 Payload Format Indicator 1, 0). */
   readonly textPayload?: boolean;
   /** A topic name in MQTT form, where an answer is wanted. */
   readonly responseTopic?: string;

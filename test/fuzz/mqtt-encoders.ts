@@ -257,7 +257,7 @@ function meantBy(message: Message, level: Version, { packetId, extras, qos: at, 
   const all = [...(extras?.user ?? []), ...(own ?? [])];
   const content = {
     contentType,
-    payloadFormatIndicator: textPayload === true ? true : undefined,
+    payloadFormatIndicator: textPayload,
     responseTopic,
     correlationData: correlation,
     messageExpiryInterval: expiresAt === undefined ? undefined : (expiresAt - NOW) / 1000,

@@ -19,7 +19,7 @@ import {
   WILL_FLAG,
   will,
 } from './support/bytes.ts';
-import { Bench, TCP, TCP_SPLIT, WAYS } from './support/peer.ts';
+import { Bench, TCP, TCP_SPLIT, WAYS, WEBSOCKET } from './support/peer.ts';
 
 /** MQTT 5.0, 2: the fixed header, packet identifiers, and packets that are cut off or too long. */
 
@@ -82,6 +82,15 @@ test('2.1.4 a packet above limits.packetBytes is refused at its header, before l
     assert.is(await bench.fault(join([0x30, 0xce, 0x0f], topic), way), 0x95, 'a byte more');
     assert.is(await bench.fault(hex('30 ff ff ff 7f'), way), 0x95, 'the largest there is');
     assert.is(await bench.refusal(hex('10 ff ff ff 7f'), way), 0, 'before CONNECT');
+  }
+});
+
+test('3.2.2.2 a CONNECT that is too large: 0x95, where its version is there', async () => {
+  const large = (level: number): Buffer => connect({ level, flags: 0x82, rest: [field('x'.repeat(1000))] });
+  for (const way of [TCP, WEBSOCKET]) {
+    assert.is(await bench.refusal(large(5), way), 0x95);
+    assert.is(await bench.refusal(large(5).subarray(0, 12), way), 0x95, 'nobody waits for the rest');
+    assert.is(await bench.refusal(large(4), way), 0, 'MQTT 3.1.1 has no code for it');
   }
 });
 
