@@ -252,6 +252,21 @@ test('[MQTT-4.8.2-5] QoS 2 that is with a member whose session ends goes to nobo
   assert.equal(await collect(other, 1), []);
 });
 
+test('[MQTT-4.8.2-5] … nor when the session of a member that was away is thrown away', async () => {
+  const [lost, other] = [await client('lost', lasting), await client('other')];
+  await lost.subscribe('$share/g/t', 2);
+  const publisher = await client('p');
+  publisher.publish('t', 'x', { qos: 2, messageId: 1 });
+  await publisher.expect('pubrec');
+  await lost.expect('publish');
+  await other.subscribe('$share/g/t', 2);
+  lost.destroy();
+  await lost.end();
+  const anew = await client('lost', { clean: true });
+  assert.equal(payloads(await anew.flush()), []);
+  assert.equal(await collect(other, 1), []);
+});
+
 test('4.8.2 other names and other filters are other groups', async () => {
   const member = await client('m');
   for (const filter of ['$share/g/t/+', '$share/G/t/+', '$share/g/t/#', '$share/g/t/x', '$share/g g/t/x']) {
