@@ -18,12 +18,15 @@ import type { Backbone } from './ports/backbone.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Protocol } from './ports/protocol.ts';
 import type { Logger, Services } from './ports/routing.ts';
+import type { SysOptions } from './routing/sys/sys.ts';
 import { LoopbackAuthorizer } from './security/loopback-authorizer.ts';
+import { UserAuthorizer } from './security/user-authorizer.ts';
 import { SystemClock } from './system-clock.ts';
 import { listen } from './transport/listen.ts';
 import { ConnectionRegistry } from './transport/registry.ts';
 import { createTcpServer } from './transport/tcp.ts';
 import { attachWebSocket } from './transport/websocket.ts';
+import { version } from './version.ts';
 
 export interface Address {
   readonly host: string;
@@ -38,7 +41,7 @@ export interface Addresses {
 
 export interface BrokerExtras {
   readonly logger?: Logger;
-  /** Who may connect, and what they may do; without it, anyone on this machine may do everything. */
+  /** Who may connect, and what they may do; without it: `security.users`, or anyone on this machine. */
   readonly authorizer?: Authorizer;
 }
 
@@ -56,6 +59,8 @@ export class Broker {
   readonly #config: Config;
   readonly #clock: Clock = new SystemClock();
   readonly #backbone: Backbone;
+  /** Of the configured users, if there are any. */
+  readonly #users: UserAuthorizer | undefined;
   readonly #messaging: Messaging;
   readonly #registry: ConnectionRegistry;
   readonly #listeners: Listener[] = [];
@@ -63,8 +68,10 @@ export class Broker {
   #addresses: Addresses = {};
   #state: 'new' | 'running' | 'stopped' = 'new';
 
-  constructor(config: Config, logger: Logger, authorizer: Authorizer = new LoopbackAuthorizer()) {
+  constructor(config: Config, logger: Logger, authorizer?: Authorizer) {
     this.#config = config;
+    if (authorizer !== undefined && config.security.users.length > 0)
+      throw new Error('security.users and an authorizer of the program: one of them is expected');
 
     const { limits } = config;
     const clock = this.#clock;
@@ -73,8 +80,11 @@ export class Broker {
     this.#backbone = backbone;
     const { defaults, declared } = queuesOf(config);
     const { checkpointMilliseconds } = config.backbone;
-    const options = { limits, checkpointMilliseconds, queueDefaults: defaults, declaredQueues: declared };
-    this.#messaging = new Messaging(options, backbone, authorizer, clock, counters, logger);
+    const queues = { queueDefaults: defaults, declaredQueues: declared };
+    const options = { limits, checkpointMilliseconds, ...queues, sys: sysOf(config.sys) };
+    this.#users = createUsers(config, clock);
+    const guard = authorizer ?? this.#users ?? new LoopbackAuthorizer();
+    this.#messaging = new Messaging(options, backbone, guard, clock, counters, logger);
     this.#registry = new ConnectionRegistry(limits, counters, clock, logger);
     this.#listen(this.#messaging.services);
   }
@@ -87,6 +97,7 @@ export class Broker {
   async start(): Promise<void> {
     if (this.#state !== 'new') throw new Error(`the broker is ${this.#state}; it starts once`);
     this.#state = 'running';
+    await this.#users?.start();
     await this.#backbone.start(this.#messaging.receiver);
     this.#registry.start();
     try {
@@ -117,7 +128,7 @@ export class Broker {
   }
 
   #listen(services: Services): void {
-    const mqtt = createMqtt(services);
+    const mqtt = createMqtt(services, this.#config.mqtt);
     const stomp = createStomp(services);
     const { listeners, limits } = this.#config;
     if (listeners.mqtt.enabled) this.#listeners.push({ name: 'mqtt', server: createTcpServer(mqtt, this.#registry) });
@@ -133,6 +144,24 @@ export class Broker {
     }
   }
 }
+
+function sysOf({ enabled, intervalSeconds }: Config['sys']): SysOptions | undefined {
+  if (!enabled || intervalSeconds === 0) return undefined;
+  const heapBytes = (): number => {
+    const { external, heapUsed } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  return { interval: intervalSeconds * 1000, version: version(), heapBytes };
+}
+
+function createUsers({ security, limits }: Config, clock: Clock): UserAuthorizer | undefined {
+  const { users, scramIterations: iterations, saltSecret } = security;
+  if (users.length === 0) return undefined;
+  const secret = saltSecret === '' ? clock.random(SECRET_BYTES) : Buffer.from(saltSecret);
+  return new UserAuthorizer({ users, iterations, secret }, limits, (count) => clock.random(count));
+}
+
+const SECRET_BYTES = 32;
 
 function createBackbone(config: Config['backbone'], clock: Clock, logger: Logger): Backbone {
   const { dedup, retention, pendingBytes } = config;

@@ -1,15 +1,17 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { parseArguments, UsageError } from './cli/arguments.ts';
 import { describeConfig } from './cli/check.ts';
 import { helpText, keysText } from './cli/help.ts';
+import { verifierText } from './cli/verifier.ts';
 import { ConfigError, faultLines, faultsHeading } from './config/faults.ts';
 import { loadConfig } from './config/load.ts';
+import { version } from './version.ts';
 
 /** The command line. Exit codes: 0 done, 1 the broker could not start or failed, 2 wrong usage or configuration. */
 
 async function main(args: readonly string[]): Promise<void> {
-  const { command, action, config, set } = parseArguments(args);
+  const invocation = parseArguments(args);
+  const { command, action, config, set } = invocation;
   const sources = { file: config, set, env: process.env };
   if (action === 'version') {
     process.stdout.write(`${version()}\n`);
@@ -17,6 +19,8 @@ async function main(args: readonly string[]): Promise<void> {
     process.stdout.write(helpText(command));
   } else if (command === 'keys') {
     process.stdout.write(keysText());
+  } else if (command === 'verifier') {
+    process.stdout.write(await verifierText(invocation, process.stdin, process.stderr));
   } else if (command === 'check-config') {
     process.stdout.write(describeConfig(sources));
   } else {
@@ -25,17 +29,6 @@ async function main(args: readonly string[]): Promise<void> {
     const { startBroker } = await import('./cli/start.ts');
     await startBroker(loaded, version());
   }
-}
-
-/** From package.json, which stands above both src and dist/src. */
-function version(): string {
-  for (const up of ['../../', '../']) {
-    try {
-      const found: unknown = JSON.parse(readFileSync(new URL(`${up}package.json`, import.meta.url), 'utf8'));
-      if (typeof found === 'object' && found !== null && 'version' in found) return String(found.version);
-    } catch {}
-  }
-  return 'unknown';
 }
 
 function fail(error: unknown): never {

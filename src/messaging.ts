@@ -19,6 +19,7 @@ import { RetainedStore } from './routing/retained.ts';
 import { TopicRouter } from './routing/router.ts';
 import { SessionRegistry } from './routing/sessions.ts';
 import { startOf } from './routing/start.ts';
+import { type SysOptions, SysTopics } from './routing/sys/sys.ts';
 import { WillKeeper } from './routing/wills.ts';
 
 export interface MessagingOptions {
@@ -27,6 +28,8 @@ export interface MessagingOptions {
   /** What queues are set to where nothing else is said, and those that are made at start. */
   readonly queueDefaults: QueueSettings;
   readonly declaredQueues: readonly { readonly name: string; readonly settings: PartialSettings }[];
+  /** Of the topics by which the node tells of itself; undefined: it does not. */
+  readonly sys: SysOptions | undefined;
 }
 
 /** All of routing over one backbone, put together: what protocols are served with. */
@@ -41,6 +44,7 @@ export class Messaging {
   readonly #catalog: QueueCatalog;
   readonly #queues: LocalQueues;
   readonly #peers: Peers;
+  readonly #sys: SysTopics | undefined;
 
   constructor(
     options: MessagingOptions,
@@ -59,13 +63,16 @@ export class Messaging {
     const { node } = cluster;
     const common = { limits, counters, clock, logger };
     this.#queues = new LocalQueues({
-      ...{ ...common, stores: backbone.queues, catalog: this.#catalog, node },
+      ...common,
+      stores: backbone.queues,
+      catalog: this.#catalog,
+      node,
       deadLetter: (queue, message, receiver, token) => queues.push(queue, message, receiver, token),
       own: (queue) => peers.own(queue),
       confirm: (queue) => peers.confirm(queue),
     });
     const hosts = { queues: this.#queues, catalog: this.#catalog, groups: (): GroupHost => groups };
-    const peers = new Peers(cluster, hosts, clock, logger);
+    const peers = new Peers(cluster, hosts, clock, logger, limits.peerBytes);
     this.#peers = peers;
     const { queues } = peers;
     const router = new TopicRouter(backbone, retained, queues, counters, clock, logger);
@@ -79,6 +86,9 @@ export class Messaging {
     const groups = new LocalGroups({ ...common, log, router, outbox, sessions, state, node }, (name, filter) =>
       peers.groups.closed(name, filter),
     );
+    const table = new GroupTable(router, counters, peers.groups);
+    this.#sys =
+      options.sys && new SysTopics(options.sys, { clock, counters, router, groups: table, sessions, retained });
     cluster.join({
       yieldClient: (key) => sessions.yield(key),
       nodeLost: (lost) => this.#nodeLost(lost),
@@ -88,9 +98,15 @@ export class Messaging {
     });
     this.services = {
       ...common,
-      ...{ router, retained, sessions, wills: this.#wills, authorizer, outbox },
+      router,
+      retained: this.#sys ?? retained,
+      sessions,
+      wills: this.#wills,
+      authorizer,
+      outbox,
       queues,
-      groups: new GroupTable(router, counters, peers.groups),
+      groups: table,
+      unmatched: (message) => router.unmatched(message) && sessions.allHeard,
       backlog: (connection) => new ConnectionBacklog(router, connection, limits.publishBacklog),
       startOf: (start, filter) => startOf(log, start, filter),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),
@@ -106,10 +122,12 @@ export class Messaging {
     await this.#sessions.start();
     await this.#wills.start();
     await declareQueues(this.#peers.queues, this.#options.declaredQueues);
+    this.#sys?.start();
   }
 
   /** Clients are gone; the backbone stops afterwards. */
   async stop(): Promise<void> {
+    this.#sys?.stop();
     this.#sessions.stop();
     this.#wills.stop();
     this.#retained.stop();

@@ -11,6 +11,7 @@ export const API = {
   wrongLastSequenceConstant: 10164,
   streamNotFound: 10059,
   noMessage: 10037,
+  deleteFailed: 10057,
   consumerNotFound: 10014,
   accountExceeded: 10002,
   insufficientResources: 10023,

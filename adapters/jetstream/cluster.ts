@@ -19,6 +19,7 @@ const ASKED = 3;
 /** Owners of clients as entries of the state, taken by compare-and-set; the owner is asked to yield before. */
 export class JetStreamCluster implements Cluster {
   readonly node: string;
+  readonly alone = false;
   readonly #prefix: string;
   readonly #state: JetStreamState;
   readonly #connection: Connection;

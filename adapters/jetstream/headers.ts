@@ -60,7 +60,7 @@ function propertyLines(properties: Properties): string {
     lines += `${name}: ${value}\r\n`;
   };
   if (contentType !== undefined) add(NAMES.contentType, safe(contentType));
-  if (textPayload === true) add(NAMES.text, '1');
+  if (textPayload !== undefined) add(NAMES.text, textPayload ? '1' : '0');
   if (responseTopic !== undefined) add(NAMES.responseTopic, safe(responseTopic));
   if (correlation !== undefined) add(NAMES.correlation, correlationText(correlation));
   if (expiresAt !== undefined) add(NAMES.expires, String(expiresAt));
@@ -202,7 +202,7 @@ function ownProperties(block: string, from: number): Properties | undefined {
     if (!isTellable(text)) continue;
     found = true;
     if (name === NAMES.contentType) properties.contentType = text;
-    else if (name === NAMES.text) properties.textPayload = true;
+    else if (name === NAMES.text) properties.textPayload = text !== '0';
     else if (name === NAMES.responseTopic) setTopic(properties, text);
     else if (name === NAMES.correlation) properties.correlation = correlationBytes(value);
     else if (name === NAMES.expires) setTime(properties, 'expiresAt', value);

@@ -94,9 +94,17 @@ export class JetStreamQueues implements QueueStores {
     const names = new QueueNames(prefix, name);
     let queue: JetStreamQueue | undefined;
     const shared = {
-      ...{ connection: this.#connection, clock: this.#clock, logger: this.#logger, frames: this.#frames },
-      ...{ direct: this.#direct, stream: this.#stream, pusher: this.#pusher, ids: this.#ids },
-      ...{ holdSeconds, dedupSeconds: dedup.seconds, turns: this.#turns },
+      connection: this.#connection,
+      clock: this.#clock,
+      logger: this.#logger,
+      frames: this.#frames,
+      direct: this.#direct,
+      stream: this.#stream,
+      pusher: this.#pusher,
+      ids: this.#ids,
+      holdSeconds,
+      dedupSeconds: dedup.seconds,
+      turns: this.#turns,
       unique: () => `${this.#node}-${++this.#scheduled}`,
       closed: (): void => {
         if (queue !== undefined && this.#open.get(names.subject) === queue) this.#open.delete(names.subject);

@@ -2,7 +2,7 @@ import { createInbox, type Subscription } from 'nats';
 import { BrokerError } from '../../src/core/errors.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { AckReplies } from './ack-replies.ts';
-import { ApiError } from './api.ts';
+import { API, ApiError } from './api.ts';
 import type { Connection } from './connection.ts';
 import type { Frames } from './frames.ts';
 
@@ -117,11 +117,23 @@ export class Removals {
     try {
       await this.#connection.ask(`$JS.API.STREAM.MSG.DELETE.${this.#stream}`, { seq: id, no_erase: true });
     } catch (error) {
-      // It says in several ways that there is no such message.
-      if (!(error instanceof ApiError && error.status < 500)) return false;
+      // It says in several ways that there is no such message, and of one before the stream's first, that deleting it failed.
+      const { deleteFailed } = API;
+      const unclear = !(error instanceof ApiError) || (error.status >= 500 && error.apiCode !== deleteFailed);
+      if (unclear || (error.apiCode === deleteFailed && (await this.#exists(id)))) return false;
     }
     this.#open.delete(id);
     return true;
+  }
+
+  /** Or is not known not to. */
+  async #exists(seq: number): Promise<boolean> {
+    try {
+      await this.#connection.ask(`$JS.API.STREAM.MSG.GET.${this.#stream}`, { seq });
+      return true;
+    } catch (error) {
+      return !(error instanceof ApiError && error.apiCode === API.noMessage);
+    }
   }
 
   tick(now: number): void {
@@ -146,9 +158,10 @@ export class Removals {
     const ids = this.#unsent;
     if (ids.length === 0 || this.#stopped) return;
     this.#unsent = [];
-    this.#subscription ??= this.#connection.subscribe(`${this.#inbox}.*`, (message) =>
-      this.#confirmed(Number(message.subject.slice(this.#inbox.length + 1))),
-    );
+    this.#subscription ??= this.#connection.subscribe(`${this.#inbox}.*`, ({ headers, subject }) => {
+      // Without the consumer, or a leader of it, the server answers that nobody hears it.
+      if (headers?.code !== NO_RESPONDERS) this.#confirmed(Number(subject.slice(this.#inbox.length + 1)));
+    });
     this.#sentAt = this.#clock.now();
     this.#batches.push({ number: ++this.#lastBatch, ids });
     const reply = `${this.#inbox}.${this.#lastBatch}`;
@@ -174,5 +187,8 @@ export class Removals {
     for (const { resolve } of done) resolve();
   }
 }
+
+/** Status in the headers of such an answer. */
+const NO_RESPONDERS = 503;
 
 const NOTHING = new Uint8Array(0);

@@ -13,6 +13,7 @@ export class NoOtherNodes implements Live {
 
 export class OnlyNode implements Cluster {
   readonly node: string;
+  readonly alone = true;
 
   constructor(clock: Clock) {
     this.node = Buffer.from(clock.random(8)).toString('hex');

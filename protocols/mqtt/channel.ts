@@ -3,13 +3,24 @@ import type { UserProperty } from '../../src/core/message.ts';
 import type { Channel } from '../../src/ports/protocol.ts';
 import type { Place, Services } from '../../src/ports/routing.ts';
 import type { Connection } from '../../src/ports/transport.ts';
+import type { Capabilities } from './capabilities.ts';
 import { UnknownVersion } from './connect.ts';
 import { Decoder } from './decoder.ts';
-import { type Property, writeAcknowledgement, writeConnack, writeDisconnect, writePingresp } from './encoder.ts';
-import { type Exchange, explain } from './exchange.ts';
-import { Link } from './link.ts';
-import { type Login, login } from './login.ts';
 import {
+  connackBytes,
+  fitting,
+  type Property,
+  writeAcknowledgement,
+  writeConnack,
+  writeDisconnect,
+  writePingresp,
+} from './encoder.ts';
+import { Entrance, type EntranceOwner } from './entrance.ts';
+import { type AnswerTerms, answerTerms, type Exchange, explain } from './exchange.ts';
+import { Link } from './link.ts';
+import { type Login, noRoom } from './login.ts';
+import {
+  type AuthPacket,
   type ConnectPacket,
   type PacketHandler,
   type PacketProperties,
@@ -20,26 +31,26 @@ import {
   type Version,
 } from './packets.ts';
 import { Publishing } from './publishing.ts';
-import { CONNACK_V3, FAULT_REASON, REASON } from './reasons.ts';
+import { CONNACK_V3, REASON, reasonIn } from './reasons.ts';
 import type { MqttServer } from './server.ts';
 import { type Holder, MqttSession } from './session.ts';
 import { Subscribing } from './subscribing.ts';
-
-/** The will of an MQTT 5 client that disconnects so (3.14.2.1). */
-const DISCONNECT_WITH_WILL = 0x04;
 
 /**
  * One connection of an MQTT client: waits for CONNECT (`#session` undefined), then serves packets until either side
  * ends it (`#over`).
  */
-export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
+export class MqttChannel implements Channel, PacketHandler, Exchange, Holder, EntranceOwner {
   readonly #server: MqttServer;
   readonly connection: Connection;
   readonly #decoder: Decoder;
   /** When bytes last came; before CONNECT, when the connection was made. Milliseconds since 1970. */
   #heardAt: number;
   #version: Version = 4;
+  #entrance: Entrance | undefined;
   #session: MqttSession | undefined;
+  /** Of CONNECT, once it was understood. */
+  #terms: AnswerTerms | undefined;
   #login: Login | undefined;
   #publishing: Publishing | undefined;
   #subscribing: Subscribing | undefined;
@@ -56,6 +67,10 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
 
   get services(): Services {
     return this.#server.services;
+  }
+
+  get capabilities(): Capabilities {
+    return this.#server.capabilities;
   }
 
   get version(): Version {
@@ -90,13 +105,17 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
   }
 
   #decode(work: () => void): void {
+    let fault: BrokerError | undefined;
     try {
       work();
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
-      this.#fail(error);
+      fault = error;
     }
+    // What came before the fault was in order, and goes before a will.
     this.#publishing?.flush();
+    this.services.counters.packetsReceived += this.#decoder.taken();
+    if (fault !== undefined) this.#fail(fault);
   }
 
   drained(): void {
@@ -107,7 +126,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     if (this.#over) return;
     const limits = this.#server.services.limits;
     if (this.#login === undefined || this.#session === undefined) {
-      if (now - this.#heardAt > limits.loginSeconds * 1000) this.#end('no CONNECT in time (limits.loginSeconds)');
+      if (now - this.#heardAt > limits.loginSeconds * 1000) this.#end('no login in time (limits.loginSeconds)');
       return;
     }
     // [MQTT-3.1.2-22]: one and a half times the keep alive.
@@ -122,14 +141,13 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     this.#release(true);
   }
 
-  shutdown(code: 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
+  shutdown(code: 'administrative' | 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
     this.#fail(new BrokerError(code));
   }
 
   /** Another connection has this client identifier now; the session is its. */
   takenOver(): void {
     this.#fail(new BrokerError('takenOver'));
-    this.#release(true);
   }
 
   // --- CONNECT ------------------------------------------------------------------------------------------------------
@@ -137,22 +155,37 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
   connect(packet: ConnectPacket): void {
     if (this.#login !== undefined) throw new BrokerError('protocol', 'a second CONNECT [MQTT-3.1.0-2]');
     this.#version = packet.version;
-    const accepted = login(packet, this.connection.peer, this.#server);
-    this.#login = accepted;
-    // Packets may follow CONNECT at once (3.1.4.2); they wait for the session, which is asked for.
+    this.#terms = answerTerms(packet.properties);
+    this.#server.services.counters.logins++;
+    this.#entrance = new Entrance(packet, this);
+    if (this.#entrance.exchanges) this.#decoder.exchange();
+    this.#entrance.begin();
+  }
+
+  /** Packets may follow CONNECT at once (3.1.4.2). Behind an Authentication Method none may [MQTT-3.1.2-30]. */
+  hold(): void {
+    if (this.#decoder.holding || this.#entrance?.exchanges) return;
     this.#decoder.hold();
     this.connection.pause();
-    const { services } = this.#server;
-    const session = new MqttSession(accepted, services, this);
+  }
+
+  enter(accepted: Login): void {
+    this.#login = accepted;
+    this.hold();
+    const session = new MqttSession(accepted, this.services, this.capabilities, this);
     this.#server.open(accepted, session).then(
       (place) => this.#admit(accepted, session, place),
       (error: unknown) => {
-        const known = error instanceof BrokerError;
-        if (!known) services.logger.error({ err: error, clientId: accepted.clientId }, 'a session could not be opened');
         this.#login = undefined;
-        this.#fail(known ? error : new BrokerError('internal'));
+        if (error instanceof BrokerError) this.#fail(error);
+        else this.broken(error);
       },
     );
+  }
+
+  broken(error: unknown): void {
+    this.services.logger.error({ err: error, peer: this.connection.peer.name }, 'a client could not be let in');
+    this.#fail(new BrokerError('internal'));
   }
 
   #admit(accepted: Login, session: MqttSession, place: Place): void {
@@ -168,15 +201,30 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
       session.leave(present ? accepted.sessionExpiry : 0);
       return;
     }
-    this.#session = session;
-    this.#decoder.admit();
     const reply: readonly Property[] = accepted.responseInformation ? [[0x1a, session.assignReply()]] : [];
-    writeConnack(this.connection, this.#version, present, REASON.success, [...accepted.properties, ...reply]);
+    const proof = this.#entrance?.admitted() ?? [];
+    const properties = fitting([...accepted.properties, ...reply, ...proof], accepted.maximumPacketSize);
+    if (properties === undefined) {
+      session.leave(present ? accepted.sessionExpiry : 0);
+      this.#fail(noRoom());
+      return;
+    }
+    this.#session = session;
+    const { clock, counters } = this.services;
+    counters.loggedIn();
+    // The keep alive begins now; the time before was the login's.
+    this.#heardAt = clock.now();
+    this.#decoder.admit();
+    // Nothing of it is needed any more, unless the client may prove itself again.
+    if (!this.#entrance?.exchanges) this.#entrance = undefined;
+    // MQTT 3.1 (3.2) has no Session Present.
+    const said = present && this.#version > 3;
+    writeConnack(this.connection, this.#version, said, REASON.success, properties);
     this.#server.arm(accepted);
-    const { window, maximumPacketSize } = accepted;
-    const { clock, counters } = this.#server.services;
-    const terms = { version: this.#version, window, maximumPacketSize };
+    const { window, maximumPacketSize, topicAliases } = accepted;
+    const terms = { version: this.#version, window, maximumPacketSize, topicAliases };
     session.attach(new Link(this.connection, terms, clock, counters));
+    if (!this.#decoder.holding) return;
     this.connection.resume();
     this.#decode(() => this.#decoder.proceed());
   }
@@ -196,7 +244,8 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
   }
 
   pubrec(packetId: number, reason: number, user: readonly UserProperty[] | undefined): void {
-    if (this.session.outgoing.pubrec(packetId, reason, user)) return;
+    // Only what was received is released [MQTT-4.3.3-4].
+    if (this.session.outgoing.pubrec(packetId, reason, user) || reason >= 0x80) return;
     writeAcknowledgement(this.connection, TYPE.pubrel, this.#version, packetId, REASON.packetIdentifierNotFound);
   }
 
@@ -230,11 +279,18 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     writePingresp(this.connection);
   }
 
-  auth(): void {
-    throw new BrokerError('protocol', 'AUTH without an authentication method agreed in CONNECT');
+  auth(packet: AuthPacket): void {
+    if (this.#entrance === undefined)
+      throw new BrokerError('protocol', 'AUTH without an Authentication Method in CONNECT [MQTT-4.12.0-7]');
+    this.#entrance.auth(packet);
   }
 
   disconnect(reason: number, properties: PacketProperties | undefined): void {
+    // In the middle of an exchange (4.12): there is nothing to keep or to give up yet.
+    if (this.#login === undefined && this.#entrance?.exchanges) {
+      this.#end('');
+      return;
+    }
     const accepted = this.login;
     if (properties?.sessionExpiry !== undefined) {
       // [MQTT-3.14.2.2.2]: a session that was to end with its connection cannot be kept after all.
@@ -244,7 +300,8 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
       accepted.sessionExpiry = Math.min(properties.sessionExpiry, this.#server.services.limits.sessionExpirySeconds);
     }
     this.#decoder.stop();
-    this.#release(this.#version === 5 && reason === DISCONNECT_WITH_WILL);
+    // [MQTT-3.14.4-3]: only a normal disconnection takes the will with it.
+    this.#release(reason !== REASON.success);
     this.#end('');
   }
 
@@ -254,6 +311,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     const accepted = this.#login;
     this.#session = undefined;
     if (session === undefined || accepted === undefined) return;
+    this.#server.services.counters.loggedOut();
     this.#server.release(session, accepted, withWill);
   }
 
@@ -263,31 +321,28 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder {
     // Before CONNACK there is only CONNACK to say it with.
     if (this.#session === undefined) {
       this.#refuseConnection(error);
-    } else if (this.#version === 5) {
-      writeDisconnect(this.connection, FAULT_REASON[error.code], explain(this.#version, this.#login, error.message));
+      this.#end(error.message);
+      return;
+    }
+    // First, so that nothing more is sent to the client than that [MQTT-3.14.4-1].
+    this.#release(true);
+    if (this.#version === 5) {
+      writeDisconnect(this.connection, reasonIn('disconnect', error.code), explain(5, this.#terms, error.message));
     }
     this.#end(error.message);
   }
 
   #refuseConnection(error: BrokerError): void {
-    if (error instanceof UnknownVersion) {
-      // In the form that the level asked for has: later versions are expected to keep that of MQTT 5.
-      writeConnack(this.connection, error.level >= 5 ? 5 : 4, false, error.level >= 5 ? FAULT_REASON[error.code] : 1);
+    // Where not even the beginning of a CONNECT was understood, it is 4, which has no answer to that.
+    const version = error instanceof UnknownVersion ? error.form : this.#decoder.version;
+    if (version === 5) {
+      // [MQTT-3.1.2-24]: there are clients that take not even that.
+      if (this.#terms !== undefined && this.#terms.maximumPacketSize < connackBytes([])) return;
+      writeConnack(this.connection, 5, false, reasonIn('connack', error.code), explain(5, this.#terms, error.message));
       return;
     }
-    // Not even the beginning of a CONNECT was understood: there is no version to answer in.
-    if (this.#decoder.version === 5)
-      writeConnack(
-        this.connection,
-        5,
-        false,
-        FAULT_REASON[error.code],
-        explain(this.#version, this.#login, error.message),
-      );
-    else {
-      const code = CONNACK_V3[error.code];
-      if (code !== undefined) writeConnack(this.connection, 4, false, code);
-    }
+    const code = CONNACK_V3[error.code];
+    if (code !== undefined) writeConnack(this.connection, 4, false, code);
   }
 
   #end(reason: string): void {

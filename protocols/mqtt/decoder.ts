@@ -1,10 +1,18 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import type { NameCache } from '../../src/core/topic.ts';
-import { parseConnect } from './connect.ts';
+import { parseConnect, parseVersion } from './connect.ts';
 import { type PacketHandler, type PacketProperties, type PublishPacket, TYPE, type Version } from './packets.ts';
-import { parseDisconnect, parseSubscribe, parseUnsubscribe, requireFlags } from './parse.ts';
+import {
+  parseAuth,
+  parseDisconnect,
+  parseSubscribe,
+  parseUnsubscribe,
+  requireFlags,
+  requirePacketId,
+  requireReason,
+} from './parse.ts';
 import { type PropertyLimits, readProperties } from './properties.ts';
-import { Reader } from './reader.ts';
+import { decodeText, Reader } from './reader.ts';
 
 export interface DecoderLimits extends PropertyLimits {
   readonly loginPacketBytes: number;
@@ -49,8 +57,12 @@ export class Decoder {
   readonly #topics: NameCache;
   #maxBytes: number;
   #admitted = false;
+  /** Between CONNECT and CONNACK, while the client proves who it is. */
+  #exchanging = false;
   #partial: Partial | undefined;
   #stopped = false;
+  /** Packets since `taken` was asked. */
+  #packets = 0;
   /** Bytes that came while it was held, in order. */
   #held: Buffer[] | undefined;
 
@@ -67,15 +79,31 @@ export class Decoder {
     this.#maxBytes = this.#limits.packetBytes;
   }
 
+  /** An exchange of AUTH begins: before `admit`, nothing but that and DISCONNECT may come. */
+  exchange(): void {
+    this.#exchanging = true;
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#partial = undefined;
     this.#held = undefined;
   }
 
+  /** How many whole packets there were since this was last asked, those that were refused included. */
+  taken(): number {
+    const packets = this.#packets;
+    this.#packets = 0;
+    return packets;
+  }
+
   /** After the packet at hand no further one is looked at until `proceed`. */
   hold(): void {
-    this.#held = [];
+    this.#held ??= [];
+  }
+
+  get holding(): boolean {
+    return this.#held !== undefined;
   }
 
   /** Takes up what came meanwhile; throws as `push` does. */
@@ -118,8 +146,7 @@ export class Decoder {
   /** Parses the packet at `at` if it is there in full; returns the offset behind it, or `at` when it is not. */
   #next(chunk: Buffer, at: number): number {
     // Seen at the first byte: nobody waits for the rest of what is no CONNECT.
-    if (!this.#admitted && chunk[at] !== CONNECT)
-      throw new BrokerError('protocol', 'a packet before CONNECT [MQTT-3.1.0-1]');
+    if (!this.#admitted) this.#requireLogin(chunk[at] ?? 0);
     let body = at + 1;
     let length = chunk[body++];
     if (length === undefined) return at;
@@ -145,6 +172,14 @@ export class Decoder {
     return end;
   }
 
+  #requireLogin(first: number): void {
+    if (this.#exchanging) {
+      if (first >> 4 === TYPE.auth || first >> 4 === TYPE.disconnect) return;
+      throw new BrokerError('protocol', 'a packet other than AUTH and DISCONNECT before CONNACK [MQTT-3.1.2-30]');
+    }
+    if (first !== CONNECT) throw new BrokerError('protocol', 'a packet before CONNECT [MQTT-3.1.0-1]');
+  }
+
   #tooLarge(bytes: number): never {
     const key = this.#maxBytes === this.#limits.packetBytes ? 'packetBytes' : 'loginPacketBytes';
     throw new BrokerError(
@@ -155,6 +190,7 @@ export class Decoder {
 
   #packet(buffer: Buffer, at: number, body: number, end: number): void {
     const first = buffer[at] ?? 0;
+    this.#packets++;
     const type = first >> 4;
     const flags = first & 0x0f;
     reader.open(buffer, body, end);
@@ -162,13 +198,13 @@ export class Decoder {
       this.#publish(buffer, flags);
       return;
     }
-    requireFlags(type, flags);
+    requireFlags(type, flags, this.version);
     const handler = this.#handler;
     switch (type) {
       case TYPE.connect: {
-        const packet = parseConnect(reader, this.#limits);
-        this.version = packet.version;
-        handler.connect(packet);
+        if (this.#admitted) throw new BrokerError('protocol', 'a second CONNECT [MQTT-3.1.0-2]');
+        this.version = parseVersion(reader);
+        handler.connect(parseConnect(reader, this.version, this.#limits));
         return;
       }
       case TYPE.puback:
@@ -200,7 +236,7 @@ export class Decoder {
       }
       case TYPE.auth:
         if (this.version < 5) throw new BrokerError('malformed', 'packet type 15 is reserved before MQTT 5');
-        handler.auth();
+        handler.auth(parseAuth(reader, this.#limits));
         return;
       default:
         throw new BrokerError(
@@ -214,7 +250,8 @@ export class Decoder {
     const qos = (flags >> 1) & 3;
     if (qos === 3) throw new BrokerError('malformed', 'PUBLISH with QoS 3 [MQTT-3.3.1-4]');
     const dup = (flags & 8) !== 0;
-    if (dup && qos === 0) throw new BrokerError('malformed', 'PUBLISH with DUP at QoS 0 [MQTT-3.3.1-2]');
+    if (dup && qos === 0 && this.version > 3)
+      throw new BrokerError('malformed', 'PUBLISH with DUP at QoS 0 [MQTT-3.3.1-2]');
     const length = reader.uint16();
     const from = reader.at;
     const to = from + length;
@@ -223,8 +260,7 @@ export class Decoder {
     reader.at = to;
     publish.packetId = 0;
     if (qos > 0) {
-      publish.packetId = reader.uint16();
-      if (publish.packetId === 0) throw new BrokerError('malformed', 'packet identifier 0 [MQTT-2.2.1-3]');
+      publish.packetId = requirePacketId(reader);
     }
     publish.properties = this.version === 5 ? readProperties(reader, TYPE.publish, this.#limits) : undefined;
     publish.qos = qos === 0 ? 0 : qos === 1 ? 1 : 2;
@@ -241,17 +277,17 @@ export class Decoder {
 
   #topic(buffer: Buffer, from: number, to: number): string {
     const topic = this.#topics.get(buffer, from, to);
-    if (topic === undefined) throw new BrokerError('topicInvalid', 'the topic name is not valid');
-    return topic;
+    if (topic !== undefined) return topic;
+    const code = decodeText(buffer, from, to) === undefined ? 'malformed' : 'topicInvalid';
+    throw new BrokerError(code, 'the topic name is not valid [MQTT-1.5.4-1] [MQTT-3.3.2-2]');
   }
 
   #acknowledgement(type: 4 | 5 | 6 | 7): void {
-    const packetId = reader.uint16();
-    if (packetId === 0) throw new BrokerError('malformed', 'packet identifier 0 [MQTT-2.2.1-3]');
+    const packetId = requirePacketId(reader);
     let reason = 0;
     let properties: PacketProperties | undefined;
     if (this.version === 5) {
-      if (reader.left > 0) reason = reader.uint8();
+      if (reader.left > 0) reason = requireReason(reader, type);
       if (reader.left > 0) properties = readProperties(reader, type, this.#limits);
     }
     if (reader.left > 0) throw new BrokerError('malformed', 'an acknowledgement with more content than it has');

@@ -10,7 +10,8 @@ export type Property =
   | readonly [id: 0x11 | 0x27, seconds: number]
   | readonly [id: 0x13 | 0x21 | 0x22, value: number]
   | readonly [id: 0x24 | 0x25 | 0x28 | 0x29 | 0x2a, flag: number]
-  | readonly [id: 0x12 | 0x1a | 0x1f, text: string]
+  | readonly [id: 0x12 | 0x15 | 0x1a | 0x1f, text: string]
+  | readonly [id: 0x16, bytes: Uint8Array]
   | readonly [id: 0x26, property: UserProperty];
 
 const NONE: readonly Property[] = [];
@@ -28,6 +29,28 @@ export function writeConnack(
   buffer[at++] = sessionPresent ? 1 : 0;
   buffer[at++] = code;
   if (version === 5) writeSection(buffer, at, properties);
+}
+
+/** What a client can do without: Response Information, Topic Alias Maximum, Maximum Packet Size. */
+const OPTIONAL: readonly Property[0][] = [0x1a, 0x22, 0x27];
+
+/**
+ * For CONNACK to a client that takes so many bytes [MQTT-3.1.2-24]: without what it can do without, as far as there is no room
+ * for it. undefined: there is no room for the rest either.
+ */
+export function fitting(properties: readonly Property[], bytes: number): readonly Property[] | undefined {
+  let left = properties;
+  for (const optional of OPTIONAL) {
+    if (connackBytes(left) <= bytes) return left;
+    left = left.filter(([id]) => id !== optional);
+  }
+  return connackBytes(left) <= bytes ? left : undefined;
+}
+
+/** Of CONNACK to an MQTT 5 client. */
+export function connackBytes(properties: readonly Property[]): number {
+  const content = 2 + sectionBytes(properties);
+  return 1 + variableBytes(content) + content;
 }
 
 /** PUBACK, PUBREC, PUBREL, PUBCOMP. Reason 0 with nothing behind it is left out, as the specification allows (3.4.2.1). */
@@ -80,6 +103,18 @@ export function writeDisconnect(connection: Connection, reason: number, properti
   writeSection(connection.buffer, at, properties);
 }
 
+export function writeAuth(connection: Connection, reason: number, properties: readonly Property[]): void {
+  let at = open(connection, TYPE.auth << 4, 1 + sectionBytes(properties));
+  connection.buffer[at++] = reason;
+  writeSection(connection.buffer, at, properties);
+}
+
+/** Bytes of the packet that `writeAuth` writes. */
+export function authBytes(properties: readonly Property[]): number {
+  const remaining = 1 + sectionBytes(properties);
+  return 1 + variableBytes(remaining) + remaining;
+}
+
 /** Reason String, cut to what a property may hold. */
 export function reasonString(text: string): Property {
   return [0x1f, text.length > 1024 ? `${text.slice(0, 1024)}…` : text];
@@ -104,6 +139,7 @@ function contentBytes(properties: readonly Property[]): number {
   for (const [id, value] of properties) {
     if (typeof value === 'string') bytes += 3 + Buffer.byteLength(value);
     else if (typeof value === 'number') bytes += 1 + integerBytes(id);
+    else if (value instanceof Uint8Array) bytes += 3 + value.length;
     else bytes += 5 + Buffer.byteLength(value[0]) + Buffer.byteLength(value[1]);
   }
   return bytes;
@@ -125,6 +161,10 @@ function writeSection(buffer: Buffer, start: number, properties: readonly Proper
       const bytes = integerBytes(id);
       buffer.writeUIntBE(value, at, bytes);
       at += bytes;
+    } else if (value instanceof Uint8Array) {
+      at = buffer.writeUInt16BE(value.length, at);
+      buffer.set(value, at);
+      at += value.length;
     } else {
       at = writeString(buffer, writeString(buffer, at, value[0]), value[1]);
     }

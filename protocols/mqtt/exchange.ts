@@ -1,14 +1,18 @@
 import type { BrokerError } from '../../src/core/errors.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Connection } from '../../src/ports/transport.ts';
+import type { Capabilities } from './capabilities.ts';
 import { type Property, reasonString } from './encoder.ts';
+import { NO_MAXIMUM } from './link.ts';
 import type { Login } from './login.ts';
-import type { Version } from './packets.ts';
+import type { PacketProperties, Version } from './packets.ts';
 import type { MqttSession } from './session.ts';
+import { variableBytes } from './variable.ts';
 
 /** A connection whose CONNECT was accepted, as those see it who serve its packets. */
 export interface Exchange {
   readonly services: Services;
+  readonly capabilities: Capabilities;
   readonly connection: Connection;
   readonly version: Version;
   readonly login: Login;
@@ -19,16 +23,40 @@ export interface Exchange {
   failed(error: BrokerError): void;
 }
 
+/** What a client says in CONNECT about answers to it. */
+export interface AnswerTerms {
+  /** It wants to know what is wrong, in words (3.1.2.11.7). */
+  readonly problemInformation: boolean;
+  /** Bytes; `NO_MAXIMUM` where it names none. */
+  readonly maximumPacketSize: number;
+}
+
+export function answerTerms(asked: PacketProperties | undefined): AnswerTerms {
+  return {
+    problemInformation: asked?.requestProblemInformation !== 0,
+    maximumPacketSize: asked?.maximumPacketSize ?? NO_MAXIMUM,
+  };
+}
+
 /** Bytes of an answer beside its reason string, and the codes in it. */
 const ANSWER_BYTES = 16;
 
 /**
- * A Reason String, for clients that want problem information [MQTT-3.1.2-29] and take packets that large [MQTT-3.2.2-19].
- * `codes`: how many reason codes stand beside it.
+ * A Reason String, for clients that want problem information [MQTT-3.1.2-29] and take packets that large [MQTT-3.2.2-19]
+ * [MQTT-3.14.2-3]. `codes`: how many reason codes stand beside it.
  */
-export function explain(version: Version, login: Login | undefined, text: string, codes = 1): Property[] {
-  if (version < 5 || login?.problemInformation === false) return [];
+export function explain(version: Version, terms: AnswerTerms | undefined, text: string, codes = 1): Property[] {
+  if (version < 5 || terms?.problemInformation === false) return [];
   const property = reasonString(text);
   const bytes = Buffer.byteLength(text) + ANSWER_BYTES + codes;
-  return login !== undefined && bytes > login.maximumPacketSize ? [] : [property];
+  return terms !== undefined && bytes > terms.maximumPacketSize ? [] : [property];
+}
+
+/** Whether a client takes an answer with so many codes and nothing else [MQTT-3.1.2-24]; if not, that is counted. */
+export function fits({ login, services, version }: Exchange, codes: number): boolean {
+  if (version < 5 || login.maximumPacketSize === NO_MAXIMUM) return true;
+  const content = 3 + codes;
+  if (1 + variableBytes(content) + content <= login.maximumPacketSize) return true;
+  services.counters.droppedTooLarge++;
+  return false;
 }

@@ -29,6 +29,8 @@ export class Feed implements Subscriber, OutboxSink {
   #outbox: Outbox | undefined;
   /** A subscription went another way: what waits here may be for it alone. */
   #left = false;
+  /** Subscriptions that were made before it began, and whose retained messages are due; by filter. */
+  #early: Map<string, Subscription> | undefined;
   /** Per shard, where to go on in the log: behind the last message sent, and not before what was kept. */
   #cursor: number[] | undefined;
 
@@ -49,9 +51,18 @@ export class Feed implements Subscriber, OutboxSink {
     if (this.subscriptions.size === 0 && this.#outbox === undefined) this.#cursor = undefined;
   }
 
+  /** It is yet to begin, and misses nothing from here on. */
+  beginAt(positions: readonly number[]): void {
+    if (this.#outbox === undefined) this.#cursor ??= [...positions];
+  }
+
   /** The log goes on where the client stands. */
   begin(): void {
-    if (this.#context.outgoing.connected) this.#outbox ??= this.#context.services.outbox(this, this.#cursor);
+    if (!this.#context.outgoing.connected || this.#outbox !== undefined) return;
+    this.#outbox = this.#context.services.outbox(this, this.#cursor);
+    const early = this.#early?.values() ?? [];
+    this.#early = undefined;
+    for (const subscription of early) this.replayRetained(subscription);
   }
 
   /** The subscription goes another way from here; what waits for it here is not sent. */
@@ -71,9 +82,20 @@ export class Feed implements Subscriber, OutboxSink {
 
   /** Retained messages for a subscription just made. */
   replayRetained(subscription: Subscription): void {
-    const outbox = this.#outbox;
-    if (outbox === undefined) return;
-    this.#context.services.retained.match(subscription.filter, (message) => outbox.replay(message, subscription));
+    if (this.#outbox === undefined) {
+      this.#early ??= new Map();
+      this.#early.set(subscription.filter, subscription);
+      return;
+    }
+    const { filter, noLocal } = subscription;
+    this.#outbox.replay(subscription, (visit) => {
+      // It may have ended before its turn came [MQTT-3.10.4-2].
+      if (this.subscriptions.get(filter) !== subscription) return;
+      this.#context.services.retained.match(filter, (message) => {
+        // [MQTT-3.8.3-3] holds for these, too.
+        if (!noLocal || message.publisher.clientId !== this.clientId) visit(message);
+      });
+    });
   }
 
   pump(): void {

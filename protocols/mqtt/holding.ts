@@ -196,8 +196,7 @@ export class Holding implements GroupMember {
       delivery: number,
     };
     if (!outgoing.connected) this.settle(number, 'requeue');
-    // [MQTT-3.1.2-25]: done with, for this client; of a queue, others look after it.
-    else if (!outgoing.fits(message, sent, extras)) this.settle(number, this.#queue ? 'reject' : 'accept');
+    else if (!outgoing.fits(message, sent, extras)) this.tooLarge(number);
     else if (qos > 0) outgoing.send(message, sent, extras);
     else {
       outgoing.sendLive(message, { qos, retain: sent.retain, dup: false, packetId: 0, extras });
@@ -236,6 +235,11 @@ export class Holding implements GroupMember {
     if (this.#state === 'over') return;
     this.#consumption?.settle(delivery, outcome, delay);
     this.#finishIfDone();
+  }
+
+  /** For this client it is done with [MQTT-3.1.2-25]; of a queue, others look after it. */
+  tooLarge(delivery: number): void {
+    this.settle(delivery, this.#queue ? 'reject' : 'accept');
   }
 
   /** A group discards what a member refuses [MQTT-4.8.2-6], unless the member asks for more than the specification. */

@@ -15,11 +15,18 @@ interface Received {
 /** Packet identifiers of QoS 2 messages from the client that it has not released. */
 export class Inbound {
   readonly #received = new Map<number, Received>();
+  /** From an earlier connection, and not sent again on this one. */
+  #carried: Set<number> | undefined;
   #lastNumber = 0;
   #storing = 0;
 
   get size(): number {
     return this.#received.size;
+  }
+
+  /** How many of them came on an earlier connection only: a window begins anew with each connection (4.9). */
+  get carried(): number {
+    return this.#carried?.size ?? 0;
   }
 
   /** How many of them are being made durable. */
@@ -53,15 +60,21 @@ export class Inbound {
     if (received === undefined) return;
     this.#storing += (state === 'storing' ? 1 : 0) - (received.state === 'storing' ? 1 : 0);
     received.state = state;
+    if (state === 'storing') this.#carried?.delete(packetId);
   }
 
   delete(packetId: number): boolean {
     if (this.state(packetId) === 'storing') this.#storing--;
+    this.#carried?.delete(packetId);
     return this.#received.delete(packetId);
   }
 
   restore(lastNumber: number, received: Iterable<readonly [number, InboundState, number]>): void {
     this.#lastNumber = lastNumber;
-    for (const [packetId, state, number] of received) this.#received.set(packetId, { state, number, apart: true });
+    for (const [packetId, state, number] of received) {
+      this.#received.set(packetId, { state, number, apart: true });
+      this.#carried ??= new Set();
+      this.#carried.add(packetId);
+    }
   }
 }

@@ -1,11 +1,12 @@
 import type { Protocol } from '../../src/ports/protocol.ts';
 import type { Services } from '../../src/ports/routing.ts';
+import type { Capabilities } from './capabilities.ts';
 import { MqttChannel } from './channel.ts';
 import { MqttServer } from './server.ts';
 
 /** MQTT 3.1, 3.1.1 and 5.0. */
-export function createMqtt(services: Services): Protocol {
-  const server = new MqttServer(services);
+export function createMqtt(services: Services, capabilities: Capabilities): Protocol {
+  const server = new MqttServer(services, capabilities);
   return {
     name: 'mqtt',
     webSocket: {

@@ -3,8 +3,9 @@ import type { Message } from '../../src/core/message.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Connection } from '../../src/ports/transport.ts';
 import { writeAcknowledgement } from './encoder.ts';
+import { OutboundAliases } from './outbound-aliases.ts';
 import { TYPE, type Version } from './packets.ts';
-import { type Delivery, publishBytes, writePublish } from './publish-encoder.ts';
+import { BY_BOTH, BY_TOPIC, type Delivery, type Naming, publishBytes, writePublish } from './publish-encoder.ts';
 
 /** `Terms.maximumPacketSize` of a client that names none. */
 export const NO_MAXIMUM = Number.POSITIVE_INFINITY;
@@ -16,6 +17,8 @@ export interface Terms {
   readonly window: number;
   /** Maximum Packet Size of the client, bytes. */
   readonly maximumPacketSize: number;
+  /** Topic Aliases that may be set towards the client. */
+  readonly topicAliases: number;
 }
 
 /** A connection as its session sees it. */
@@ -25,6 +28,8 @@ export class Link {
   readonly #terms: Terms;
   readonly #clock: Clock;
   readonly #counters: Counters;
+  /** Made with the first message: many clients only publish. */
+  #aliases: OutboundAliases | undefined;
 
   constructor(connection: Connection, terms: Terms, clock: Clock, counters: Counters) {
     this.window = terms.window;
@@ -38,10 +43,14 @@ export class Link {
     return this.#connection.full();
   }
 
-  /** Whether the client takes packets of this size [MQTT-3.1.2-24]; if not, that is counted. */
+  /**
+   * Whether the client takes packets of this size [MQTT-3.1.2-24], as the message would be sent now; if not, that is
+   * counted.
+   */
   fits(message: Message, delivery: Delivery): boolean {
-    const { maximumPacketSize, version } = this.#terms;
-    if (maximumPacketSize === NO_MAXIMUM || publishBytes(message, version, delivery) <= maximumPacketSize) return true;
+    if (this.#terms.maximumPacketSize === NO_MAXIMUM || this.#takes(message, delivery, BY_TOPIC)) return true;
+    const alias = this.#aliases?.find(message.topic) ?? 0;
+    if (alias !== 0 && this.#takes(message, delivery, alias)) return true;
     this.#counters.droppedTooLarge++;
     return false;
   }
@@ -49,7 +58,26 @@ export class Link {
   publish(message: Message, delivery: Delivery): void {
     const now = message.properties === undefined ? 0 : this.#clock.now();
     this.#counters.delivered++;
-    writePublish(this.#connection, message, this.#terms.version, delivery, now);
+    this.#counters.deliveredBytes += message.size;
+    const { version, topicAliases } = this.#terms;
+    const naming = topicAliases === 0 ? BY_TOPIC : this.#naming(message, delivery, topicAliases);
+    writePublish(this.#connection, message, version, delivery, now, naming);
+  }
+
+  /** Of a message that is written right after this: what the client learns of aliases, it learns in this order. */
+  #naming(message: Message, delivery: Delivery, topicAliases: number): Naming {
+    this.#aliases ??= new OutboundAliases(topicAliases);
+    const known = this.#aliases.find(message.topic);
+    if (known !== 0) return known;
+    // A message that would be too large with an alias goes without.
+    if (!this.#takes(message, delivery, BY_BOTH)) return BY_TOPIC;
+    const learnt = this.#aliases.learn(message.topic);
+    return learnt === 0 ? BY_TOPIC : BY_BOTH | learnt;
+  }
+
+  #takes(message: Message, delivery: Delivery, naming: Naming): boolean {
+    const { maximumPacketSize, version } = this.#terms;
+    return maximumPacketSize === NO_MAXIMUM || publishBytes(message, version, delivery, naming) <= maximumPacketSize;
   }
 
   pubrel(packetId: number): void {

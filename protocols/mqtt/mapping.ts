@@ -1,4 +1,5 @@
 import { BrokerError } from '../../src/core/errors.ts';
+import { hasWildcard } from '../../src/core/filter.ts';
 import type { Message, Properties, UserProperty } from '../../src/core/message.ts';
 import { type TopicLimits, topicFault } from '../../src/core/topic.ts';
 import type { PacketProperties } from './packets.ts';
@@ -48,13 +49,18 @@ export function toProperties(
     properties.contentType = packet.contentType;
     any = true;
   }
-  if (packet.payloadFormat === 1) {
-    properties.textPayload = true;
+  // Also 0, which says no more than its absence: it goes through unaltered [MQTT-3.3.2-4].
+  if (packet.payloadFormat !== undefined) {
+    properties.textPayload = packet.payloadFormat === 1;
     any = true;
   }
   if (packet.responseTopic !== undefined) {
     const fault = topicFault(packet.responseTopic, limits);
-    if (fault !== undefined) throw new BrokerError('protocol', `the Response Topic ${fault} [MQTT-3.3.2-14]`);
+    if (fault !== undefined) {
+      // No topic of anyone's; or one that is too much for this server.
+      const never = packet.responseTopic === '' || hasWildcard(packet.responseTopic);
+      throw new BrokerError(never ? 'protocol' : 'topicInvalid', `the Response Topic ${fault} [MQTT-3.3.2-14]`);
+    }
     properties.responseTopic = packet.responseTopic;
     any = true;
   }
@@ -116,7 +122,7 @@ export function userProperties(message: Message): readonly UserProperty[] {
 
 const NONE: readonly UserProperty[] = [];
 
-/** Message Expiry Interval: what is left, in seconds, at least 1 for a message not expired yet. */
+/** Message Expiry Interval: what is left, in seconds; the second that has begun counts [MQTT-3.3.2-6]. */
 export function secondsLeft(expiresAt: number, now: number): number {
-  return Math.min(0xffffffff, Math.max(1, Math.ceil((expiresAt - now) / 1000)));
+  return Math.min(0xffffffff, Math.max(0, Math.ceil((expiresAt - now) / 1000)));
 }

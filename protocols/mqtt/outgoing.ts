@@ -1,4 +1,6 @@
+import { BrokerError } from '../../src/core/errors.ts';
 import type { Message, UserProperty } from '../../src/core/message.ts';
+import type { Limits } from '../../src/ports/limits.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import { Inflight, type Sent } from './inflight.ts';
 import type { Link } from './link.ts';
@@ -19,13 +21,17 @@ export interface OutgoingOwner {
   lost(count: number): void;
 }
 
+export type OutgoingServices = Pick<Services, 'counters' | 'logger' | 'recall'> & {
+  readonly limits: Pick<Limits, 'inflightOut'>;
+};
+
 /**
  * A session's messages to its client, whatever brings them (its subscriptions, replays, groups and queues): they share one
  * window and one set of packet identifiers.
  */
 export class Outgoing {
   readonly #owner: OutgoingOwner;
-  readonly #services: Services;
+  readonly #services: OutgoingServices;
   /** Of a session that outlives its connection. */
   readonly #writeAhead: WriteAhead | undefined;
   #link: Link | undefined;
@@ -33,7 +39,7 @@ export class Outgoing {
   /** While what is in flight from an earlier connection is being sent again; only then the rest follows. */
   #resender: Resender | undefined;
 
-  constructor(owner: OutgoingOwner, services: Services, writeAhead: WriteAhead | undefined) {
+  constructor(owner: OutgoingOwner, services: OutgoingServices, writeAhead: WriteAhead | undefined) {
     this.#owner = owner;
     this.#services = services;
     this.#writeAhead = writeAhead;
@@ -103,7 +109,7 @@ export class Outgoing {
   ready(): boolean {
     const link = this.#link;
     if (this.#resender !== undefined || link === undefined || link.full()) return false;
-    return this.#inflight === undefined || this.#inflight.outstanding < link.window;
+    return this.#inflight === undefined || this.#inflight.hasRoom(link.window, this.#services.limits.inflightOut);
   }
 
   /** At QoS 0. */
@@ -126,7 +132,16 @@ export class Outgoing {
     if (this.#writeAhead !== undefined && (qos === 2 || this.#writeAhead.pending)) {
       message.keep();
       this.#writeAhead.add(() => {
-        if (this.#link !== link) return;
+        // A client may have answered what it was not sent: then it has had it.
+        const current = this.#inflight?.get(packetId);
+        if (this.#link !== link || current === undefined || current.released) return;
+        // It had fitted by a Topic Alias, which may stand for another topic now: done with [MQTT-3.1.2-25].
+        if (!link.fits(message, delivery)) {
+          this.#inflight?.settle(packetId);
+          holding?.tooLarge(sent.delivery);
+          this.#owner.drained();
+          return;
+        }
         // From here on it is in the session's hands [MQTT-4.8.2-4].
         if (qos === 2 && holding !== undefined) {
           this.#inflight?.own(packetId);
@@ -144,14 +159,17 @@ export class Outgoing {
 
   puback(packetId: number, reason: number, user: readonly UserProperty[] | undefined): void {
     const sent = this.#inflight?.get(packetId);
-    if (sent?.qos === 1) this.#settle(packetId, sent, reason, user);
+    if (sent === undefined) return;
+    if (sent.qos !== 1) throw misplaced('PUBACK', packetId, sent);
+    this.#settle(packetId, sent, reason, user);
   }
 
   /** Answers with PUBREL; false when nothing with this identifier is in flight. */
   pubrec(packetId: number, reason: number, user: readonly UserProperty[] | undefined): boolean {
     const link = this.#link;
     const sent = this.#inflight?.get(packetId);
-    if (link === undefined || sent?.qos !== 2) return false;
+    if (link === undefined || sent === undefined) return false;
+    if (sent.qos !== 2) throw misplaced('PUBREC', packetId, sent);
     // The client refuses the message: it is settled (4.3.3).
     if (reason >= 0x80) {
       this.#settle(packetId, sent, reason, user);
@@ -170,7 +188,9 @@ export class Outgoing {
 
   pubcomp(packetId: number): void {
     const sent = this.#inflight?.get(packetId);
-    if (sent?.released) this.#settle(packetId, sent, 0, undefined);
+    if (sent === undefined) return;
+    if (!sent.released) throw misplaced('PUBCOMP', packetId, sent);
+    this.#settle(packetId, sent, 0, undefined);
   }
 
   #settle(packetId: number, sent: Sent, reason: number, user: readonly UserProperty[] | undefined): void {
@@ -199,4 +219,13 @@ export class Outgoing {
     this.#inflight ??= new Inflight();
     return this.#inflight;
   }
+}
+
+/** An answer that this state of the exchange has no place for (MQTT 5.0, 4.3). */
+function misplaced(answer: string, packetId: number, { qos, released }: Sent): BrokerError {
+  const expected = qos === 1 ? 'PUBACK' : released ? 'PUBCOMP' : 'PUBREC';
+  return new BrokerError(
+    'protocol',
+    `${answer} for packet identifier ${packetId} at QoS ${qos}; ${expected} is expected`,
+  );
 }

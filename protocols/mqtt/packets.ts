@@ -107,6 +107,12 @@ export interface UnsubscribePacket {
   readonly filters: readonly string[];
 }
 
+/** AUTH (MQTT 5.0, 3.15). */
+export interface AuthPacket {
+  readonly reason: number;
+  readonly properties: PacketProperties | undefined;
+}
+
 /** What comes out of the decoder, packet by packet. */
 export interface PacketHandler {
   connect(packet: ConnectPacket): void;
@@ -119,5 +125,5 @@ export interface PacketHandler {
   unsubscribe(packet: UnsubscribePacket): void;
   pingreq(): void;
   disconnect(reason: number, properties: PacketProperties | undefined): void;
-  auth(): void;
+  auth(packet: AuthPacket): void;
 }

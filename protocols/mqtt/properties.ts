@@ -35,6 +35,7 @@ const KINDS = new Map<number, PropertyKind>([
   [0x17, { name: 'Request Problem Information', packets: CONNECT }],
   [0x18, { name: 'Will Delay Interval', packets: WILL }],
   [0x19, { name: 'Request Response Information', packets: CONNECT }],
+  [0x1c, { name: 'Server Reference', packets: CONNACK | DISCONNECT }],
   [0x1f, { name: 'Reason String', packets: CONNACK | DISCONNECT | AUTH | ANSWERS }],
   [0x21, { name: 'Receive Maximum', packets: CONNECT | CONNACK }],
   [0x22, { name: 'Topic Alias Maximum', packets: CONNECT | CONNACK }],
@@ -78,7 +79,7 @@ export function readProperties(reader: Reader, packet: number, limits: PropertyL
       properties.user.push([reader.string(kind.name), reader.string(kind.name)]);
       userBytes += reader.at - from;
       if (properties.user.length > limits.userProperties || userBytes > limits.userPropertyBytes) {
-        throw new BrokerError('tooLarge', 'too many User Properties (limits.userProperties, limits.userPropertyBytes)');
+        throw new BrokerError('quota', 'too many User Properties (limits.userProperties, limits.userPropertyBytes)');
       }
       continue;
     }
@@ -129,6 +130,9 @@ function readOne(reader: Reader, id: number, name: string, properties: PacketPro
     case 0x19:
       properties.requestResponseInformation = flag(reader, name);
       return;
+    case 0x1c:
+      // Of all packets that clients send only DISCONNECT may have it, and only the server's (3.14.2.2.5).
+      throw new BrokerError('protocol', `${name} is a property of what servers send`);
     case 0x1f:
       properties.reasonString = reader.string(name);
       return;

@@ -29,6 +29,16 @@ export interface Extras {
 
 const NO_IDENTIFIERS: readonly number[] = [];
 
+/**
+ * How a PUBLISH names its topic (3.3.2.3.4): by the topic (`BY_TOPIC`); by this Topic Alias instead; or, with the bit
+ * `BY_BOTH`, by the topic and the alias that is to stand for it from here on.
+ */
+export type Naming = number;
+export const BY_TOPIC: Naming = 0;
+export const BY_BOTH = 0x10000;
+/** Bytes of the property Topic Alias. */
+const ALIAS_BYTES = 3;
+
 /** Where a PUBLISH has its parts; computed once, written once. */
 interface Layout {
   readonly topicBytes: number;
@@ -44,42 +54,49 @@ let slabUsed = 0;
 /**
  * Bytes of the PUBLISH that `writePublish` would write, for Maximum Packet Size: the packet includes its fixed header.
  */
-export function publishBytes(message: Message, version: Version, delivery: Delivery): number {
-  return layout(message, version, delivery).total;
+export function publishBytes(message: Message, version: Version, delivery: Delivery, naming: Naming): number {
+  return layout(message, version, delivery, naming).total;
 }
 
-/** Writes a PUBLISH to the connection. Fanned out, a message is encoded once per version and QoS > 0 or not. */
+/**
+ * Writes a PUBLISH to the connection. Fanned out, a message is encoded once per version, QoS > 0 or not, and way of naming
+ * its topic; whatever the alias, which is written into the copy.
+ */
 export function writePublish(
   connection: Connection,
   message: Message,
   version: Version,
   delivery: Delivery,
   now: number,
+  naming: Naming,
 ): void {
   if (message.size >= BY_REFERENCE) {
-    writeLarge(connection, message, version, delivery, now);
+    writeLarge(connection, message, version, delivery, now, naming);
     return;
   }
   if (message.fanout > 1 && delivery.extras === undefined) {
-    const slot = (version === 5 ? 2 : 0) + (delivery.qos > 0 ? 1 : 0);
+    let slot = (version === 5 ? 2 : 0) + (delivery.qos > 0 ? 1 : 0);
+    if (naming !== BY_TOPIC) slot += naming < BY_BOTH ? 2 : 4;
     message.wires ??= [];
     let wire = message.wires[slot];
     if (wire === undefined) {
-      wire = encode(message, version, delivery, now);
+      wire = encode(message, version, delivery, now, naming);
       message.wires[slot] = wire;
     }
-    writeWire(connection, wire, delivery);
+    const at = writeWire(connection, wire, delivery, message.properties?.expiresAt ?? 0, now);
+    if (naming !== BY_TOPIC) patchAlias(connection.buffer, at, delivery.qos, naming);
     return;
   }
-  const parts = layout(message, version, delivery);
+  const parts = layout(message, version, delivery, naming);
   connection.begin(parts.total);
   const at = connection.reserve(parts.total);
   const buffer = connection.buffer;
-  const payloadAt = writeHead(buffer, at, message, parts, delivery, now);
+  const payloadAt = writeHead(buffer, at, message, parts, delivery, now, naming);
   copyBytes(buffer, payloadAt, message.data, message.start, message.end);
 }
 
-function writeWire(connection: Connection, wire: Wire, delivery: Delivery): void {
+/** Returns where it is in the connection's buffer. */
+function writeWire(connection: Connection, wire: Wire, delivery: Delivery, expiresAt: number, now: number): number {
   const total = wire.bytes.length;
   connection.begin(total);
   const at = connection.reserve(total);
@@ -90,28 +107,56 @@ function writeWire(connection: Connection, wire: Wire, delivery: Delivery): void
     buffer[at + wire.patch] = delivery.packetId >> 8;
     buffer[at + wire.patch + 1] = delivery.packetId & 0xff;
   }
+  if (wire.expiry !== undefined) buffer.writeUInt32BE(secondsLeft(expiresAt, now), at + wire.expiry);
+  return at;
 }
 
-function encode(message: Message, version: Version, delivery: Delivery, now: number): Wire {
-  const parts = layout(message, version, delivery);
+/** In a PUBLISH whose first property is the Topic Alias. */
+function patchAlias(buffer: Buffer, start: number, qos: Qos, naming: Naming): void {
+  const topicAt = behindVariable(buffer, start + 1);
+  const topicBytes = ((buffer[topicAt] ?? 0) << 8) | (buffer[topicAt + 1] ?? 0);
+  const at = behindVariable(buffer, topicAt + 2 + topicBytes + (qos > 0 ? 2 : 0)) + 1;
+  buffer[at] = (naming >> 8) & 0xff;
+  buffer[at + 1] = naming & 0xff;
+}
+
+function behindVariable(bytes: Uint8Array, start: number): number {
+  let at = start;
+  while ((bytes[at] ?? 0) > 0x7f) at++;
+  return at + 1;
+}
+
+function encode(message: Message, version: Version, delivery: Delivery, now: number, naming: Naming): Wire {
+  const parts = layout(message, version, delivery, naming);
   if (slabUsed + parts.total > slab.length) {
     slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, parts.total));
     slabUsed = 0;
   }
   const start = slabUsed;
   slabUsed += parts.total;
-  const payloadAt = writeHead(slab, start, message, parts, delivery, now);
+  const payloadAt = writeHead(slab, start, message, parts, delivery, now, naming);
   copyBytes(slab, payloadAt, message.data, message.start, message.end);
   const patch = delivery.qos > 0 ? parts.total - parts.remaining + 2 + parts.topicBytes : -1;
-  return { bytes: slab.subarray(start, slabUsed), start: 0, end: parts.total, patch };
+  const wire = { bytes: slab.subarray(start, slabUsed), start: 0, end: parts.total, patch };
+  const { expiresAt, textPayload } = message.properties ?? {};
+  if (version < 5 || expiresAt === undefined) return wire;
+  const properties = payloadAt - start - parts.propertyBytes + (naming === BY_TOPIC ? 0 : ALIAS_BYTES);
+  return { ...wire, expiry: properties + (textPayload === undefined ? 0 : 2) + 1 };
 }
 
-function writeLarge(connection: Connection, message: Message, version: Version, delivery: Delivery, now: number): void {
-  const parts = layout(message, version, delivery);
+function writeLarge(
+  connection: Connection,
+  message: Message,
+  version: Version,
+  delivery: Delivery,
+  now: number,
+  naming: Naming,
+): void {
+  const parts = layout(message, version, delivery, naming);
   const head = parts.total - message.size;
   connection.begin(parts.total);
   const at = connection.reserve(head);
-  writeHead(connection.buffer, at, message, parts, delivery, now);
+  writeHead(connection.buffer, at, message, parts, delivery, now, naming);
   // The payload must outlive the chunk it came in; once kept, all receivers share it.
   connection.attach(message.keep().payload());
 }
@@ -120,13 +165,14 @@ function firstByte(delivery: Delivery): number {
   return 0x30 | (delivery.dup ? 8 : 0) | (delivery.qos << 1) | (delivery.retain ? 1 : 0);
 }
 
-function layout(message: Message, version: Version, delivery: Delivery): Layout {
-  const topicBytes = textBytes(message.topic);
+function layout(message: Message, version: Version, delivery: Delivery, naming: Naming): Layout {
+  const topicBytes = naming === BY_TOPIC || naming >= BY_BOTH ? textBytes(message.topic) : 0;
   let remaining = 2 + topicBytes + (delivery.qos > 0 ? 2 : 0) + message.size;
   let propertyBytes = -1;
   if (version === 5) {
     propertyBytes =
       message.properties === undefined && delivery.extras === undefined ? 0 : countProperties(message, delivery);
+    if (naming !== BY_TOPIC) propertyBytes += ALIAS_BYTES;
     remaining += variableBytes(propertyBytes) + propertyBytes;
   }
   return { topicBytes, propertyBytes, remaining, total: 1 + variableBytes(remaining) + remaining };
@@ -140,18 +186,20 @@ function writeHead(
   parts: Layout,
   delivery: Delivery,
   now: number,
+  naming: Naming,
 ): number {
   buffer[start] = firstByte(delivery);
   let at = writeVariable(buffer, start + 1, parts.remaining);
   buffer[at++] = parts.topicBytes >> 8;
   buffer[at++] = parts.topicBytes & 0xff;
-  at = writeText(buffer, at, message.topic, parts.topicBytes);
+  if (parts.topicBytes > 0) at = writeText(buffer, at, message.topic, parts.topicBytes);
   if (delivery.qos > 0) {
     buffer[at++] = delivery.packetId >> 8;
     buffer[at++] = delivery.packetId & 0xff;
   }
   if (parts.propertyBytes === 0) buffer[at++] = 0;
-  else if (parts.propertyBytes > 0) at = writeProperties(buffer, at, message, parts.propertyBytes, delivery, now);
+  else if (parts.propertyBytes > 0)
+    at = writeProperties(buffer, at, message, parts.propertyBytes, delivery, now, naming);
   return at;
 }
 
@@ -160,7 +208,7 @@ function countProperties(message: Message, delivery: Delivery): number {
   const properties = message.properties;
   if (properties !== undefined) {
     const { contentType, textPayload, responseTopic, correlation, expiresAt } = properties;
-    if (textPayload === true) bytes += 2;
+    if (textPayload !== undefined) bytes += 2;
     if (expiresAt !== undefined) bytes += 5;
     if (contentType !== undefined) bytes += 3 + Buffer.byteLength(contentType);
     if (responseTopic !== undefined) bytes += 3 + Buffer.byteLength(responseTopic);
@@ -187,16 +235,22 @@ function writeProperties(
   bytes: number,
   delivery: Delivery,
   now: number,
+  naming: Naming,
 ): number {
   let at = writeVariable(buffer, start, bytes);
   const properties = message.properties;
+  // First, where `patchAlias` looks for it.
+  if (naming !== BY_TOPIC) {
+    buffer[at] = 0x23;
+    at = buffer.writeUInt16BE(naming & 0xffff, at + 1);
+  }
   // Before the message's own: the first of a name counts.
   if (delivery.extras !== undefined) at = writeUser(buffer, at, delivery.extras.user);
   if (properties !== undefined) {
     const { contentType, textPayload, responseTopic, correlation, expiresAt } = properties;
-    if (textPayload === true) {
+    if (textPayload !== undefined) {
       buffer[at++] = 0x01;
-      buffer[at++] = 1;
+      buffer[at++] = textPayload ? 1 : 0;
     }
     if (expiresAt !== undefined) {
       buffer[at] = 0x02;

@@ -4,13 +4,19 @@ import { QUEUE_PREFIX, reservedFault } from '../../src/core/topic.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import { mayBeAnswered } from '../../src/ports/rights.ts';
 import { TopicAliases } from './aliases.ts';
-import { writeAcknowledgement } from './encoder.ts';
+import { checkFlags, payloadFault } from './capabilities.ts';
+import { type Property, writeAcknowledgement } from './encoder.ts';
 import { type Exchange, explain } from './exchange.ts';
 import { type Answers, Intake } from './intake.ts';
 import { queueFault, toProperties } from './mapping.ts';
 import { type PublishPacket, TYPE } from './packets.ts';
-import { FAULT_REASON, REASON } from './reasons.ts';
+import { REASON, reasonIn } from './reasons.ts';
 import type { MqttSession } from './session.ts';
+
+/** Of a message that was there before, by the id that its publisher gave it. */
+const DUPLICATE: readonly Property[] = [[0x26, ['duplicate', 'true']]];
+/** An acknowledgement with it. */
+const DUPLICATE_BYTES = 24;
 
 /** Of live messages no one hears again. */
 const NOBODY: AppendReceiver = { appended() {}, refused() {} };
@@ -21,6 +27,8 @@ export class Publishing implements Answers {
   readonly #session: MqttSession;
   #aliases: TopicAliases | undefined;
   #intake: Intake | undefined;
+  /** Packet identifiers whose PUBREL came before their PUBREC went: clients may write both at once. */
+  #released: Set<number> | undefined;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -29,7 +37,8 @@ export class Publishing implements Answers {
 
   /** `now`: when it came, milliseconds since 1970. */
   publish(packet: PublishPacket, now: number): void {
-    const { services, login } = this.#exchange;
+    const { services, login, capabilities } = this.#exchange;
+    checkFlags(packet.qos, packet.retain, capabilities);
     const topic =
       packet.properties?.topicAlias === undefined && packet.topic !== '' ? packet.topic : this.#aliased(packet);
     if (packet.qos === 2 && this.#repeated(packet.packetId)) return;
@@ -38,7 +47,10 @@ export class Publishing implements Answers {
       this.#intake.checkWindow(packet.qos === 1 ? 1 : 2);
     }
     const reserved = topic.charCodeAt(0) === 0x24;
-    const refusal = this.#fault(topic) ?? (reserved ? this.#reservedFault(topic, packet) : undefined);
+    const refusal =
+      this.#fault(topic) ??
+      (reserved ? this.#reservedFault(topic, packet) : undefined) ??
+      (capabilities.validatePayloadFormat ? payloadFault(packet) : undefined);
     if (refusal !== undefined) {
       this.#refuse(packet, refusal);
       return;
@@ -77,7 +89,7 @@ export class Publishing implements Answers {
   #repeated(packetId: number): boolean {
     const { connection, version } = this.#exchange;
     const state = this.#session.inbound.state(packetId);
-    if (state === 'stored') writeAcknowledgement(connection, TYPE.pubrec, version, packetId, 0);
+    if (state === 'stored') this.#inTurn(2, () => writeAcknowledgement(connection, TYPE.pubrec, version, packetId, 0));
     return state === 'stored' || state === 'storing';
   }
 
@@ -111,21 +123,33 @@ export class Publishing implements Answers {
     services.logger.warn({ clientId: this.#session.clientId, reason: error.message }, 'a message was refused');
     if (qos === 0) return;
     const type = qos === 1 ? TYPE.puback : TYPE.pubrec;
-    const reason = version === 5 ? FAULT_REASON[error.code] : 0;
+    const reason = version === 5 ? reasonIn('publish', error.code) : 0;
     // Before MQTT 5 the QoS 2 exchange goes on to its end.
     if (qos === 2 && version < 5) this.#session.inbound.add(packetId, 'stored');
-    writeAcknowledgement(connection, type, version, packetId, reason, explain(version, login, error.message));
+    const properties = explain(version, login, error.message);
+    this.#inTurn(qos, () => writeAcknowledgement(connection, type, version, packetId, reason, properties));
   }
 
-  taken(qos: 1 | 2, packetId: number, duplicate: boolean): void {
+  /** An answer that is known at once: behind those that earlier messages still wait for [MQTT-4.6.0-2] [MQTT-4.6.0-3]. */
+  #inTurn(qos: 1 | 2, write: () => void): void {
+    if (this.#intake === undefined) write();
+    else
+      this.#intake.inTurn(qos, () => {
+        if (!this.#exchange.over) write();
+      });
+  }
+
+  taken(qos: 1 | 2, packetId: number, reason: number, duplicate: boolean): void {
     const { connection, login, over, version } = this.#exchange;
     if (over) return;
     const type = qos === 1 ? TYPE.puback : TYPE.pubrec;
-    if (duplicate && version === 5 && login.problemInformation) {
-      writeAcknowledgement(connection, type, version, packetId, 0, [[0x26, ['duplicate', 'true']]]);
+    // [MQTT-3.1.2-29] [MQTT-3.4.2-3]
+    if (duplicate && version === 5 && login.problemInformation && login.maximumPacketSize >= DUPLICATE_BYTES) {
+      writeAcknowledgement(connection, type, version, packetId, reason, DUPLICATE);
     } else {
-      writeAcknowledgement(connection, type, version, packetId, 0);
+      writeAcknowledgement(connection, type, version, packetId, reason);
     }
+    if (qos === 2) this.#answered(packetId);
   }
 
   refused(qos: 1 | 2, packetId: number, error: BrokerError): void {
@@ -137,11 +161,22 @@ export class Publishing implements Answers {
       return;
     }
     const type = qos === 1 ? TYPE.puback : TYPE.pubrec;
-    const reason = FAULT_REASON[error.code];
+    const reason = reasonIn('publish', error.code);
     writeAcknowledgement(connection, type, 5, packetId, reason, explain(version, login, error.message));
+    if (qos === 2) this.#answered(packetId);
+  }
+
+  /** PUBREC has gone. */
+  #answered(packetId: number): void {
+    if (this.#released?.delete(packetId)) this.pubrel(packetId);
   }
 
   pubrel(packetId: number): void {
+    if (this.#intake?.unanswered(packetId)) {
+      this.#released ??= new Set();
+      this.#released.add(packetId);
+      return;
+    }
     const exchange = this.#exchange;
     const { connection, version } = exchange;
     const session = this.#session;

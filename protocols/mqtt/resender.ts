@@ -16,18 +16,23 @@ export interface ResenderOwner {
 interface Waiting {
   readonly packetId: number;
   readonly sent: Sent;
-  readonly message: Message;
+  /** undefined: still to be read; what is behind it waits for it. `gone`: there is none any more. */
+  message: Message | undefined;
+  gone: boolean;
 }
 
 /**
- * Sends on a new connection what was in flight on an earlier one [MQTT-4.4.0-1], in its order and within the new
- * connection's window, which may be smaller. Messages are read from the log again.
+ * Sends on a new connection what was in flight on an earlier one [MQTT-4.4.0-1], in the order in which it was first sent
+ * [MQTT-4.6.0-1] and within the new connection's window, which may be smaller. Messages are read from the log again, whose
+ * order is another one where subscriptions had ways of their own.
  */
 export class Resender {
   readonly #link: Link;
   readonly #inflight: Inflight;
   readonly #owner: ResenderOwner;
   readonly #waiting: Waiting[] = [];
+  /** In `#waiting`, the next to be sent. */
+  #next = 0;
   #reading = true;
   #stopped = false;
 
@@ -37,36 +42,40 @@ export class Resender {
     this.#owner = owner;
   }
 
-  start(services: Services): void {
+  start(services: Pick<Services, 'recall'>): void {
     // Several subscriptions with ways of their own may have brought the same message.
-    const packetIds = new Map<string, number[]>();
+    const unread = new Map<string, Waiting[]>();
     const positions: Position[] = [];
     for (const [packetId, sent] of this.#inflight.entries()) {
-      if (sent.released) this.#link.pubrel(packetId);
-      else if (sent.message !== undefined) this.#waiting.push({ packetId, sent, message: sent.message });
+      // The window is for PUBLISH [MQTT-4.9.0-3].
+      if (sent.released) {
+        this.#link.pubrel(packetId);
+        continue;
+      }
+      const waiting = { packetId, sent, message: sent.message, gone: false };
+      this.#waiting.push(waiting);
+      if (sent.message !== undefined) continue;
+      const key = keyOf(sent);
+      const others = unread.get(key);
+      if (others !== undefined) others.push(waiting);
       else {
-        const key = keyOf(sent);
-        const others = packetIds.get(key);
-        if (others !== undefined) others.push(packetId);
-        else {
-          packetIds.set(key, [packetId]);
-          positions.push(sent);
-        }
+        unread.set(key, [waiting]);
+        positions.push(sent);
       }
     }
     this.pump();
     services.recall(positions, {
       message: (message) => {
-        for (const packetId of packetIds.get(keyOf(message)) ?? []) {
-          const sent = this.#inflight.get(packetId);
-          if (sent !== undefined) this.#waiting.push({ packetId, sent, message });
-        }
+        for (const each of unread.get(keyOf(message)) ?? []) each.message = message;
         this.pump();
       },
       missing: (position) => {
-        const gone = packetIds.get(keyOf(position)) ?? [];
-        this.#owner.lost(gone.length);
-        for (const packetId of gone) this.#inflight.forget(packetId);
+        const lost = unread.get(keyOf(position)) ?? [];
+        this.#owner.lost(lost.length);
+        for (const each of lost) {
+          each.gone = true;
+          this.#inflight.forget(each.packetId);
+        }
       },
       done: () => {
         this.#reading = false;
@@ -80,17 +89,20 @@ export class Resender {
   }
 
   pump(): void {
-    while (this.#waiting.length > 0 && !this.#stopped && !this.#link.full()) {
-      if (this.#inflight.outstanding >= this.#link.window) return;
-      const next = this.#waiting.shift();
-      if (next !== undefined) this.#send(next);
+    while (!this.#stopped && !this.#link.full() && this.#inflight.outstanding < this.#link.window) {
+      const next = this.#waiting[this.#next];
+      if (next === undefined || (next.message === undefined && !next.gone)) break;
+      this.#next++;
+      if (next.message !== undefined) this.#send(next, next.message);
+      // What is in flight may be much; it is held no longer than needed.
+      next.message = undefined;
     }
-    if (this.#waiting.length > 0 || this.#reading || this.#stopped) return;
+    if (this.#next < this.#waiting.length || this.#reading || this.#stopped) return;
     this.#stopped = true;
     this.#owner.resent();
   }
 
-  #send({ packetId, sent, message }: Waiting): void {
+  #send({ packetId, sent }: Waiting, message: Message): void {
     // Meanwhile the client may have settled it.
     if (this.#inflight.get(packetId) !== sent) return;
     const { qos, retain } = sent;
@@ -99,7 +111,7 @@ export class Resender {
       this.#inflight.forget(packetId);
       return;
     }
-    this.#inflight.repeated();
+    this.#inflight.repeated(packetId);
     this.#link.publish(message, delivery);
   }
 }

@@ -3,6 +3,7 @@ import type { Message, Publisher } from '../../src/core/message.ts';
 import { REPLY_PREFIX } from '../../src/core/topic.ts';
 import type { Principal } from '../../src/ports/authorizer.ts';
 import type { Place, Services, SessionOwner } from '../../src/ports/routing.ts';
+import { type Capabilities, granted, notOffered } from './capabilities.ts';
 import { type ConsumptionContext, Consumptions } from './consumptions.ts';
 import { extrasOf } from './delivery.ts';
 import type { FeedContext } from './feed.ts';
@@ -14,7 +15,7 @@ import type { Login } from './login.ts';
 import { Outgoing, type OutgoingOwner } from './outgoing.ts';
 import type { Extras } from './publish-encoder.ts';
 import { mayResume } from './rights.ts';
-import { decodeState, encodeState } from './session-state.ts';
+import { decodeState, encodeState, type SessionState } from './session-state.ts';
 import { type NewSubscription, TopicSubscriptions } from './topics.ts';
 import type { Wishes } from './wishes.ts';
 import { WriteAhead } from './write-ahead.ts';
@@ -40,6 +41,7 @@ export class MqttSession implements SessionOwner, OutgoingOwner, ConsumptionCont
   readonly window: number;
   readonly services: Services;
   readonly outgoing: Outgoing;
+  readonly #capabilities: Capabilities;
   readonly #holder: Holder;
   readonly #writeAhead: WriteAhead | undefined;
   #uid: string;
@@ -55,13 +57,19 @@ export class MqttSession implements SessionOwner, OutgoingOwner, ConsumptionCont
   /** Seconds the state is kept, once the connection is gone. */
   #leaving: number | undefined;
 
-  constructor(login: Pick<Login, 'clientId' | 'sessionExpiry' | 'window'>, services: Services, holder: Holder) {
+  constructor(
+    login: Pick<Login, 'clientId' | 'sessionExpiry' | 'window'>,
+    services: Services,
+    capabilities: Capabilities,
+    holder: Holder,
+  ) {
     const durable = login.sessionExpiry > 0;
     this.clientId = login.clientId;
     this.durable = durable;
     this.keptFor = login.sessionExpiry;
     this.window = login.window;
     this.services = services;
+    this.#capabilities = capabilities;
     this.#holder = holder;
     this.#writeAhead = durable ? new WriteAhead() : undefined;
     this.outgoing = new Outgoing(this, services, this.#writeAhead);
@@ -106,9 +114,16 @@ export class MqttSession implements SessionOwner, OutgoingOwner, ConsumptionCont
   restore(place: Place, principal: Principal): void {
     this.#place = place;
     this.#writeAhead?.open(place);
-    if (place.kept === undefined) return;
-    const state = decodeState(place.kept);
+    const { kept } = place;
     place.kept = undefined;
+    try {
+      if (kept !== undefined) this.#resume(decodeState(kept), place.atomic, principal);
+    } finally {
+      place.listens(true);
+    }
+  }
+
+  #resume(state: SessionState, atomic: boolean, principal: Principal): void {
     this.#uid = state.uid;
     this.#reply = state.reply;
     const topics = new TopicSubscriptions(this, state.cursor);
@@ -116,17 +131,16 @@ export class MqttSession implements SessionOwner, OutgoingOwner, ConsumptionCont
     const { authorizer, logger } = this.services;
     for (const options of state.subscriptions) {
       const { filter } = options;
-      if (!mayResume(authorizer, principal, options)) {
+      if (!mayResume(authorizer, principal, options) || notOffered(filter, this.#capabilities) !== undefined) {
         logger.warn(
           { clientId: this.clientId, filter },
-          'a session had a subscription without a right to it; it has ended',
+          'a session had a subscription that its client has no right to, or that is not offered any more; it has ended',
         );
         continue;
       }
-      (kindOf(options.filter) === 'topic' ? topics : this.#consuming).resume(options);
+      (kindOf(filter) === 'topic' ? topics : this.#consuming).resume(granted(options, this.#capabilities));
     }
     for (const [packetId, sent] of state.inflight) this.outgoing.restore(packetId, sent);
-    const { atomic } = place;
     // Where a message is written as one with the state, it is stored.
     this.inbound.restore(
       state.lastNumber,
@@ -175,6 +189,7 @@ export class MqttSession implements SessionOwner, OutgoingOwner, ConsumptionCont
 
   /** The connection is gone; the state is kept for `seconds`. */
   leave(seconds: number): void {
+    this.#place?.listens(false);
     this.#topics?.leave();
     this.outgoing.detach();
     this.#consumptions?.leave(seconds === 0);

@@ -1,10 +1,11 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import type { UserProperty } from '../../src/core/message.ts';
+import { checkSubscribe, granted, notOffered } from './capabilities.ts';
 import { writeCodes } from './encoder.ts';
-import { type Exchange, explain } from './exchange.ts';
+import { type Exchange, explain, fits } from './exchange.ts';
 import { filterFault, isForeignReply, kindOf } from './filters.ts';
 import { type SubscribePacket, type SubscribeRequest, TYPE, type UnsubscribePacket } from './packets.ts';
-import { FAULT_REASON, REASON, SUBACK_FAILURE_V3 } from './reasons.ts';
+import { REASON, reasonIn, SUBACK_FAILURE_V3 } from './reasons.ts';
 import { requireSettings, rightOf } from './rights.ts';
 import type { MqttSession } from './session.ts';
 import { readWishes, wishesIn } from './wishes.ts';
@@ -35,6 +36,7 @@ export class Subscribing {
 
   subscribe(packet: SubscribePacket): void {
     const { properties, requests } = packet;
+    checkSubscribe(packet, this.#exchange.version, this.#exchange.capabilities);
     const identifier = properties?.subscriptionIdentifiers?.[0] ?? 0;
     const wishes = wishesIn(properties?.user);
     let waits = false;
@@ -57,6 +59,7 @@ export class Subscribing {
   /** A promise where it is not known yet. */
   #one(request: SubscribeRequest, identifier: number, asked: readonly UserProperty[]): Answer | Promise<Answer> {
     const session = this.#session;
+    const { capabilities } = this.#exchange;
     const { filter, qos, noLocal, retainAsPublished, retainHandling } = request;
     const fault = this.#fault(request);
     if (fault !== undefined) return this.#refused(filter, fault);
@@ -67,10 +70,12 @@ export class Subscribing {
       const added = !session.hasSubscription(filter);
       const retained =
         kind === 'topic' &&
+        capabilities.retain &&
         (wishes.start === undefined || wishes.start.from === 'new') &&
         (retainHandling === 0 || (retainHandling === 1 && added));
-      const options = { filter, qos, noLocal, retainAsPublished, identifier, wishes: asked };
-      const answer = { filter, error: undefined, qos, retained };
+      const requested = { filter, qos, noLocal, retainAsPublished, identifier, wishes: asked };
+      const options = granted(requested, capabilities);
+      const answer = { filter, error: undefined, qos: options.qos, retained };
       return (
         session.subscribe(options, wishes)?.then(
           () => answer,
@@ -97,14 +102,14 @@ export class Subscribing {
     return { filter, error, qos: 0, retained: false };
   }
 
-  /** Why a subscription is refused; undefined when it is not. Throws where the whole packet is at fault. */
+  /** Why a subscription is refused; undefined when it is not. */
   #fault({ filter, noLocal }: SubscribeRequest): BrokerError | undefined {
-    const { services, login } = this.#exchange;
+    const { services, login, capabilities } = this.#exchange;
     const session = this.#session;
     const { limits, authorizer } = services;
     const kind = kindOf(filter);
-    if (noLocal && kind === 'group')
-      throw new BrokerError('protocol', 'No Local on a shared subscription [MQTT-3.8.3-4]');
+    const absent = notOffered(filter, capabilities);
+    if (absent !== undefined) return absent;
     const fault = filterFault(filter, limits);
     if (fault !== undefined) return new BrokerError('filterInvalid', `the filter ${fault}`);
     if (noLocal && kind === 'queue')
@@ -134,7 +139,7 @@ export class Subscribing {
     if (exchange.over) return;
     const codes = answers.map(({ error, qos }) => {
       if (error === undefined) return qos;
-      return version === 5 ? FAULT_REASON[error.code] : SUBACK_FAILURE_V3;
+      return version === 5 ? reasonIn('subscribe', error.code) : SUBACK_FAILURE_V3;
     });
     const refused = answers.flatMap(({ filter, error }) =>
       error === undefined ? [] : [`${filter}: ${error.message}`],
@@ -142,7 +147,7 @@ export class Subscribing {
     const reasons = refused.length === 0 ? [] : explain(version, login, refused.join('; '), codes.length);
     session.saved(() => {
       if (exchange.over) return;
-      writeCodes(connection, TYPE.suback, version, packetId, codes, reasons);
+      if (fits(exchange, codes.length)) writeCodes(connection, TYPE.suback, version, packetId, codes, reasons);
       for (const { filter, retained } of answers) if (retained) session.replayRetained(filter);
       // What a queue or group has follows its SUBACK.
       session.drained();
@@ -157,7 +162,8 @@ export class Subscribing {
       session.unsubscribe(filter) ? REASON.success : REASON.noSubscriptionExisted,
     );
     session.saved(() => {
-      if (!exchange.over) writeCodes(connection, TYPE.unsuback, version, packet.packetId, codes);
+      if (exchange.over || !fits(exchange, codes.length)) return;
+      writeCodes(connection, TYPE.unsuback, version, packet.packetId, codes);
     });
   }
 }

@@ -59,7 +59,10 @@ export class TopicSubscriptions {
     const since = subscriptions.get(options.filter)?.since ?? services.router.positions();
     this.#usual.forgetIfUnused();
     subscriptions.set({ ...options, since });
-    if (outgoing.resending) return;
+    if (outgoing.resending) {
+      this.#usual.beginAt(since);
+      return;
+    }
     this.#usual.begin();
     this.#usual.pump();
   }

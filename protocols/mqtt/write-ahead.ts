@@ -34,8 +34,9 @@ export class WriteAhead {
       this.#batch = batch;
       this.#unwritten++;
       void place.save().then(() => {
-        this.#unwritten--;
         for (const each of batch) each();
+        // Not before: what one of them brings about must not overtake the rest.
+        this.#unwritten--;
       });
     }
     this.#batch.push(action);

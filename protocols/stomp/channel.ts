@@ -7,7 +7,7 @@ import { Decoder, type FrameHandler } from './codec.ts';
 import { writeConnected, writeError, writeReceipt } from './encoder.ts';
 import type { Frame } from './frame.ts';
 import { agreed, HeartBeat, type HeartBeatOwner } from './heart-beat.ts';
-import { login } from './login.ts';
+import { type Login, login } from './login.ts';
 import { Refusal } from './refusal.ts';
 import type { StompServer } from './server.ts';
 import { VERSION } from './version.ts';
@@ -15,11 +15,12 @@ import { COMMAND, HEADER } from './words.ts';
 
 /**
  * - `connecting`: waits for CONNECT.
+ * - `checking`: CONNECT has come, its password is being checked; frames behind it wait (clients need not wait for CONNECTED).
  * - `connected`: serves the client's frames.
  * - `leaving`: DISCONNECT has come, and is answered when what came before it has had its effect.
  * - `over`: the connection is being closed, or is.
  */
-type State = 'connecting' | 'connected' | 'leaving' | 'over';
+type State = 'connecting' | 'checking' | 'connected' | 'leaving' | 'over';
 
 /** One connection of a STOMP client. */
 export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBeatOwner {
@@ -49,12 +50,17 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     if (this.#state === 'over' || this.#state === 'leaving') return;
     this.#now = now;
     if (this.#heartBeat !== undefined) this.#heartBeat.heardAt = now;
+    this.#decode(() => this.#decoder.push(chunk));
+  }
+
+  #decode(work: () => void): void {
     try {
-      this.#decoder.push(chunk);
+      work();
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       this.#fail(error, this.#decoder.receipt());
     }
+    this.#server.services.counters.packetsReceived += this.#decoder.taken();
   }
 
   drained(): void {
@@ -64,7 +70,10 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
   tick(now: number): void {
     const { loginSeconds, slowReaderSeconds } = this.#server.services.limits;
     const seconds = (now - this.#since) / 1000;
-    if (this.#state === 'connecting' && seconds > loginSeconds) {
+    if (this.#state === 'checking' && seconds > loginSeconds) {
+      const detail = `the login was not checked within ${loginSeconds} seconds (limits.loginSeconds)`;
+      this.#fail(new Refusal('timeout', detail, 'Try again later.'), undefined);
+    } else if (this.#state === 'connecting' && seconds > loginSeconds) {
       const detail = `no CONNECT came within ${loginSeconds} seconds (limits.loginSeconds)`;
       this.#fail(new Refusal('timeout', detail, 'Send it right after opening the connection.'), undefined);
     } else if (this.#state === 'leaving' && seconds > slowReaderSeconds) {
@@ -76,7 +85,7 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     this.#release();
   }
 
-  shutdown(code: 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
+  shutdown(code: 'administrative' | 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
     // A drain lets clients have what waits for them.
     if (code === 'shutdown') this.#client?.pump();
     this.#fail(new BrokerError(code), undefined);
@@ -137,20 +146,48 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
   }
 
   #connect(frame: Frame): void {
+    const { services } = this.#server;
+    services.counters.logins++;
+    // CONNECT has no receipt in the specification; a client that asks for one gets it.
+    const receipt = frame.raw(HEADER.receipt);
+    const accepted = login(frame, this.#connection.peer, services);
+    if (!(accepted instanceof Promise)) {
+      this.#admit(accepted, receipt);
+      return;
+    }
+    this.#state = 'checking';
+    this.#decoder.hold();
+    this.#connection.pause();
+    accepted.then(
+      (settled) => this.#settled(settled, receipt),
+      (error: unknown) => {
+        if (!(error instanceof BrokerError)) services.logger.error({ err: error }, 'a login could not be checked');
+        this.#fail(error instanceof BrokerError ? error : new BrokerError('internal'), receipt);
+      },
+    );
+  }
+
+  #settled(accepted: Login, receipt: string | undefined): void {
+    if (this.#state !== 'checking') return;
+    this.#admit(accepted, receipt);
+    this.#connection.resume();
+    this.#decode(() => this.#decoder.proceed());
+  }
+
+  #admit(accepted: Login, receipt: string | undefined): void {
     const { services, names } = this.#server;
     const { clock, counters, limits } = services;
     const connection = this.#connection;
-    const accepted = login(frame, connection.peer, services);
     const { version, session, clientId, named, principal, heartBeat } = accepted;
     const publisher: Publisher = { clientId, protocol: 'stomp' };
     const known = { version, session, clientId, named, principal, publisher };
     this.#client = new StompClient({ connection, services, counters, names, ...known, over: false }, this);
     this.#state = 'connected';
+    counters.loggedIn();
     this.#decoder.admit(version);
     const own = limits.heartBeatMilliseconds;
     writeConnected(connection, { version, session, heartBeat: own });
-    // CONNECT has no receipt in the specification; a client that asks for one gets it.
-    this.#client.receipt(frame);
+    if (receipt !== undefined) writeReceipt(connection, receipt);
     const send = agreed(own, heartBeat.wants);
     const expect = agreed(heartBeat.sends, own);
     if (version !== VERSION.v10 && send + expect > 0)
@@ -206,7 +243,9 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     this.#state = 'over';
     this.#decoder.stop();
     this.#heartBeat?.stop();
-    this.#client?.close();
+    if (this.#client === undefined) return;
+    this.#server.services.counters.loggedOut();
+    this.#client.close();
     this.#client = undefined;
   }
 }

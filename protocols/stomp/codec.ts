@@ -59,6 +59,10 @@ export class Decoder {
   #maxBytes: number;
   #partial: Partial | undefined;
   #stopped = false;
+  /** Frames since `taken` was asked. */
+  #frames = 0;
+  /** Bytes that came while it was held, in order. */
+  #held: Buffer[] | undefined;
   /** `frame` holds what this decoder is at. */
   #current = false;
 
@@ -77,6 +81,26 @@ export class Decoder {
   stop(): void {
     this.#stopped = true;
     this.#partial = undefined;
+    this.#held = undefined;
+  }
+
+  /** After the frame at hand no further one is looked at until `proceed`. */
+  hold(): void {
+    this.#held = [];
+  }
+
+  /** Takes up what came meanwhile; throws as `push` does. */
+  proceed(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const chunk of held) this.push(chunk);
+  }
+
+  /** How many whole frames there were since this was last asked. */
+  taken(): number {
+    const frames = this.#frames;
+    this.#frames = 0;
+    return frames;
   }
 
   /** The receipt that the frame at hand asks for, as far as that was read: also after it was refused. */
@@ -90,6 +114,10 @@ export class Decoder {
     try {
       let at = this.#partial === undefined ? 0 : this.#continue(this.#partial, chunk);
       while (!this.#stopped && at < chunk.length) {
+        if (this.#held !== undefined) {
+          this.#held.push(Buffer.from(chunk.subarray(at)));
+          break;
+        }
         const byte = chunk[at];
         // Line ends between frames are heart-beats, and what clients append to a frame.
         if (byte === LF || byte === CR) {
@@ -128,6 +156,7 @@ export class Decoder {
     }
     frame.bodyStart = bodyStart;
     frame.bodyEnd = bodyEnd;
+    this.#frames++;
     if (bodyEnd > bodyStart && frame.command !== COMMAND.send) requireNoBody(buffer, bodyStart, bodyEnd);
     this.#handler.frame(frame);
     return bodyEnd + 1;

@@ -70,7 +70,10 @@ export class DurableSubscription implements StompSubscription, SessionOwner {
     const replays = !returns && this.#start.from !== 'new';
     if (replays) await this.#goBack(place);
     this.#place = place;
-    if (!this.#closed) this.#topic.begin(!returns && !replays, this.#progress.from());
+    if (!this.#closed) {
+      this.#topic.begin(!returns && !replays, this.#progress.from());
+      place.listens(true);
+    }
     const saved = this.#save();
     // The connection has gone meanwhile, or its client unsubscribed: that it had subscribed is kept all the same.
     if (this.#closed) void saved.then(() => this.#leave());
@@ -156,6 +159,7 @@ export class DurableSubscription implements StompSubscription, SessionOwner {
 
   async unsubscribe(forever: boolean): Promise<void> {
     this.#closed = true;
+    this.#place?.listens(false);
     this.#topic.close();
     if (!forever) {
       await this.stored();

@@ -93,6 +93,7 @@ export class Feed {
     }
     const link = this.#link;
     link.counters.delivered++;
+    link.counters.deliveredBytes += message.size;
     writeMessage(link.connection, message, this.#envelope, stamp, link);
   }
 

@@ -1,5 +1,5 @@
 import { FAULTS } from '../../src/core/errors.ts';
-import type { Principal } from '../../src/ports/authorizer.ts';
+import type { LoginRefusal, Principal } from '../../src/ports/authorizer.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Peer } from '../../src/ports/transport.ts';
 import type { Frame } from './frame.ts';
@@ -20,10 +20,10 @@ export interface Login {
 }
 
 /**
- * Checks a CONNECT and settles its terms; throws a Refusal. Any `host` is taken, as there is one virtual host, also none
+ * Checks a CONNECT and settles its terms; throws a Refusal, or rejects with it. The frame is read during the call. Any `host` is taken, as there is one virtual host, also none
  * (1.0 has no such header, and clients of later versions forget it).
  */
-export function login(frame: Frame, peer: Peer, services: Services): Login {
+export function login(frame: Frame, peer: Peer, services: Services): Login | Promise<Login> {
   const { authorizer, clock, limits } = services;
   const accepted = frame.find('accept-version');
   const version = negotiate(accepted);
@@ -47,20 +47,22 @@ export function login(frame: Frame, peer: Peer, services: Services): Login {
   }
   const clientId = named === '' ? `stomp-${Buffer.from(clock.random(9)).toString('hex')}` : named;
   const passcode = read('passcode');
-  const principal = authorizer.authenticate({
+  const verdict = authorizer.authenticate({
     peer,
     protocol: 'stomp',
     clientId,
     userName: read('login'),
     password: passcode === undefined ? undefined : Buffer.from(passcode, 'utf8'),
   });
-  if (typeof principal === 'string') {
-    throw new Refusal(
-      principal,
-      FAULTS[principal].text,
-      'They are expected in the headers login and passcode of CONNECT.',
-    );
-  }
-  const session = Buffer.from(clock.random(8)).toString('hex');
-  return { version, clientId, named: named !== '', principal, heartBeat, session };
+  const accept = (found: Principal | LoginRefusal): Login => {
+    if (typeof found === 'string') throw refused(found);
+    const session = Buffer.from(clock.random(8)).toString('hex');
+    return { version, clientId, named: named !== '', principal: found, heartBeat, session };
+  };
+  return verdict instanceof Promise ? verdict.then(accept) : accept(verdict);
+}
+
+function refused(code: LoginRefusal): Refusal {
+  const hint = code === 'busy' ? 'Try again later.' : 'They are expected in the headers login and passcode of CONNECT.';
+  return new Refusal(code, FAULTS[code].text, hint);
 }

@@ -82,8 +82,10 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
     const outbox = services.outbox(this, from);
     this.#outbox = outbox;
     if (retained) {
-      services.retained.match(this.filter, (message) => {
-        if (!this.noLocal || message.publisher.clientId !== this.clientId) outbox.replay(message, this);
+      outbox.replay(this, (visit) => {
+        services.retained.match(this.filter, (message) => {
+          if (!this.noLocal || message.publisher.clientId !== this.clientId) visit(message);
+        });
       });
     }
     this.pump();

@@ -1,5 +1,5 @@
 import { BrokerError, FAULTS } from '../../src/core/errors.ts';
-import type { Principal } from '../../src/ports/authorizer.ts';
+import type { LoginRefusal, Principal } from '../../src/ports/authorizer.ts';
 import type { Channel } from '../../src/ports/protocol.ts';
 import type { Place, Services } from '../../src/ports/routing.ts';
 import type { Connection } from '../../src/ports/transport.ts';
@@ -38,9 +38,15 @@ export class JsonChannel implements Channel {
   receive(chunk: Buffer, now: number): void {
     if (this.#answers.over) return;
     this.#id = undefined;
-    try {
+    this.#attempt(() => {
       if (this.#held !== undefined) this.#held.add(chunk);
       else this.#handle(chunk, now);
+    });
+  }
+
+  #attempt(work: () => void): void {
+    try {
+      work();
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       this.#answers.refuse(error.code, error.message, this.#id, error.field);
@@ -62,13 +68,14 @@ export class JsonChannel implements Channel {
     this.#release();
   }
 
-  shutdown(code: 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
+  shutdown(code: 'administrative' | 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void {
     this.#end(code, FAULTS[code].text);
   }
 
   // --- requests -----------------------------------------------------------------------------------------------------
 
   #handle(chunk: Buffer, now: number): void {
+    this.#services.counters.packetsReceived++;
     const { loginPacketBytes, packetBytes } = this.#services.limits;
     const client = this.#client;
     const request = parseRequest(chunk, client === undefined ? loginPacketBytes : packetBytes);
@@ -83,13 +90,46 @@ export class JsonChannel implements Channel {
   }
 
   #hello(request: JsonObject): void {
-    const { clock, limits } = this.#services;
+    const { clock, counters, limits } = this.#services;
+    counters.logins++;
     if (this.#client !== undefined) {
       throw new RequestError('protocol', 'type', 'hello came twice; a connection has one client', true);
     }
     const hello = readHello(request, limits);
     const clientId = hello.clientId ?? `websocket-${Buffer.from(clock.random(9)).toString('hex')}`;
-    const principal = this.#authenticate(hello, clientId);
+    const { userName, password } = hello;
+    const { peer } = this.#connection;
+    const verdict = this.#services.authorizer.authenticate({
+      peer,
+      protocol: 'websocket',
+      clientId,
+      userName,
+      password,
+    });
+    if (!(verdict instanceof Promise)) {
+      this.#enter(hello, clientId, verdict);
+      return;
+    }
+    const id = this.#id;
+    this.#hold();
+    verdict.then(
+      (found) => this.#checked(hello, clientId, found, id),
+      (error: unknown) => this.#failed(error, id, clientId),
+    );
+  }
+
+  #checked(hello: Hello, clientId: string, verdict: Principal | LoginRefusal, id: string | undefined): void {
+    if (this.#answers.over) return;
+    this.#attempt(() => {
+      this.#id = id;
+      this.#enter(hello, clientId, verdict);
+    });
+    // A session that is being opened holds on.
+    if (this.#client !== undefined) this.#proceed();
+  }
+
+  #enter(hello: Hello, clientId: string, principal: Principal | LoginRefusal): void {
+    if (typeof principal === 'string') throw new RequestError(principal, undefined, FAULTS[principal].text, true);
     const client = new JsonClient({
       services: this.#services,
       connection: this.#connection,
@@ -102,40 +142,48 @@ export class JsonChannel implements Channel {
     else this.#admit(client, this.#id, '');
   }
 
-  #authenticate({ userName, password }: Hello, clientId: string): Principal {
-    const { peer } = this.#connection;
-    const { authorizer } = this.#services;
-    const principal = authorizer.authenticate({ peer, protocol: 'websocket', clientId, userName, password });
-    if (typeof principal === 'string') throw new RequestError(principal, undefined, FAULTS[principal].text, true);
-    return principal;
+  /** Requests behind hello wait until it is answered. */
+  #hold(): void {
+    if (this.#held !== undefined) return;
+    this.#held = new HeldRequests(this.#services.limits.packetBytes);
+    this.#connection.pause();
+  }
+
+  #proceed(): void {
+    const held = this.#held?.take() ?? [];
+    this.#held = undefined;
+    this.#connection.resume();
+    for (const chunk of held) this.receive(chunk, this.#services.clock.now());
+  }
+
+  #failed(error: unknown, id: string | undefined, clientId: string): void {
+    const known = error instanceof BrokerError;
+    if (!known) this.#services.logger.error({ err: error, clientId }, 'a client could not be let in');
+    const { code, message } = known ? error : new BrokerError('internal');
+    this.#answers.refuse(code, message, id);
+    this.#end(code, message);
   }
 
   /** `fields`: more of the answer, as JSON text from the comma on. */
   #admit(client: JsonClient, id: string | undefined, fields: string): void {
     this.#client = client;
+    this.#services.counters.loggedIn();
     this.#answers.answer('hello', id, welcome(client.link.clientId, this.#services.limits) + fields);
   }
 
   // --- the session that outlives the connection ---------------------------------------------------------------------
 
   #open({ key, seconds }: Wanted, client: JsonClient): void {
-    const { limits, logger, sessions } = this.#services;
+    const { sessions } = this.#services;
     const id = this.#id;
     const session = new KeptSession(seconds, client, () => {
       this.#end('takenOver', 'another connection has this session now');
     });
-    this.#held = new HeldRequests(limits.packetBytes);
-    this.#connection.pause();
+    this.#hold();
     const claim = { key, principal: client.link.principal.name, clean: false, keptFor: seconds };
     sessions.open(claim, session).then(
       (place) => this.#opened(client, session, place, id),
-      (error: unknown) => {
-        const known = error instanceof BrokerError;
-        if (!known) logger.error({ err: error, clientId: client.link.clientId }, 'a session could not be opened');
-        const { code, message } = known ? error : new BrokerError('internal');
-        this.#answers.refuse(code, message, id);
-        this.#end(code, message);
-      },
+      (error: unknown) => this.#failed(error, id, client.link.clientId),
     );
   }
 
@@ -148,10 +196,7 @@ export class JsonChannel implements Channel {
     this.#admit(client, id, `,"resumed":${kept !== undefined},"sessionSeconds":${session.seconds}`);
     client.goOn(session, kept);
     // What waited comes before anything is sent: it may settle what would come again.
-    const held = this.#held?.take() ?? [];
-    this.#held = undefined;
-    this.#connection.resume();
-    for (const chunk of held) this.receive(chunk, this.#services.clock.now());
+    this.#proceed();
     client.pump();
   }
 
@@ -179,7 +224,10 @@ export class JsonChannel implements Channel {
   #release(): void {
     if (this.#answers.over) return;
     this.#answers.over = true;
-    this.#client?.close();
+    if (this.#client !== undefined) {
+      this.#services.counters.loggedOut();
+      this.#client.close();
+    }
     this.#held = undefined;
   }
 }

@@ -93,6 +93,7 @@ export class JsonConsumer implements Feed, GroupMember {
     this.#last = number;
     encoder.write(connection, this.#prefix, message, false, fields);
     services.counters.delivered++;
+    services.counters.deliveredBytes += message.size;
     if (auto) this.#consumption?.settle(number, 'accept');
   }
 
@@ -105,6 +106,7 @@ export class JsonConsumer implements Feed, GroupMember {
     }
     encoder.write(connection, this.#prefix, message, message.fanout > 1);
     services.counters.delivered++;
+    services.counters.deliveredBytes += message.size;
     return true;
   }
 

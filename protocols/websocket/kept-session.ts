@@ -80,6 +80,7 @@ export class KeptSession implements SessionOwner {
   /** From now on the state is the holder's. */
   begin(): void {
     this.#untouched = undefined;
+    this.#place?.listens(true);
     // In the store it is this connection's now, and kept for as long as this one said.
     void this.#place?.save();
   }

@@ -52,9 +52,11 @@ export class LogFeed implements Subscriber, OutboxSink {
 
   /** What is retained for a new subscription. */
   replayRetained(subscription: JsonSubscription): void {
-    this.#link.services.retained.match(subscription.filter, (message) => {
-      const own = subscription.noLocal && message.publisher.clientId === this.clientId;
-      if (!own) this.#outbox.replay(message, subscription);
+    this.#outbox.replay(subscription, (visit) => {
+      this.#link.services.retained.match(subscription.filter, (message) => {
+        const own = subscription.noLocal && message.publisher.clientId === this.clientId;
+        if (!own) visit(message);
+      });
     });
   }
 
@@ -107,6 +109,7 @@ export class LogFeed implements Subscriber, OutboxSink {
       const prefix = replayed ? own.retainedPrefix : own.prefix;
       encoder.write(connection, prefix, message, shared, told ? positionField(message) : placed);
       services.counters.delivered++;
+      services.counters.deliveredBytes += message.size;
     }
   }
 

@@ -90,6 +90,7 @@ export class Questions implements Subscriber {
       this.#close(message.topic, question);
       encoder.write(connection, Buffer.from(`{"type":"reply","id":${question.id},`), message, message.fanout > 1);
       services.counters.delivered++;
+      services.counters.deliveredBytes += message.size;
     }
   }
 

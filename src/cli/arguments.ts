@@ -3,7 +3,7 @@ import { nearest } from '../config/keys.ts';
 
 /** The command line: what it may be, and what it was. */
 
-export const COMMANDS = ['start', 'check-config', 'keys'] as const;
+export const COMMANDS = ['start', 'check-config', 'keys', 'verifier'] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 export interface Invocation {
@@ -12,6 +12,9 @@ export interface Invocation {
   readonly action: 'run' | 'help' | 'version';
   readonly config: string | undefined;
   readonly set: readonly string[];
+  /** Of `verifier`. */
+  readonly method: string | undefined;
+  readonly iterations: string | undefined;
 }
 
 /** Wrong usage of the command line; the message says what was found and what was expected. */
@@ -29,6 +32,8 @@ export class UsageError extends Error {
 const OPTIONS = {
   config: { type: 'string', short: 'c' },
   set: { type: 'string', multiple: true, short: 's' },
+  method: { type: 'string' },
+  iterations: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const;
@@ -38,6 +43,15 @@ const TAKES: Readonly<Record<CommandName, readonly string[]>> = {
   start: ['config', 'set'],
   'check-config': ['config', 'set'],
   keys: [],
+  verifier: ['method', 'iterations'],
+};
+
+/** What stands after an option. */
+const NEEDS: Readonly<Record<string, string>> = {
+  config: 'a file name',
+  set: 'key=value',
+  method: 'SCRAM-SHA-256 or SCRAM-SHA-512',
+  iterations: 'a number',
 };
 
 export function parseArguments(args: readonly string[]): Invocation {
@@ -51,10 +65,12 @@ export function parseArguments(args: readonly string[]): Invocation {
   });
   const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
   const stranger = tokens.find((token) => token.kind === 'option' && !Object.hasOwn(OPTIONS, token.name));
-  if (stranger?.kind === 'option') throw new UsageError(unknownOption(stranger.rawName), knownCommand(words));
+  if (stranger?.kind === 'option') {
+    const known = knownCommand(words);
+    throw new UsageError(unknownOption(stranger.rawName, known), known);
+  }
   const command = commandOf(words);
-  const config: string[] = [];
-  const set: string[] = [];
+  const given: Record<string, string[]> = {};
   for (const token of tokens) {
     if (token.kind !== 'option') continue;
     const { name, rawName, value, inlineValue } = token;
@@ -63,19 +79,23 @@ export function parseArguments(args: readonly string[]): Invocation {
       continue;
     }
     if (value === undefined || value === '' || (inlineValue === false && value.startsWith('-'))) {
-      throw new UsageError(`${rawName} needs ${name === 'config' ? 'a file name' : 'key=value'} after it`, command);
+      throw new UsageError(`${rawName} needs ${NEEDS[name]} after it`, command);
     }
     if (command !== undefined && !TAKES[command].includes(name)) {
       throw new UsageError(`${command} takes no ${rawName}`, command);
     }
-    (name === 'config' ? config : set).push(value);
+    const values = [...(given[name] ?? []), value];
+    given[name] = values;
+    if (values.length > 1 && name !== 'set')
+      throw new UsageError(`one --${name} is expected, found ${values.length}`, command);
   }
-  if (config.length > 1) throw new UsageError(`one --config is expected, found ${config.length}`, command);
+  const { config, set = [], method, iterations } = given;
+  const invocation = { command, config: config?.[0], set, method: method?.[0], iterations: iterations?.[0] };
   if (words.length > 1) throw new UsageError(`nothing is expected after ${command}, found ${words[1]}`, command);
-  if (values.help === true) return { command, action: 'help', config: undefined, set };
-  if (values.version === true) return { command, action: 'version', config: undefined, set };
+  if (values.help === true) return { ...invocation, action: 'help', config: undefined };
+  if (values.version === true) return { ...invocation, action: 'version', config: undefined };
   if (command === undefined && args.length > 0) throw new UsageError(`a command is expected: ${COMMANDS.join(', ')}`);
-  return { command, action: command === undefined ? 'help' : 'run', config: config[0], set };
+  return { ...invocation, action: command === undefined ? 'help' : 'run' };
 }
 
 function knownCommand([word]: readonly string[]): CommandName | undefined {
@@ -93,8 +113,9 @@ function commandOf(words: readonly string[]): CommandName | undefined {
   return command;
 }
 
-function unknownOption(rawName: string): string {
-  const options = Object.keys(OPTIONS).map((name) => `--${name}`);
+function unknownOption(rawName: string, command: CommandName | undefined): string {
+  const names = command === undefined ? Object.keys(OPTIONS) : [...TAKES[command], 'help', 'version'];
+  const options = names.map((name) => `--${name}`);
   const suggestion = nearest(rawName, options);
   return `found an unknown option ${rawName}; ${suggestion === undefined ? `expected ${options.join(', ')}` : `did you mean ${suggestion}?`}`;
 }

@@ -7,7 +7,8 @@ export function describeConfig(sources: Sources): string {
   const { config, origins } = loadWithOrigins(sources);
   const lines = ['configuration is valid'];
   for (const { key, where } of origins) {
-    lines.push(`  ${key.name} = ${hidePassword(JSON.stringify(valueAt(config, key.path)))}   (${where})`);
+    const shown = key.leaf.secret ? '***' : hidePassword(JSON.stringify(valueAt(config, key.path)));
+    lines.push(`  ${key.name} = ${shown}   (${where})`);
   }
   lines.push(origins.length === 0 ? '  every key has its default' : '  every other key has its default');
   return `${lines.join('\n')}\n`;

@@ -7,6 +7,8 @@ declare module 'zod' {
     unit?: string;
     /** What is allowed, in words, where the type does not say it. */
     allowed?: string;
+    /** Its value is not shown to people. */
+    secret?: boolean;
   }
 }
 
@@ -31,6 +33,11 @@ export function flag(fallback: boolean, doc: string) {
 
 export function text(fallback: string, { allowed, test }: Form, doc: string) {
   return z.string().refine(test).default(fallback).meta({ description: doc, allowed });
+}
+
+/** A text that is not shown. */
+export function secret(fallback: string, { allowed, test }: Form, doc: string) {
+  return z.string().refine(test).default(fallback).meta({ description: doc, allowed, secret: true });
 }
 
 export function choice<const T extends readonly [string, ...string[]]>(values: T, fallback: T[number], doc: string) {

@@ -42,6 +42,7 @@ export function jsonSchema(): string {
       const { description, unit, allowed } = jsonSchema;
       delete jsonSchema.unit;
       delete jsonSchema.allowed;
+      delete jsonSchema.secret;
       const notes = [unit, allowed].filter((note) => typeof note === 'string').map((note) => ` (${note})`);
       if (description !== undefined) jsonSchema.description = `${description}${notes.join('')}.`;
     },

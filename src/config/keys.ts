@@ -80,7 +80,7 @@ export function findNode(name: string): Key | Section | undefined {
 /** The name a mistyped one was probably meant to be, or of which the beginning is missing. */
 export function suggestName(name: string): string | undefined {
   const close = nearest(name, byName.keys());
-  if (close !== undefined || root.children.has(name.split('.')[0] ?? '')) return close;
+  if (close !== undefined) return close;
   const longer = keys.filter((key) => key.name.endsWith(`.${name}`));
   return longer.length === 1 ? longer[0]?.name : undefined;
 }

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import type { Limits } from '../ports/limits.ts';
-import { choice, flag, integer, list, text } from './field.ts';
+import { choice, flag, integer, list, secret, text } from './field.ts';
 import { ANY_TEXT, DIRECTORY, HOST, NATS_SERVERS, ORIGINS, PREFIX } from './forms.ts';
+import { section as mqtt } from './mqtt.ts';
 import { section as queues } from './queues.ts';
+import { section as security } from './security.ts';
 
 /**
  * The one schema of the configuration: type, default, range, unit and documentation of every key. The type `Config`,
@@ -17,7 +19,7 @@ function listener(port: number, what: string) {
     host: text(
       '127.0.0.1',
       HOST,
-      'Address to listen on. Without configured credentials only clients on this machine are served',
+      'Address to listen on. Without security.users only clients on this machine are served',
     ),
     port: integer(port, 0, 65535, 'TCP port; 0 picks a free one, and the log says which'),
   };
@@ -27,6 +29,14 @@ const limits = z.strictObject({
   connections: integer(100_000, 1, 10_000_000, 'Open connections in all', 'connections'),
   connectionsPerAddress: integer(100_000, 1, 10_000_000, 'Open connections from one address', 'connections'),
   loginSeconds: integer(10, 1, 3600, 'Time from the connection to the end of its login', 'seconds'),
+  passwordChecks: integer(
+    2,
+    1,
+    1024,
+    'Logins whose password is being checked at the same time; they share threads with the store',
+    'logins',
+  ),
+  passwordChecksWaiting: integer(10_000, 0, 10_000_000, 'Logins that wait for this; more are refused', 'logins'),
   loginPacketBytes: integer(65_536, 128, 268_435_455, 'Largest packet or frame before login', 'bytes'),
   packetBytes: integer(MiB, 128, 268_435_455, 'Largest packet, frame or WebSocket message', 'bytes'),
   outputBytes: integer(
@@ -44,7 +54,7 @@ const limits = z.strictObject({
     'seconds',
   ),
   topicBytes: integer(1024, 1, 65_535, 'Longest topic or filter', 'bytes'),
-  topicLevels: integer(128, 1, 65_535, 'Most levels of a topic or filter', 'levels'),
+  topicLevels: integer(128, 1, 1024, 'Most levels of a topic or filter', 'levels'),
   clientIdBytes: integer(1024, 23, 65_535, 'Longest client identifier', 'bytes'),
   keepAliveSeconds: integer(
     600,
@@ -89,6 +99,13 @@ const limits = z.strictObject({
   // Texts of more than 65,535 bytes cannot be told to MQTT clients (MQTT 5.0, 1.5.4).
   userPropertyBytes: integer(16_384, 0, 65_535, 'User headers of one message together', 'bytes'),
   topicAliases: integer(16, 0, 65_535, 'MQTT 5 topic aliases a client may set on a connection', 'aliases'),
+  topicAliasesOut: integer(
+    32,
+    0,
+    65_535,
+    'MQTT 5 topic aliases set towards a client on a connection, if it allows as many; 0: none',
+    'aliases',
+  ),
   retainedMessages: integer(100_000, 0, 100_000_000, 'Retained messages kept', 'messages'),
   retainedBytes: integer(256 * MiB, 0, 1024 * 1024 * MiB, 'Retained messages kept together', 'bytes'),
   queues: integer(10_000, 0, 1_000_000, 'Queues', 'queues'),
@@ -114,6 +131,27 @@ const limits = z.strictObject({
     1024,
     1024 * 1024 * MiB,
     'Messages that one consumer has unsettled; at so many it gets no more, whatever its prefetch',
+    'bytes',
+  ),
+  heldMessages: integer(
+    4096,
+    1,
+    1_000_000,
+    'Messages of one queue or group that wait for others of their key or for another try; at so many, it waits for them',
+    'messages',
+  ),
+  groupMessages: integer(
+    50_000,
+    1,
+    10_000_000,
+    'Messages of one group that are with members or came back; at so many, no others are read',
+    'messages',
+  ),
+  peerBytes: integer(
+    256 * MiB,
+    65_536,
+    1024 * 1024 * MiB,
+    'Messages for queues on their way to other nodes, or to owners not known yet; more are refused',
     'bytes',
   ),
   deadLetterHops: integer(
@@ -243,8 +281,8 @@ export const schema = z.strictObject({
           prefix: text('trimaran', PREFIX, 'First token of all NATS subjects, and of the names of streams'),
           replicas: integer(1, 1, 5, 'Copies that JetStream keeps', 'copies'),
           user: text('', ANY_TEXT, 'User name for the NATS servers; empty for none'),
-          password: text('', ANY_TEXT, 'Password for the NATS servers'),
-          token: text('', ANY_TEXT, 'Token for the NATS servers, instead of a user; empty for none'),
+          password: secret('', ANY_TEXT, 'Password for the NATS servers'),
+          token: secret('', ANY_TEXT, 'Token for the NATS servers, instead of a user; empty for none'),
           credentials: text('', ANY_TEXT, 'File with NATS credentials (JWT and seed, .creds); empty for none'),
           tls: z
             .strictObject({
@@ -271,8 +309,16 @@ export const schema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
+  security: security.prefault({}),
   queues: queues.prefault({}),
+  mqtt: mqtt.prefault({}),
   limits: limits.prefault({}),
+  sys: z
+    .strictObject({
+      enabled: flag(true, 'Whether the broker tells of itself on topics that begin with $SYS/'),
+      intervalSeconds: integer(10, 0, 86_400, 'How often it does; 0: not at all', 'seconds'),
+    })
+    .prefault({}),
   log: z
     .strictObject({
       level: choice(
@@ -320,6 +366,8 @@ export interface Leaf {
   readonly fallback: unknown;
   /** Range or allowed values, in words. */
   readonly allowed: string;
+  /** It is not shown. */
+  readonly secret: boolean;
 }
 
 /** Every key, in the order of the schema. */
@@ -333,8 +381,8 @@ function* walk(type: z.core.$ZodType, path: readonly string[]): Generator<Leaf> 
   } else if (type instanceof z.ZodObject) {
     for (const [name, child] of Object.entries(type.shape)) if (isType(child)) yield* walk(child, [...path, name]);
   } else if (type instanceof z.ZodDefault) {
-    const { description: doc = '', unit, allowed = allowedBy(type.unwrap()) } = type.meta() ?? {};
-    yield { path, doc, unit, fallback: type.parse(undefined), allowed };
+    const { description: doc = '', unit, allowed = allowedBy(type.unwrap()), secret = false } = type.meta() ?? {};
+    yield { path, doc, unit, fallback: type.parse(undefined), allowed, secret };
   } else {
     throw new Error(`${path.join('.')} is neither a section nor a key with a default`);
   }

@@ -53,7 +53,9 @@ function explain(tree: unknown, base: readonly PropertyKey[], issue: z.core.$Zod
   }
   const node = nodeAt(path);
   const expected = node.kind === 'section' ? `a section with ${keyList(node)}` : node.expected;
-  return [{ path, at: 'value', message: `found ${found(value)}, expected ${expected}` }];
+  // What somebody meant to be a secret is not repeated.
+  const shown = node.kind !== 'section' && node.leaf.secret && typeof value === 'string' ? 'a text' : found(value);
+  return [{ path, at: 'value', message: `found ${shown}, expected ${expected}` }];
 }
 
 function unknownKey(path: readonly PropertyKey[]): Finding {

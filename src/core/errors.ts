@@ -16,6 +16,10 @@ export const FAULTS = {
   fieldInvalid: { closes: false, text: 'a field has a value that is not taken' },
   notFound: { closes: false, text: 'there is no such thing' },
   aliasInvalid: { closes: true, text: 'not a topic alias of this connection' },
+  qosUnsupported: { closes: true, text: 'a QoS that is not offered by this server' },
+  retainUnsupported: { closes: true, text: 'messages are not retained by this server' },
+  wildcardUnsupported: { closes: false, text: 'wildcards are not offered by this server' },
+  identifiersUnsupported: { closes: true, text: 'subscription identifiers are not offered by this server' },
   sharedUnsupported: { closes: false, text: 'shared subscriptions are not offered by this server' },
   unsupported: { closes: false, text: 'not offered by this server' },
   quota: { closes: false, text: 'a quota is used up' },
@@ -26,6 +30,7 @@ export const FAULTS = {
   timeout: { closes: true, text: 'nothing was heard for too long' },
   slowReader: { closes: true, text: 'the peer does not read what is sent to it' },
   takenOver: { closes: true, text: 'another connection uses this client identifier' },
+  administrative: { closes: true, text: 'an operator has ended the connection' },
   shutdown: { closes: true, text: 'the server is shutting down' },
   internal: { closes: true, text: 'an error of this server' },
 } as const satisfies Record<string, { closes: boolean; text: string }>;

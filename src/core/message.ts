@@ -8,7 +8,7 @@ import { copyOf } from './bytes.ts';
 /** 0: live, at most once; 1: logged, at least once; 2: logged, exactly once. */
 export type Qos = 0 | 1 | 2;
 
-/** The protocol a message came by. `native` is a client of the backbone itself. */
+/** The protocol a message came by. `native` is a client of the backbone itself, or the broker. */
 export type ProtocolName = 'mqtt' | 'stomp' | 'websocket' | 'native';
 
 export interface Publisher {
@@ -22,7 +22,7 @@ export type UserProperty = readonly [name: string, value: string];
 /** What a message may carry beside topic and payload. Absent as a whole when there is none of it (the usual case). */
 export interface Properties {
   readonly contentType?: string;
-  /** The publisher vouches for a payload of valid UTF-8 (MQTT 5 Payload Format Indicator 1). */
+  /** The publisher vouches for a payload of valid UTF-8, or says that it does not (MQTT 5 Payload Format Indicator 1, 0). */
   readonly textPayload?: boolean;
   /** A topic name in MQTT form, where an answer is wanted. */
   readonly responseTopic?: string;
@@ -49,6 +49,8 @@ export interface Wire {
   readonly start: number;
   readonly end: number;
   readonly patch: number;
+  /** Offset of the Message Expiry Interval, which counts down while a message waits; undefined where there is none. */
+  readonly expiry?: number;
 }
 
 /** Of a message without anything, bytes. */
@@ -90,7 +92,8 @@ export class Message {
 
   /**
    * How many subscribers the routing under way has for it. With one, encoding straight into the connection is
-   * cheaper than keeping the encoding; with more, it is encoded once per wire format and kept in `wires`.
+   * cheaper than keeping the encoding; with more, it is encoded once per wire format and kept in `wires`. 0 after routing:
+   * no one on this node.
    */
   fanout = 1;
   wires: (Wire | undefined)[] | undefined = undefined;

@@ -97,7 +97,7 @@ function* fields(properties: Properties): Generator<[tag: number, value: string 
   const { contentType, textPayload, responseTopic, correlation, expiresAt, user, key, messageId, priority, deliverAt } =
     properties;
   if (contentType !== undefined) yield [TAG.contentType, contentType];
-  if (textPayload === true) yield [TAG.textPayload, ''];
+  if (textPayload !== undefined) yield [TAG.textPayload, textPayload ? '' : '0'];
   if (responseTopic !== undefined) yield [TAG.responseTopic, responseTopic];
   if (correlation !== undefined) yield [TAG.correlation, correlation];
   if (expiresAt !== undefined) yield [TAG.expiresAt, String(expiresAt)];
@@ -143,7 +143,7 @@ function readProperties(buffer: Buffer, start: number, end: number): Properties 
     const to = from + buffer.readUInt32LE(at + 1);
     if (to > end) throw new RangeError('a record with a property that reaches beyond it');
     if (tag === TAG.contentType) properties.contentType = buffer.toString('utf8', from, to);
-    else if (tag === TAG.textPayload) properties.textPayload = true;
+    else if (tag === TAG.textPayload) properties.textPayload = from === to;
     else if (tag === TAG.responseTopic) properties.responseTopic = buffer.toString('utf8', from, to);
     else if (tag === TAG.correlation) properties.correlation = buffer.subarray(from, to);
     else if (tag === TAG.expiresAt) properties.expiresAt = Number(buffer.toString('latin1', from, to));

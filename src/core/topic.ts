@@ -47,6 +47,14 @@ export const QUEUE_PREFIX = '$queue/';
 /** Topics for answers. Each belongs to one client, which alone may subscribe to it; the rest of the name is unpredictable. */
 export const REPLY_PREFIX = '$reply/';
 
+const SYS = '$SYS';
+const SYS_PREFIX = `${SYS}/`;
+
+/** Whether the topic, or every topic that the filter matches, is one by which a broker tells of itself. */
+export function isSystem(name: string): boolean {
+  return name.charCodeAt(0) === 0x24 && (name.startsWith(SYS_PREFIX) || name === SYS);
+}
+
 /** Why a client may not publish to this valid topic; undefined when it may. */
 export function reservedFault(topic: string): string | undefined {
   if (topic.charCodeAt(0) !== 0x24) return undefined;

@@ -157,6 +157,8 @@ export interface Cluster {
   join(receiver: ClusterReceiver): void;
   /** This node's name, another one at every start. */
   readonly node: string;
+  /** There never is another node, nor an application that reads the log by itself: who listens is known here. */
+  readonly alone: boolean;
   /** Whether a node of this name runs, as far as is known. */
   alive(node: string): boolean;
   /** Resolves when this node has the client; whichever other one had it has yielded it, or is gone. */

@@ -10,6 +10,9 @@ export interface Limits extends TopicLimits {
   readonly connectionsPerAddress: number;
   /** From the connection to the end of its login. */
   readonly loginSeconds: number;
+  /** Logins whose password is being checked at the same time, and that wait for it. */
+  readonly passwordChecks: number;
+  readonly passwordChecksWaiting: number;
   /** One packet or frame, before login and after. */
   readonly loginPacketBytes: number;
   readonly packetBytes: number;
@@ -33,7 +36,9 @@ export interface Limits extends TopicLimits {
   readonly sessionExpirySeconds: number;
   readonly userProperties: number;
   readonly userPropertyBytes: number;
+  /** MQTT 5: topic aliases of one connection, set by the client and set by the server. */
   readonly topicAliases: number;
+  readonly topicAliasesOut: number;
   readonly retainedMessages: number;
   readonly retainedBytes: number;
   readonly queues: number;
@@ -45,6 +50,12 @@ export interface Limits extends TopicLimits {
   /** Of one queue or group, what waits in memory to be given; and what one consumer has unsettled. With properties. */
   readonly queueMemoryBytes: number;
   readonly consumerBytes: number;
+  /** Of one queue or group, what waits for others of its key or for another try. */
+  readonly heldMessages: number;
+  /** Of one group, what is with members or came back. */
+  readonly groupMessages: number;
+  /** Of messages for queues, on their way to other nodes of the cluster. */
+  readonly peerBytes: number;
   /** Queues in a row from which a message is dead-lettered because it expired; then it is dropped. */
   readonly deadLetterHops: number;
   /** Subscriptions of one session or connection with a place of their own in the log. */

@@ -37,6 +37,6 @@ export interface Channel {
   tick(now: number): void;
   /** The connection is gone, by whichever side. Called once, last. */
   closed(): void;
-  /** The server ends this connection (shut-down, slow reader …): say so as the protocol does and end the connection. */
-  shutdown(code: 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void;
+  /** The server ends this connection (shut-down, slow reader, an operator …): say so as the protocol does and end the connection. */
+  shutdown(code: 'administrative' | 'shutdown' | 'slowReader' | 'tooLarge' | 'malformed' | 'internal'): void;
 }

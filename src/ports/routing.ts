@@ -23,6 +23,11 @@ export interface Services {
   outbox(sink: OutboxSink, from?: readonly number[]): Outbox;
   readonly sessions: Sessions;
   readonly groups: Groups;
+  /**
+   * Of a logged message that is being acknowledged: whether it is certain that it was for no one when it came: no subscription,
+   * no session that is kept, no group, no queue. Where that cannot be known without looking for it, it is not certain.
+   */
+  unmatched(message: Message): boolean;
   /** Of a connection's logged messages that are not durable yet (`limits.publishBacklog`). */
   backlog(connection: Connection): Backlog;
   /** Where a subscription that wants to begin there begins: per shard of the log, for messages that match the filter. */
@@ -84,6 +89,8 @@ export interface Place {
   save(): Promise<void>;
   /** Puts the state as it is now, before any message that is appended afterwards. Resolves when it is durable. */
   put(): Promise<void>;
+  /** The router has the session's subscriptions, or from now on has not. */
+  listens(yes: boolean): void;
   /** The connection is gone. The state is kept for `seconds`; 0: it is thrown away. */
   leave(seconds: number): void;
 }
@@ -92,8 +99,8 @@ export interface Place {
 export interface Wills {
   /** Kept as long as the client is connected: another node publishes it if this one is lost. `delay`: milliseconds. */
   arm(key: string, will: Message, delay: number): void;
-  /** The client is gone without a goodbye: published after its delay. */
-  fire(key: string): void;
+  /** The client is gone without a goodbye: published after this delay, milliseconds. */
+  fire(key: string, delay: number): void;
   /** The client has said goodbye, or is back in time. */
   cancel(key: string): void;
   /** Its session ended: what waits for its delay, here or on another node, is published now [MQTT-3.1.2-8]. */
@@ -179,8 +186,11 @@ export interface Retained {
 export interface Outbox {
   /** A message from the router, in log order. */
   deliver(message: Message, subscriptions: readonly Subscription[]): void;
-  /** A retained message for one new subscription, before anything later. */
-  replay(message: Message, subscription: Subscription): void;
+  /**
+   * The retained messages of a new subscription, before anything later. `match` gives them to `visit` when their turn has come,
+   * which is at once if nothing else waits; of the same subscription, made again before that, only the last one counts.
+   */
+  replay(subscription: Subscription, match: (visit: (message: Message) => void) => void): void;
   /** The sink may be ready again. */
   pump(): void;
   /** Per shard, the first position that has not been handed to the sink. */

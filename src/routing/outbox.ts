@@ -5,6 +5,7 @@ import type { Message } from '../core/message.ts';
 import type { Log } from '../ports/backbone.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger, Outbox, OutboxSink, Subscription } from '../ports/routing.ts';
+import { type RetainedOf, RetainedReplays } from './retained-replays.ts';
 
 export interface OutboxLimits {
   /** What is held in memory, and read from the log at once. */
@@ -37,8 +38,8 @@ export class LogOutbox implements Outbox {
   readonly #limits: OutboxLimits;
   readonly #held = new Fifo<Held>();
   #heldBytes = 0;
-  /** Retained messages of new subscriptions: bounded by the retained store, whose messages they are. */
-  readonly #replays = new Fifo<Held>();
+  /** Most clients have no retained messages waiting. */
+  #replays: RetainedReplays | undefined;
   #state: State = 'live';
   /** Per shard, the next sequence to read; meaningful unless live. */
   #cursor: number[] = [];
@@ -70,7 +71,7 @@ export class LogOutbox implements Outbox {
 
   deliver(message: Message, subscriptions: readonly Subscription[]): void {
     if (this.#state !== 'live') return;
-    if (this.#held.size === 0 && this.#replays.size === 0 && this.#sink.ready()) {
+    if (this.#held.size === 0 && this.#replays === undefined && this.#sink.ready()) {
       this.#send(message, subscriptions, false);
     } else if (this.#held.size < this.#limits.outboxMessages && this.#heldBytes < this.#limits.outboxBytes) {
       this.#hold(message.keep(), subscriptions);
@@ -81,9 +82,10 @@ export class LogOutbox implements Outbox {
     }
   }
 
-  replay(message: Message, subscription: Subscription): void {
+  replay(subscription: Subscription, match: RetainedOf): void {
     if (this.#state === 'closed') return;
-    this.#replays.push({ message, subscriptions: [subscription] });
+    this.#replays ??= new RetainedReplays();
+    this.#replays.add(subscription, match);
     this.pump();
   }
 
@@ -99,10 +101,10 @@ export class LogOutbox implements Outbox {
   }
 
   #pump(): void {
-    this.#drain(this.#replays, true);
-    if (this.#replays.size === 0) this.#drain(this.#held, false);
-    if (this.#state === 'behind' && this.#held.size === 0 && this.#replays.size === 0 && this.#sink.ready())
-      this.#read();
+    this.#drainReplays();
+    if (this.#replays !== undefined) return;
+    this.#drain();
+    if (this.#state === 'behind' && this.#held.size === 0 && this.#sink.ready()) this.#read();
   }
 
   positions(): readonly number[] {
@@ -116,7 +118,8 @@ export class LogOutbox implements Outbox {
   close(): void {
     this.#state = 'closed';
     this.#held.clear();
-    this.#replays.clear();
+    this.#replays?.clear();
+    this.#replays = undefined;
   }
 
   #batch(shard: number, messages: readonly Message[], next: number): void {
@@ -160,13 +163,23 @@ export class LogOutbox implements Outbox {
     this.#state = 'live';
   }
 
-  #drain(from: Fifo<Held>, replayed: boolean): void {
-    while (from.size > 0 && this.#sink.ready()) {
-      const held = from.shift();
+  #drain(): void {
+    while (this.#held.size > 0 && this.#sink.ready()) {
+      const held = this.#held.shift();
       if (held === undefined) return;
-      if (!replayed) this.#heldBytes -= held.message.size;
-      this.#send(held.message, held.subscriptions, replayed);
+      this.#heldBytes -= held.message.size;
+      this.#send(held.message, held.subscriptions, false);
     }
+  }
+
+  #drainReplays(): void {
+    const replays = this.#replays;
+    if (replays === undefined) return;
+    replays.drain(
+      () => this.#sink.ready(),
+      (message, subscriptions) => this.#send(message, subscriptions, true),
+    );
+    if (replays.empty && this.#replays === replays) this.#replays = undefined;
   }
 
   #send(message: Message, subscriptions: readonly Subscription[], replayed: boolean): void {

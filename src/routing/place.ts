@@ -15,6 +15,8 @@ export interface PlaceContext {
   readonly checkpointMilliseconds: number;
   /** The place has been left; resolves what is to be kept, in seconds (0 where there is no room). */
   left(place: SessionPlace, seconds: number): number;
+  /** A place more, or less, of a session whose subscriptions the router has not. */
+  unheard(change: 1 | -1): void;
 }
 
 /**
@@ -36,6 +38,8 @@ export class SessionPlace implements Place {
   #scheduled = false;
   #waiting: (() => void)[] | undefined;
   #left = false;
+  /** Its subscriptions, if it has any, are known to the router. */
+  #listens: boolean;
   /** Another node has the session. */
   #lost = false;
   readonly #fence: Fence = { revision: 0 };
@@ -46,6 +50,8 @@ export class SessionPlace implements Place {
     this.kept = kept;
     this.#stored = stored;
     this.#context = context;
+    this.#listens = !stored;
+    if (stored) context.unheard(1);
   }
 
   /** Resolves when the last write after `leave` is durable. */
@@ -100,11 +106,18 @@ export class SessionPlace implements Place {
     }
   }
 
+  listens(yes: boolean): void {
+    if (this.#left || yes === this.#listens) return;
+    this.#listens = yes;
+    this.#context.unheard(yes ? -1 : 1);
+  }
+
   leave(seconds: number): void {
     if (this.#left) return;
-    this.#left = true;
     this.#checkpoint?.cancel();
     const keptFor = this.#context.left(this, seconds);
+    this.listens(true);
+    this.#left = true;
     if (keptFor > 0) void this.#finish(this.#record(keptFor));
     else if (this.#stored) void this.#finish(undefined);
     else this.#end();

@@ -56,6 +56,11 @@ export class RetainedStore implements Retained {
     return this.#bytes;
   }
 
+  /** Other nodes have a part in the state. */
+  get shared(): boolean {
+    return this.#shared;
+  }
+
   /** Reads what is retained from the state. */
   async start(): Promise<void> {
     this.#shared = this.#state.watch('retained', (topic, entry, revision) => {

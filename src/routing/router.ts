@@ -2,7 +2,7 @@ import type { Counters } from '../core/counters.ts';
 import { asBrokerError, type BrokerError } from '../core/errors.ts';
 import { hasWildcard } from '../core/filter.ts';
 import type { Message } from '../core/message.ts';
-import { QUEUE_PREFIX, REPLY_PREFIX } from '../core/topic.ts';
+import { isSystem, QUEUE_PREFIX, REPLY_PREFIX } from '../core/topic.ts';
 import { TopicTree } from '../core/topic-tree.ts';
 import type { AppendReceiver, Backbone, BackboneReceiver } from '../ports/backbone.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -87,6 +87,8 @@ export class TopicRouter implements Router, BackboneReceiver {
   readonly #shares = new Map<string, Subscription>();
   /** Subscriptions of this node per filter, to tell other nodes when the first comes and the last goes. */
   readonly #filters = new Map<string, number>();
+  /** Of this node's clients to topics, shared ones not counted. */
+  #subscriptions = 0;
   readonly #backbone: Backbone;
   readonly #retained: RetainedStore;
   readonly #queues: QueueInlet;
@@ -114,8 +116,13 @@ export class TopicRouter implements Router, BackboneReceiver {
     this.#logger = logger;
   }
 
+  get subscriptions(): number {
+    return this.#subscriptions;
+  }
+
   publish(message: Message, receiver: AppendReceiver, token: number): void {
     this.#counters.received++;
+    this.#counters.receivedBytes += message.size;
     const { topic } = message;
     if (topic.charCodeAt(0) === 0x24 && topic.startsWith(QUEUE_PREFIX)) {
       // In a queue every message is kept, whether its publisher waits for that or not.
@@ -154,6 +161,7 @@ export class TopicRouter implements Router, BackboneReceiver {
 
   request(message: Message, nobody: () => void): void {
     this.#counters.received++;
+    this.#counters.receivedBytes += message.size;
     const { topic } = message;
     const responseTopic = message.properties?.responseTopic ?? '';
     if (topic.startsWith(QUEUE_PREFIX)) {
@@ -184,6 +192,14 @@ export class TopicRouter implements Router, BackboneReceiver {
     const nobody = this.#asked.get(responseTopic);
     this.#asked.delete(responseTopic);
     nobody?.();
+  }
+
+  /**
+   * Whether a logged message has found no subscription on this node, bound queues included, and there is no other node. Its
+   * route has said so when it came by the tail; what else there is to know is asked only then.
+   */
+  unmatched({ fanout, topic }: Message): boolean {
+    return fanout === 0 && this.#backbone.cluster.alone && this.#queues.bound(topic).length === 0;
   }
 
   #count(topic: string): number {
@@ -223,6 +239,16 @@ export class TopicRouter implements Router, BackboneReceiver {
     if (subscription !== undefined) subscription.subscriber.deliver(message, [subscription]);
   }
 
+  /** Whether a client of this node would get a live message on this topic. */
+  heard(topic: string): boolean {
+    return this.#count(topic) > 0;
+  }
+
+  /** A live message of this node's own, to its own clients. */
+  announce(message: Message): void {
+    this.#route(message, false);
+  }
+
   tail(messages: readonly Message[]): void {
     for (const message of messages) {
       if (message.retain) this.#retained.set(message);
@@ -237,12 +263,13 @@ export class TopicRouter implements Router, BackboneReceiver {
     if (subscription.logged) return;
     if (subscription.share !== undefined) {
       this.#shares.set(subscription.share, subscription);
-      this.#backbone.live.interest(filter, true, subscription.share);
+      this.#interest(filter, true, subscription.share);
       return;
     }
+    this.#subscriptions++;
     const count = this.#filters.get(filter) ?? 0;
     this.#filters.set(filter, count + 1);
-    if (count === 0) this.#backbone.live.interest(filter, true);
+    if (count === 0) this.#interest(filter, true);
   }
 
   unsubscribe(subscription: Subscription): void {
@@ -252,16 +279,22 @@ export class TopicRouter implements Router, BackboneReceiver {
     if (subscription.logged) return;
     if (subscription.share !== undefined) {
       this.#shares.delete(subscription.share);
-      this.#backbone.live.interest(filter, false, subscription.share);
+      this.#interest(filter, false, subscription.share);
       return;
     }
+    this.#subscriptions--;
     const count = this.#filters.get(filter) ?? 1;
     if (count > 1) {
       this.#filters.set(filter, count - 1);
     } else {
       this.#filters.delete(filter);
-      this.#backbone.live.interest(filter, false);
+      this.#interest(filter, false);
     }
+  }
+
+  /** What a node says of itself it says to its own clients. */
+  #interest(filter: string, wanted: boolean, share?: string): void {
+    if (!isSystem(filter)) this.#backbone.live.interest(filter, wanted, share);
   }
 
   positions(): readonly number[] {

@@ -14,6 +14,9 @@ export interface SessionRecord {
 
 const FORMAT = 1;
 
+/** How the keys of groups begin, whose places are kept among the sessions. */
+export const GROUP_KEYS = 'share:';
+
 export function encodeSession({ principal, node, keptFor, expiresAt, state }: SessionRecord): Uint8Array {
   const packer = new Packer().integer(FORMAT).text(principal).text(node);
   return packer.integer(keptFor).integer(expiresAt).bytes(state).done();

@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../ports/clock.ts';
 import type { Claim, Logger, SessionOwner, Sessions } from '../ports/routing.ts';
 import { type PlaceContext, SessionPlace } from './place.ts';
 import { Serial } from './serial.ts';
-import { decodeSession, encodeSession, type SessionRecord } from './session-record.ts';
+import { decodeSession, encodeSession, GROUP_KEYS, type SessionRecord } from './session-record.ts';
 
 /** How often the store is looked through for sessions whose time is over, milliseconds. Returning finds out by itself. */
 const SWEEP = 300_000;
@@ -31,6 +31,14 @@ export class SessionRegistry implements Sessions {
   readonly #context: PlaceContext;
   /** Kept without a connection, as far as this node knows. */
   #detached = 0;
+  /** How many have been left so since the start. */
+  #leftSoFar = 0;
+  /** Places whose subscriptions the router does not have, or not any more. */
+  #unheard = 0;
+  /** What the store keeps has been counted. */
+  #counted = false;
+  /** Those of them that are groups. */
+  #detachedGroups = 0;
   #timer: Timer | undefined;
 
   /** `ended`: a session is over, and with it what depends on it (its will). */
@@ -49,14 +57,26 @@ export class SessionRegistry implements Sessions {
     this.#options = options;
     this.#ended = ended;
     this.#context = {
-      ...{ state: backbone.state, clock, logger, node: backbone.cluster.node },
+      state: backbone.state,
+      clock,
+      logger,
+      node: backbone.cluster.node,
       checkpointMilliseconds: options.checkpointMilliseconds,
       left: (place, seconds) => this.#left(place, seconds),
+      unheard: (change) => {
+        this.#unheard += change;
+      },
     };
   }
 
-  get detached(): number {
-    return this.#detached;
+  /** Clients' sessions that are kept without a connection, as far as this node knows. */
+  get away(): number {
+    return this.#detached - this.#detachedGroups;
+  }
+
+  /** The router has the subscriptions of every session there is on this node and in the store. */
+  get allHeard(): boolean {
+    return this.#counted && this.#detached === 0 && this.#unheard === 0;
   }
 
   async start(): Promise<void> {
@@ -91,10 +111,11 @@ export class SessionRegistry implements Sessions {
       const record = entry && this.#read(key, entry.value);
       if (record !== undefined && record.principal !== claim.principal) throw foreign();
       const over = record !== undefined && (claim.clean || expired(record, this.#clock.now()));
-      if (record !== undefined && record.expiresAt > 0) this.#detached--;
+      if (record !== undefined && record.expiresAt > 0) this.#count(key, -1);
       if (entry !== undefined && (record === undefined || over)) {
         await state.remove('sessions', key);
         this.#ended(key);
+        if (record !== undefined && !claim.clean) this.#expired(key);
       }
       const stored = record !== undefined && !over;
       const place = new SessionPlace(claim, owner, stored ? record.state : undefined, stored, this.#context);
@@ -142,14 +163,26 @@ export class SessionRegistry implements Sessions {
       this.#ended(key);
       return 0;
     }
-    this.#detached++;
+    this.#count(key, 1);
+    this.#leftSoFar++;
     return seconds;
+  }
+
+  #count(key: string, change: 1 | -1): void {
+    this.#detached += change;
+    if (key.startsWith(GROUP_KEYS)) this.#detachedGroups += change;
+  }
+
+  #expired(key: string): void {
+    if (!key.startsWith(GROUP_KEYS)) this.#counters.sessionsExpired++;
   }
 
   async #sweep(): Promise<void> {
     const { state, cluster } = this.#backbone;
     const now = this.#clock.now();
     let detached = 0;
+    const before = this.#leftSoFar;
+    let groups = 0;
     const changes: (() => Promise<unknown>)[] = [];
     try {
       await state.scan('sessions', (key, { value, revision }) => {
@@ -159,18 +192,25 @@ export class SessionRegistry implements Sessions {
           changes.push(() => state.remove('sessions', key, revision));
         } else if (expired(record, now)) {
           changes.push(async () => {
-            if ((await state.remove('sessions', key, revision)) !== undefined) this.#ended(key);
+            if ((await state.remove('sessions', key, revision)) === undefined) return;
+            this.#ended(key);
+            this.#expired(key);
           });
         } else {
-          if (record.expiresAt > 0 || !cluster.alive(record.node)) detached++;
-          if (record.expiresAt > 0 || cluster.alive(record.node)) return;
+          const connected = record.expiresAt === 0 && cluster.alive(record.node);
+          if (!connected) detached++;
+          if (!connected && key.startsWith(GROUP_KEYS)) groups++;
+          if (record.expiresAt > 0 || connected) return;
           // Its node is still named: it may go on with the session, should it be there after all.
           const left = encodeSession({ ...record, expiresAt: now + record.keptFor * 1000 });
           changes.push(() => state.put('sessions', key, left, revision));
         }
       });
       for (const change of changes) await change();
-      this.#detached = detached;
+      // Those left meanwhile may be counted twice, until the next time; they are not forgotten.
+      this.#detached = detached + this.#leftSoFar - before;
+      this.#counted = true;
+      this.#detachedGroups = groups;
     } catch (error) {
       this.#logger.warn({ err: error }, 'the sessions in the store could not be looked through; trying again later');
     }

@@ -9,8 +9,8 @@ interface Held {
   readonly delay: number;
   /** While it waits for its delay. */
   timer: Timer | undefined;
-  /** Of the stored copy, by which one node wins it; undefined while it is being stored. */
-  revision: number | undefined;
+  /** Resolves with the revision of the stored copy, by which one node wins it; with undefined when it could not be stored. */
+  stored: Promise<number | undefined>;
 }
 
 /**
@@ -42,21 +42,20 @@ export class WillKeeper implements Wills, AppendReceiver {
 
   arm(key: string, will: Message, delay: number): void {
     this.#drop(key);
-    const held = { will, delay, timer: undefined, revision: undefined };
-    this.#held.set(key, held);
-    this.#store(key, held, 0);
+    this.#held.set(key, { will, delay, timer: undefined, stored: this.#store(key, will, delay, 0) });
   }
 
-  fire(key: string): void {
+  fire(key: string, delay: number): void {
     const held = this.#held.get(key);
     if (held === undefined || held.timer !== undefined) return;
-    if (held.delay <= 0) {
+    if (delay <= 0) {
+      this.#drop(key);
       this.#publish(key, held.will);
       this.#forget(key);
       return;
     }
-    this.#store(key, held, this.#clock.now() + held.delay);
-    this.#wait(key, held, held.delay);
+    held.stored = this.#store(key, held.will, delay, this.#clock.now() + delay);
+    this.#wait(key, held, delay);
   }
 
   cancel(key: string): void {
@@ -67,7 +66,7 @@ export class WillKeeper implements Wills, AppendReceiver {
 
   release(key: string): void {
     const held = this.#held.get(key);
-    if (held?.timer !== undefined) void this.#win(key, held.will, held.revision);
+    if (held?.timer !== undefined) void this.#win(key, held.will, held.stored);
     else if (held === undefined) void this.#releaseStored(key);
   }
 
@@ -76,21 +75,22 @@ export class WillKeeper implements Wills, AppendReceiver {
     try {
       const entry = await this.#backbone.state.get('wills', key);
       const record = entry && this.#read(key, entry.value);
-      if (record !== undefined && record.dueAt > 0) await this.#win(key, record.will, entry?.revision);
+      if (record !== undefined && record.dueAt > 0) await this.#win(key, record.will, Promise.resolve(entry?.revision));
     } catch (error) {
       this.#failed(error);
     }
   }
 
   #wait(key: string, held: Held, delay: number): void {
-    held.timer = this.#clock.schedule(delay, () => void this.#win(key, held.will, held.revision));
+    held.timer = this.#clock.schedule(delay, () => void this.#win(key, held.will, held.stored));
   }
 
-  /** Published by the one node that removes the stored copy. */
-  async #win(key: string, will: Message, revision: number | undefined): Promise<void> {
+  /** Published by the one node that removes the stored copy, or has put that of the client's next connection in its place. */
+  async #win(key: string, will: Message, stored: Promise<number | undefined>): Promise<void> {
     this.#drop(key);
     try {
-      if ((await this.#backbone.state.remove('wills', key, revision)) !== undefined) this.#publish(key, will);
+      const removed = await this.#backbone.state.remove('wills', key, await stored);
+      if (removed !== undefined || this.#held.has(key)) this.#publish(key, will);
     } catch (error) {
       this.#logger.warn(
         { err: error, client: key },
@@ -106,7 +106,6 @@ export class WillKeeper implements Wills, AppendReceiver {
   }
 
   #publish(key: string, will: Message): void {
-    this.#drop(key);
     const message = restamped(will, this.#clock.now());
     // After a crash between the two it is published again, and taken in once.
     if (message.qos > 0) message.dedupId = `will ${key} ${will.timestamp}`;
@@ -119,12 +118,12 @@ export class WillKeeper implements Wills, AppendReceiver {
     return this.#held.delete(key);
   }
 
-  #store(key: string, held: Held, dueAt: number): void {
-    const { will, delay } = held;
+  #store(key: string, will: Message, delay: number, dueAt: number): Promise<number | undefined> {
     const bytes = encodeWill({ will, delay, dueAt, node: this.#backbone.cluster.node });
-    this.#backbone.state.put('wills', key, bytes).then((revision) => {
-      held.revision = revision;
-    }, this.#failed);
+    return this.#backbone.state.put('wills', key, bytes).catch((error: unknown) => {
+      this.#failed(error);
+      return undefined;
+    });
   }
 
   #forget(key: string): void {
@@ -150,7 +149,7 @@ export class WillKeeper implements Wills, AppendReceiver {
         // One node wins it.
         const won = await state.put('wills', key, bytes, revision);
         if (won === undefined || this.#held.has(key)) continue;
-        const held: Held = { will: record.will, delay: record.delay, timer: undefined, revision: won };
+        const held: Held = { will: record.will, delay: record.delay, timer: undefined, stored: Promise.resolve(won) };
         this.#held.set(key, held);
         this.#wait(key, held, dueAt - this.#clock.now());
       }

@@ -74,6 +74,7 @@ export class BatchedConnection implements Connection {
   // --- output -------------------------------------------------------------------------------------------------------
 
   begin(total: number, text = false): void {
+    this.#turn.counters.packetsSent++;
     // Only here, between frames, may output leave early: control frames of the WebSocket go to the same socket.
     if (this.#queuedBytes >= EAGER_BYTES && this.#inFlightBytes === 0) this.flush();
     if (this.#carrier.framing === 'frame') {
@@ -167,11 +168,14 @@ export class BatchedConnection implements Connection {
     const at = FRAME_HEADER_MAX - frameHeaderBytes(total);
     writeFrameHeader(first, at, total, false);
     queue[0] = first.subarray(at);
+    // The room that was left for a longer one.
+    this.#queuedBytes -= at;
   }
 
   #write(queue: readonly Uint8Array[]): void {
     const socket = this.#carrier.socket;
     this.#inFlightBytes = this.#queuedBytes;
+    this.#turn.counters.bytesSent += this.#queuedBytes;
     this.#queuedBytes = 0;
     this.#writtenChunks = this.#chunks;
     this.#chunks = undefined;

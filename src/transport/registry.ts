@@ -34,7 +34,7 @@ class SocketPeer implements Peer {
 
 /** All open connections of a broker: admits them within the limits, ticks them, ends them. */
 export class ConnectionRegistry {
-  readonly turn = new Turn();
+  readonly turn: Turn;
   readonly #open = new Set<BatchedConnection>();
   readonly #perAddress = new Map<string, number>();
   readonly #limits: Limits;
@@ -48,6 +48,7 @@ export class ConnectionRegistry {
   constructor(limits: Limits, counters: Counters, clock: Clock, logger: Logger) {
     this.#limits = limits;
     this.#counters = counters;
+    this.turn = new Turn(counters);
     this.#clock = clock;
     this.#logger = logger;
     this.#now = () => clock.now();
@@ -85,6 +86,11 @@ export class ConnectionRegistry {
     this.#counters.connectionsTotal++;
     connection.channel = protocol.open(connection);
     return connection;
+  }
+
+  /** Bytes have come from a peer: on a WebSocket also what is around its messages. */
+  arrived(bytes: number): void {
+    this.#counters.bytesReceived += bytes;
   }
 
   /** Hands bytes to the channel. An error in it is ours, not the peer's: it costs this connection, not the process. */

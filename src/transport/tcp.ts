@@ -33,7 +33,10 @@ export function createTcpServer(protocol: Protocol, registry: ConnectionRegistry
       return;
     }
     const connection = registry.open(protocol, new TcpCarrier(socket), address, socket.remotePort ?? 0);
-    socket.on('data', (chunk: Buffer) => registry.receive(connection, chunk));
+    socket.on('data', (chunk: Buffer) => {
+      registry.arrived(chunk.length);
+      registry.receive(connection, chunk);
+    });
     // A reset by the peer is an end like any other; 'close' follows.
     socket.on('error', ignore);
     socket.on('close', () => registry.closed(connection, address));

@@ -1,3 +1,5 @@
+import type { Counters } from '../core/counters.ts';
+
 /** What one turn of the event loop has to write, and the memory it is collected in. */
 
 /** Bytes of a chunk of output; a flush usually is one chunk. */
@@ -13,6 +15,7 @@ export interface Flushable {
 
 /** Shared by all connections of a broker: flushes each that has output once, when the work of the turn is done. */
 export class Turn {
+  readonly counters: Counters;
   #dirty: Flushable[] = [];
   #flushing: Flushable[] = [];
   #scheduled = false;
@@ -23,6 +26,10 @@ export class Turn {
     this.#scheduled = false;
     this.flush();
   };
+
+  constructor(counters: Counters) {
+    this.counters = counters;
+  }
 
   add(connection: Flushable): void {
     if (this.#dirty.length >= MAX_DIRTY) this.flush();

@@ -57,6 +57,9 @@ export function attachWebSocket(http: Server, options: WebSocketOptions): void {
     handleProtocols: (offered) => chooseSubprotocol(options.protocols, offered) ?? false,
   });
 
+  // One for all sockets: an idle connection is to cost little.
+  const arrived = (chunk: Buffer): void => options.registry.arrived(chunk.length);
+
   http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', ignore);
     const protocol = chooseProtocol(options.protocols, request);
@@ -75,6 +78,7 @@ export function attachWebSocket(http: Server, options: WebSocketOptions): void {
     }
     server.handleUpgrade(request, socket, head, (webSocket) => {
       accept(webSocket, socket, protocol, options.registry, address, request.socket.remotePort ?? 0);
+      socket.on('data', arrived);
     });
   });
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import mqttPacket from 'mqtt-packet';
 import { suite } from 'uvu';
@@ -13,7 +14,7 @@ import { RawStomp } from '../support/stomp-client.ts';
 const MiB = 1024 * 1024;
 const test = suite('fault/bounds');
 let broker: BrokerProcess;
-let sockets: Socket[] = [];
+let sockets: Duplex[] = [];
 
 test.before.each(async () => {
   broker = await startBrokerProcess('log.level=info', 'limits.slowReaderSeconds=600');
@@ -37,7 +38,7 @@ function measured(text: string): void {
 }
 
 /** Writes `bytes` over and over until `total` is out, or the broker has not taken any for half a second. */
-async function flood(socket: Socket, bytes: Buffer, total: number): Promise<number> {
+async function flood(socket: Duplex, bytes: Buffer, total: number): Promise<number> {
   let written = 0;
   while (written < total) {
     written += bytes.length;

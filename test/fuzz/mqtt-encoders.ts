@@ -9,7 +9,7 @@ import {
   writeDisconnect,
   writePingresp,
 } from '../../protocols/mqtt/encoder.ts';
-import { publishBytes, writePublish } from '../../protocols/mqtt/publish-encoder.ts';
+import { BY_BOTH, BY_TOPIC, publishBytes, writePublish } from '../../protocols/mqtt/publish-encoder.ts';
 import { Message, type Properties } from '../../src/core/message.ts';
 import { runs, tellSeed } from '../support/fuzz-runs.ts';
 import { id, qos, text, topic, type Version, version } from './support/mqtt-arbitraries.ts';
@@ -86,7 +86,9 @@ test('CONNACK', () => {
       writeConnack(sink, level, present, code, properties(meant));
       const answer = level === 5 ? { reasonCode: code } : { returnCode: code };
       agree(parsed(sink, level), {
-        ...{ cmd: 'connack', sessionPresent: present, ...answer },
+        cmd: 'connack',
+        sessionPresent: present,
+        ...answer,
         properties: named(meant, level),
       });
     }),
@@ -110,7 +112,9 @@ for (const [type, cmd, reasons] of ACKNOWLEDGEMENTS) {
         const sink = new Sink();
         writeAcknowledgement(sink, type, level, messageId, reasonCode, properties(meant));
         agree(parsed(sink, level), {
-          ...{ cmd, messageId, ...(level === 5 && { reasonCode }) },
+          cmd,
+          messageId,
+          ...(level === 5 && { reasonCode }),
           properties: named(meant, level),
         });
       }),
@@ -197,6 +201,11 @@ const delivery = fc
     retain: fc.boolean(),
     again: fc.boolean(),
     number: id,
+    naming: fc.oneof(
+      fc.constant(BY_TOPIC),
+      id,
+      id.map((alias) => BY_BOTH | alias),
+    ),
     extras: fc.option(
       fc.record({
         identifiers: fc.array(fc.integer({ min: 1, max: 268_435_455 }), { maxLength: 3 }),
@@ -226,9 +235,10 @@ test('PUBLISH: each delivery of a message, alone and fanned out, in each version
         for (const [level, each] of deliveries) {
           const extras = level === 5 ? each.extras : undefined;
           const sink = new Sink();
-          writePublish(sink, message, level, { ...each, extras }, NOW);
+          const naming = level === 5 ? each.naming : BY_TOPIC;
+          writePublish(sink, message, level, { ...each, extras }, NOW, naming);
           const written = sink.take();
-          assert.is(written.length, publishBytes(message, level, { ...each, extras }));
+          assert.is(written.length, publishBytes(message, level, { ...each, extras }, naming));
           const { packets, fault } = theirs(written, level);
           assert.is(fault, undefined);
           assert.equal(packets.map(plain), [meantBy(message, level, { ...each, extras })]);
@@ -241,21 +251,28 @@ test('PUBLISH: each delivery of a message, alone and fanned out, in each version
 
 type Made = typeof delivery extends fc.Arbitrary<infer T> ? T : never;
 
-function meantBy(message: Message, level: Version, { packetId, extras, qos: at, retain, dup }: Made): Plain {
+function meantBy(message: Message, level: Version, { packetId, extras, qos: at, retain, dup, naming }: Made): Plain {
   const { contentType, textPayload, responseTopic, correlation, expiresAt, user: own } = message.properties ?? {};
   const identifiers = extras?.identifiers ?? [];
   const all = [...(extras?.user ?? []), ...(own ?? [])];
   const content = {
     contentType,
-    payloadFormatIndicator: textPayload === true ? true : undefined,
+    payloadFormatIndicator: textPayload,
     responseTopic,
     correlationData: correlation,
     messageExpiryInterval: expiresAt === undefined ? undefined : (expiresAt - NOW) / 1000,
     subscriptionIdentifier: identifiers.length > 1 ? identifiers : identifiers[0],
     userProperties: all.length > 0 ? all : undefined,
+    topicAlias: naming === BY_TOPIC ? undefined : naming & 0xffff,
   };
+  const aliased = level === 5 && naming !== BY_TOPIC && naming < BY_BOTH;
   return {
-    ...{ cmd: 'publish', topic: message.topic, qos: at, retain, dup, id: packetId },
+    cmd: 'publish',
+    topic: aliased ? '' : message.topic,
+    qos: at,
+    retain,
+    dup,
+    id: packetId,
     payload: Buffer.from(message.payload()).toString('hex'),
     properties: propertiesOf(level === 5 ? content : {}),
   };

@@ -251,4 +251,36 @@ requireTool(test, 'chromium', 'it joins again by itself when the broker is back'
   );
 });
 
+requireTool(
+  test,
+  'chromium',
+  'where the broker has users, the page asks for a login, and for another when that is wrong',
+  async (path) => {
+    faults = [];
+    await server.broker.stop();
+    server = await startBroker({ security: { users: [{ name: 'ada', password: 'of ada' }] } });
+    const page = await visit(path);
+    assert.is(await page.getByTestId('user').isVisible(), false, 'nobody has asked yet');
+    await page.getByTestId('room').fill('guarded');
+    await page.getByTestId('name').fill('Ada');
+    await page.getByTestId('join').click();
+    await page.getByTestId('user').waitFor();
+    await page.getByTestId('user').fill('ada');
+    await page.getByTestId('password').fill('of ben');
+    await page.getByTestId('join').click();
+    await page.getByTestId('join-error').filter({ hasText: 'Wrong user or password' }).waitFor();
+    assert.is(await page.getByTestId('status').getAttribute('data-state'), 'idle');
+    await page.getByTestId('password').fill('of ada');
+    await page.getByTestId('join').click();
+    await isConnected(page);
+    await say(page, 'let in');
+    assert.equal(
+      (await shown(page, 1)).map(({ text }) => text),
+      ['let in'],
+    );
+    assert.is(await page.getByTestId('problem').textContent(), '');
+    assert.equal(faults, []);
+  },
+);
+
 test.run();

@@ -252,6 +252,22 @@ for (const version of [3, 4, 5] as const) {
         );
       });
 
+      test('topic aliases of the broker', async () => {
+        const receiver = await client({ properties: { topicAliasMaximum: 2 } });
+        const sender = await client();
+        await receiver.subscribe('alias/#', { qos: 1 });
+        let aliased = 0;
+        receiver.client.on('packetreceive', (packet) => {
+          if (packet.cmd === 'publish' && packet.topic === '') aliased++;
+        });
+        for (let i = 0; i < 30; i++) await sender.publish(`alias/out/${i % 3}`, `${i}`, { qos: i % 2 === 0 ? 1 : 0 });
+        for (let i = 0; i < 30; i++) {
+          const { topic, payload } = await receiver.seen();
+          assert.equal([topic, payload], [`alias/out/${i % 3}`, `${i}`]);
+        }
+        assert.ok(aliased > 10, `${aliased} of 30`);
+      });
+
       test('subscription options: no local, retain as published, retain handling', async () => {
         const one = await client();
         await one.subscribe('options/own', { qos: 1, nl: true });

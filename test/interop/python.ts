@@ -40,7 +40,10 @@ for (const version of ['3.1.1', '5.0']) {
             : { user: [], type: '' };
         const seen = (await told('paho', client)).slice(2);
         const own = [0, 1, 2].map((qos) => ({
-          ...{ topic: `talk/${name}`, qos, retain: false, text: `${name} by ${qos}` },
+          topic: `talk/${name}`,
+          qos,
+          retain: false,
+          text: `${name} by ${qos}`,
           ...extras,
         }));
         const from = (text: string) => ({ topic: 'talk/all', qos: 1, retain: false, text, user: [], type: '' });
@@ -82,8 +85,11 @@ for (const version of ['1.0', '1.1', '1.2']) {
         { receipt: 'sent' },
         { ...own, text: `${name} by transaction`, from: '', persistent: '' },
         {
-          ...{ destination: `/queue/jobs.${name}`, type: 'text/plain' },
-          ...{ text: `${name} by queue`, from: '', persistent: '' },
+          destination: `/queue/jobs.${name}`,
+          type: 'text/plain',
+          text: `${name} by queue`,
+          from: '',
+          persistent: '',
         },
         from('end'),
         'over',

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
 import mqttPacket from 'mqtt-packet';
+import { createWebSocketStream, WebSocket } from 'ws';
 import type { Address } from '../../src/broker.ts';
 import { Inbox } from './inbox.ts';
 
@@ -8,17 +10,19 @@ export type Packet = mqttPacket.Packet;
 
 /** An MQTT client that sends and shows packets, no more: mqtt-packet is the second opinion on our codec. */
 export class RawMqtt {
-  readonly socket: Socket;
+  readonly socket: Duplex;
   readonly #version: number;
   readonly #inbox = new Inbox<Packet>();
 
-  private constructor(socket: Socket, version: number) {
+  private constructor(socket: Duplex, version: number) {
     this.socket = socket;
     this.#version = version;
     const parser = mqttPacket.parser({ protocolVersion: version });
     parser.on('packet', (packet) => this.#inbox.push(packet));
     socket.on('data', (chunk) => parser.parse(chunk));
     socket.on('error', () => {});
+    // A WebSocket's stream stays half open.
+    socket.on('end', () => socket.end());
     socket.on('close', () => this.#inbox.close());
   }
 
@@ -29,13 +33,21 @@ export class RawMqtt {
     return new RawMqtt(socket, version);
   }
 
-  /** A connection with its CONNACK, which must accept. */
+  /** The same over WebSocket. */
+  static async openWebSocket({ host, port }: Address, version = 4): Promise<RawMqtt> {
+    const socket = new WebSocket(`ws://${host}:${port}/mqtt`, 'mqtt');
+    await once(socket, 'open');
+    return new RawMqtt(createWebSocketStream(socket), version);
+  }
+
+  /** A connection with its CONNACK, which must accept. `open`: how the connection is made. */
   static async connect(
     address: Address,
     options: Partial<mqttPacket.IConnectPacket> & { clientId: string },
+    open = RawMqtt.open,
   ): Promise<RawMqtt & { connack: mqttPacket.IConnackPacket }> {
     const version = options.protocolVersion ?? 4;
-    const client = await RawMqtt.open(address, version);
+    const client = await open(address, version);
     client.send({
       cmd: 'connect',
       protocolId: version === 3 ? 'MQIsdp' : 'MQTT',

@@ -125,6 +125,7 @@ function settled(): Promise<void> {
 
 export class SimulatedNode implements Cluster, Clock {
   readonly node: string;
+  readonly alone = false;
   readonly cluster: SimulatedCluster;
   state: 'running' | 'frozen' | 'dead' = 'running';
   receiver: Omit<ClusterReceiver, 'yieldClient'> | undefined;

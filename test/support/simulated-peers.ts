@@ -43,7 +43,7 @@ export function setUp(...names: string[]) {
       refusal: () => undefined,
       bound: (topic: string) => (topic === 'bound' ? ['q'] : []),
     };
-    const peers = new Peers(node, { queues: host, catalog, groups: () => groups }, node, logger);
+    const peers = new Peers(node, { queues: host, catalog, groups: () => groups }, node, logger, 256 * 1024 * 1024);
     node.receiver = peers;
     return { node, host, groups, peers, errors };
   };
@@ -69,7 +69,8 @@ class SimulatedGroups implements GroupHost {
       member.cancel();
     };
     return {
-      ...{ opened: member.opened, leave },
+      opened: member.opened,
+      leave,
       settle: (delivery, outcome) => member.settle(delivery, outcome),
       settled: () => member.settled(),
       pump: () => member.pump(),

@@ -208,8 +208,13 @@ export class SimulatedHost implements QueueHost {
     if (store === undefined) return undefined;
     const queue = this.#open.get(name);
     return {
-      ...{ name, settings: DEFAULT_SETTINGS, messages: store.messages.size, bytes: 0 },
-      ...{ unsettled: queue?.unsettled.size ?? 0, consumers: queue?.members.length ?? 0, node: this.node },
+      name,
+      settings: DEFAULT_SETTINGS,
+      messages: store.messages.size,
+      bytes: 0,
+      unsettled: queue?.unsettled.size ?? 0,
+      consumers: queue?.members.length ?? 0,
+      node: this.node,
     };
   }
 

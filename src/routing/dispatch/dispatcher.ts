@@ -13,9 +13,6 @@ import type { DeadReason, DispatcherHandlers, DispatcherOptions } from './rules.
 import * as rules from './rules.ts';
 import { Waiting } from './waiting.ts';
 
-/** Messages that wait behind others of their key, or for their retry, before no more are asked for. */
-const MOST_HELD = 4096;
-
 export type { DeadReason, DispatcherHandlers, DispatcherOptions };
 
 /**
@@ -222,7 +219,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     // What no consumer has room for would be in the way of a higher priority that comes later.
     else if (this.#demand.prioritised && this.#window.size > 0) this.#waiting.giveBack(this.#source, this.#demand);
     if (this.#waiting.resumes) this.#clock.defer(this.#resume);
-    if (this.#closed || this.consumers === 0 || this.#keys.size >= MOST_HELD) return;
+    if (this.#closed || this.consumers === 0 || this.#keys.size >= this.#options.heldMessages) return;
     this.#demand.serve(this.#members, this.#window.size);
   }
 

@@ -30,6 +30,8 @@ export interface DispatcherOptions {
    */
   readonly memoryBytes: number;
   readonly consumerBytes: number;
+  /** Messages that wait behind others of their key, or for their retry, before no more are asked for. */
+  readonly heldMessages: number;
 }
 
 /** When a message is given up, milliseconds since 1970. */

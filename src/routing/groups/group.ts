@@ -5,6 +5,7 @@ import type { QueueEntry } from '../../ports/queue-store.ts';
 import type { Consumer, GroupOptions, GroupStatus, Membership } from '../../ports/queues.ts';
 import type { Claim, Logger, Place, SessionOwner, Sessions } from '../../ports/routing.ts';
 import { type DeadReason, Dispatcher } from '../dispatch/dispatcher.ts';
+import { GROUP_KEYS } from '../session-record.ts';
 import { startOf } from '../start.ts';
 import { lagOf } from './lag.ts';
 import { GroupMembership } from './membership.ts';
@@ -21,7 +22,7 @@ export interface GroupContext extends SourceContext {
 
 /** Under which a group's place is kept. A group's name has no slash [MQTT-4.8.2-1]. */
 export function keyOf(name: string, filter: string): string {
-  return `share:${name}/${filter}`;
+  return `${GROUP_KEYS}${name}/${filter}`;
 }
 
 /**
@@ -95,7 +96,11 @@ export class LogGroup implements SessionOwner {
     // Some are read already, and with no member yet.
     const read = this.#source.size - unsettled;
     return {
-      ...{ name: this.#name, filter: this.#filter, node, positions, ends },
+      name: this.#name,
+      filter: this.#filter,
+      node,
+      positions,
+      ends,
       ordered: this.#record.ordered,
       lag: read + (await lagOf(log, this.#filter, positions, ends)),
       unsettled,
@@ -161,6 +166,7 @@ export class LogGroup implements SessionOwner {
     }
     this.#dispatcher = this.#dispatch();
     this.#source.begin(this.#record.positions);
+    place.listens(true);
     // Who is told that there is a group may rely on its place.
     const saved = place.save();
     if (kept === undefined) await saved;
@@ -175,7 +181,9 @@ export class LogGroup implements SessionOwner {
   #claim(): Claim {
     const kept = (): number => this.#keptFor;
     return {
-      ...{ key: keyOf(this.#name, this.#filter), principal: '', clean: false },
+      key: keyOf(this.#name, this.#filter),
+      principal: '',
+      clean: false,
       // Members that come later may want it to be kept for longer.
       get keptFor() {
         return Math.max(1, kept());
@@ -205,11 +213,18 @@ export class LogGroup implements SessionOwner {
 
   #dispatch(): Dispatcher {
     const { clock, limits, logger } = this.#context;
-    const { queueMemoryBytes, consumerBytes } = limits;
+    const { queueMemoryBytes: memoryBytes, consumerBytes, heldMessages } = limits;
     const options = {
       keys: this.#record.ordered ? 'sticky' : 'none',
-      ...{ ackMilliseconds: 0, retryMilliseconds: 0, retryMaxMilliseconds: 0, maxDeliveries: 0 },
-      ...{ messageMilliseconds: 0, singleActiveConsumer: false, memoryBytes: queueMemoryBytes, consumerBytes },
+      ackMilliseconds: 0,
+      retryMilliseconds: 0,
+      retryMaxMilliseconds: 0,
+      maxDeliveries: 0,
+      messageMilliseconds: 0,
+      singleActiveConsumer: false,
+      memoryBytes,
+      consumerBytes,
+      heldMessages,
     } as const;
     return new Dispatcher(this.#source, options, clock, logger, {
       dead: (entry, reason) => this.#dead(entry, reason),
@@ -292,7 +307,10 @@ export class LogGroup implements SessionOwner {
     const begun = this.#source.positions();
     const positions = begun ?? this.#record.positions;
     return encodeGroup({
-      ...{ ordered, positions, keptFor: this.#keptFor, forget: this.#forget && !this.#wanted() },
+      ordered,
+      positions,
+      keptFor: this.#keptFor,
+      forget: this.#forget && !this.#wanted(),
       unsettled: begun === undefined ? this.#record.unsettled : this.#source.unsettled(positions),
     });
   }

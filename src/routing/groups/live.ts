@@ -25,6 +25,10 @@ export class LiveGroup implements Subscriber {
     router.subscribe(this.#subscription);
   }
 
+  get size(): number {
+    return this.#members.length;
+  }
+
   /** `consume`: of the group's logged messages, those that are for this member. */
   join(member: GroupMember, consume: (consumer: Consumer) => Membership): Membership {
     const joined = new LiveMember(member, consume, () => this.#leave(joined));

@@ -9,8 +9,6 @@ import type { Outbox, OutboxSink, Router, Subscriber, Subscription } from '../..
 import { recall } from '../recall.ts';
 import type { Unsettled } from './record.ts';
 
-/** Messages that are with members, or came back: at so many, no others are read. */
-const WINDOW = 50_000;
 /** For so many members that have all they may have: bytes. */
 const FULL_MEMBERS = 16;
 
@@ -20,7 +18,7 @@ export interface SourceContext {
   readonly log: Log;
   readonly clock: Clock;
   readonly router: Router;
-  readonly limits: Pick<Limits, 'queueMemoryBytes' | 'consumerBytes'>;
+  readonly limits: Pick<Limits, 'queueMemoryBytes' | 'consumerBytes' | 'heldMessages' | 'groupMessages'>;
   outbox(sink: OutboxSink, from?: readonly number[]): Outbox;
 }
 
@@ -56,6 +54,8 @@ export class LogSource implements QueueSource, Subscriber, OutboxSink {
   /** Not settled: given to the receiver, about to be, or come back. Ids ascend with the order in which they were read. */
   readonly #unsettled = new Map<number, QueueEntry>();
   #unsettledBytes = 0;
+  /** Messages that are with members, or came back: at so many, no others are read. */
+  readonly #window: number;
   readonly #most: number;
   /** Of those, what came back, in the order of the log, and what did so for later. */
   readonly #returned = new Heap<QueueEntry>((a, b) => a.id < b.id);
@@ -71,6 +71,7 @@ export class LogSource implements QueueSource, Subscriber, OutboxSink {
 
   constructor(filter: string, context: SourceContext, receiver: SourceReceiver) {
     this.#context = context;
+    this.#window = context.limits.groupMessages;
     this.#most = context.limits.queueMemoryBytes + FULL_MEMBERS * context.limits.consumerBytes;
     this.#receiver = receiver;
     this.#filters = [filter];
@@ -185,7 +186,7 @@ export class LogSource implements QueueSource, Subscriber, OutboxSink {
     return (
       this.#wanted > 0 &&
       this.#returned.size === 0 &&
-      this.#unsettled.size < WINDOW &&
+      this.#unsettled.size < this.#window &&
       this.#unsettledBytes < this.#most
     );
   }

@@ -18,6 +18,13 @@ export class GroupTable implements Groups {
     this.#host = host;
   }
 
+  /** Members on this node. */
+  get members(): number {
+    let members = 0;
+    for (const group of this.#groups.values()) members += group.size;
+    return members;
+  }
+
   join(name: string, filter: string, member: GroupMember, options: GroupOptions): Membership {
     // A group's name has no slash [MQTT-4.8.2-1].
     const share = `${name}/${filter}`;

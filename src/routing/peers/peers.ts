@@ -30,7 +30,8 @@ export class Peers implements Omit<ClusterReceiver, 'yieldClient'> {
   #last = 0;
   #timer: Timer | undefined;
 
-  constructor(cluster: Cluster, hosts: Hosts, clock: Clock, logger: Logger) {
+  /** `bytes` of messages may be on their way to other nodes. */
+  constructor(cluster: Cluster, hosts: Hosts, clock: Clock, logger: Logger, bytes: number) {
     this.#clock = clock;
     this.#queueOwners = new Ownership(cluster, 'queue:');
     this.#groupOwners = new Ownership(cluster, 'group:');
@@ -55,7 +56,7 @@ export class Peers implements Omit<ClusterReceiver, 'yieldClient'> {
       pushed: (push, repeated, link) => this.queues.pushed(push, repeated, link),
       refused: (push, error, link) => this.queues.refused(push, error, link),
     });
-    this.queues = new ClusterQueues(this.#queueOwners, hosts.queues, hosts.catalog, this.#links, clock);
+    this.queues = new ClusterQueues(this.#queueOwners, hosts.queues, hosts.catalog, this.#links, clock, bytes);
     this.groups = new ClusterGroups(this.#groupOwners, hosts.groups, this.#links, clock);
   }
 

@@ -34,9 +34,6 @@ export interface QueueNames {
   refusal(queue: string, settings: PartialSettings): BrokerError | undefined;
 }
 
-/** Bytes (`Message.weight`) of messages on their way to other nodes, or to owners not known yet; beyond, more are refused. */
-const MOST_BYTES = 256 * 1024 * 1024;
-
 /** How ids of messages begin that have none of their own. */
 const PUSH_ID = 'push\0';
 
@@ -53,18 +50,21 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   readonly #links: Links;
   readonly #clock: Clock;
   readonly #lanes: Lanes;
+  /** Of messages (`Message.weight`) on their way to other nodes, or to owners not known yet; beyond, more are refused. */
+  readonly #mostBytes: number;
   #bytes = 0;
   /** Messages that were given an id here. */
   #pushes = 0;
   /** Owned here, and in no catalog, at the last look. */
   #missing: ReadonlySet<string> = new Set();
 
-  constructor(ownership: Ownership, host: QueueHost, names: QueueNames, links: Links, clock: Clock) {
+  constructor(ownership: Ownership, host: QueueHost, names: QueueNames, links: Links, clock: Clock, mostBytes: number) {
     this.ownership = ownership;
     this.#host = host;
     this.#names = names;
     this.#links = links;
     this.#clock = clock;
+    this.#mostBytes = mostBytes;
     this.#lanes = new Lanes(
       ownership,
       clock,
@@ -110,8 +110,11 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   }
 
   #crowded({ weight }: Message): BrokerError | undefined {
-    return this.#bytes + weight > MOST_BYTES
-      ? new BrokerError('unavailable', `${this.#bytes} bytes wait for other nodes of the cluster already`)
+    return this.#bytes + weight > this.#mostBytes
+      ? new BrokerError(
+          'unavailable',
+          `${this.#bytes} bytes wait for other nodes of the cluster already (limits.peerBytes)`,
+        )
       : undefined;
   }
 

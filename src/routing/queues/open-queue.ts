@@ -56,8 +56,8 @@ export class OpenQueue implements DispatcherHandlers {
     this.#maxMessages = Math.min(maxMessages || Number.POSITIVE_INFINITY, limits.queueMessages);
     this.#maxBytes = Math.min(maxBytes || Number.POSITIVE_INFINITY, limits.queueBytes);
     this.#usedAt = clock.now();
-    const { queueMemoryBytes: memoryBytes, consumerBytes } = limits;
-    const options = { ...settings, keys: 'one', memoryBytes, consumerBytes } as const;
+    const { queueMemoryBytes: memoryBytes, consumerBytes, heldMessages } = limits;
+    const options = { ...settings, keys: 'one', memoryBytes, consumerBytes, heldMessages } as const;
     this.dispatcher = new Dispatcher(store, options, clock, logger, this);
     if (deadLetterQueue !== '') {
       const { counters, deadLetter: push } = context;

@@ -34,7 +34,7 @@ export class GroupsNode {
     const config = resolveConfig({});
     const { defaults, declared } = queuesOf(config);
     const options = { limits: config.limits, checkpointMilliseconds: CHECKPOINT };
-    const queues = { queueDefaults: defaults, declaredQueues: declared };
+    const queues = { queueDefaults: defaults, declaredQueues: declared, sys: undefined };
     const authorizer = new LoopbackAuthorizer();
     this.backbone = backbone;
     this.#messaging = new Messaging(

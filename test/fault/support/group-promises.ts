@@ -61,8 +61,15 @@ class Member extends StompParty {
     this.#left = 0;
     const order = this.#group.ordered ? { 'group-order': 'key' } : {};
     connection.send('SUBSCRIBE', {
-      ...{ id: this.#id, destination: FILTER, group: this.#group.name, durable: 'true', 'auto-delete': 'false' },
-      ...{ ack: 'client-individual', 'prefetch-count': '20', start: 'first', ...order },
+      id: this.#id,
+      destination: FILTER,
+      group: this.#group.name,
+      durable: 'true',
+      'auto-delete': 'false',
+      ack: 'client-individual',
+      'prefetch-count': '20',
+      start: 'first',
+      ...order,
     });
   }
 
@@ -176,10 +183,14 @@ class GroupLedger {
     for (const { name, confirmed } of producers)
       for (const number of confirmed) if (!this.#messages.has(`${name} ${number}`)) lost++;
     return {
-      ...{ received: this.#received, settled: this.#confirmed.size, lost, again: this.#again },
+      received: this.#received,
+      settled: this.#confirmed.size,
+      lost,
+      again: this.#again,
       written: [...this.#acknowledged.values()].filter((time) => this.#written(time)).length,
       misordered: this.ordered ? this.#misordered : 0,
-      ...{ unmarked: this.#unmarked, repeated: this.#received - this.#seen.size },
+      unmarked: this.#unmarked,
+      repeated: this.#received - this.#seen.size,
     };
   }
 }
@@ -202,7 +213,10 @@ export class GroupPromises {
     this.#producers = PRODUCERS.map(
       (name) =>
         new Producer(address, {
-          ...{ name, destination: TOPIC, window: WINDOW, room: () => this.#backlog < BACKLOG },
+          name,
+          destination: TOPIC,
+          window: WINDOW,
+          room: () => this.#backlog < BACKLOG,
           headers: (number) => ({ key: `${name}-${number % KEYS}` }),
         }),
     );

@@ -105,8 +105,12 @@ export class PersistentClient {
     socket.on('close', () => this.#gone(socket));
     socket.on('connect', () =>
       this.#send({
-        ...{ cmd: 'connect', protocolId: 'MQTT', protocolVersion: this.#version, clientId: this.clientId },
-        ...{ clean: false, keepalive: 30 },
+        cmd: 'connect',
+        protocolId: 'MQTT',
+        protocolVersion: this.#version,
+        clientId: this.clientId,
+        clean: false,
+        keepalive: 30,
         ...(this.#version === 5 ? { properties: { sessionExpiryInterval: 3600 } } : {}),
       }),
     );

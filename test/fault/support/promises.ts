@@ -178,8 +178,15 @@ export class Promises {
 
   tally(): Tally {
     const tally: Tally = {
-      ...{ sent: 0, acknowledged: 0, received: 0, lost: 0, doubled: 0, repeated: 0, misordered: 0 },
-      ...{ sessionsLost: 0, refused: 0 },
+      sent: 0,
+      acknowledged: 0,
+      received: 0,
+      lost: 0,
+      doubled: 0,
+      repeated: 0,
+      misordered: 0,
+      sessionsLost: 0,
+      refused: 0,
     };
     for (const { client } of [...this.#publishers, ...this.#subscribers]) {
       tally.sessionsLost += client.sessionsLost;

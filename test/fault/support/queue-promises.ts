@@ -161,8 +161,14 @@ export class QueuePromises {
     }
     for (const [message, count] of attempts) if (message.startsWith('identified ')) doubled += count - 1;
     return {
-      ...{ sent, confirmed, received: this.#received, settled: this.settled.size },
-      ...{ lost, again: this.#again, doubled, unmarked: this.#unmarked },
+      sent,
+      confirmed,
+      received: this.#received,
+      settled: this.settled.size,
+      lost,
+      again: this.#again,
+      doubled,
+      unmarked: this.#unmarked,
     };
   }
 }

@@ -178,7 +178,9 @@ const subscribe = (level: Version): fc.Arbitrary<ISubscribePacket> =>
         fc
           .record({ topic: filter, qos, nl: fc.boolean(), rap: fc.boolean(), rh: fc.constantFrom(0, 1, 2) })
           .map(({ topic: name, qos: level3, ...options }) =>
-            level === 5 ? { topic: name, qos: level3, ...options } : { topic: name, qos: level3 },
+            level === 5
+              ? { topic: name, qos: level3, ...options, nl: options.nl && !name.startsWith('$share/') }
+              : { topic: name, qos: level3 },
           ),
         { minLength: 1, maxLength: 4 },
       ),

@@ -109,7 +109,12 @@ export function ours(bytes: Buffer, version: Version): Outcome[] {
     connect({ version: level, cleanStart, keepAlive, clientId, userName, password, will, properties }) {
       decoder.admit();
       note({
-        ...{ cmd: 'connect', version: level, clean: cleanStart, keepAlive, clientId, userName },
+        cmd: 'connect',
+        version: level,
+        clean: cleanStart,
+        keepAlive,
+        clientId,
+        userName,
         password: password && hex(password),
         will: will && { ...will, payload: hex(will.payload), properties: ofOurs(will.properties) },
         properties: ofOurs(properties),
@@ -149,10 +154,18 @@ export function plain(packet: mqttPacket.Packet): Plain {
     case 'connect': {
       const { protocolVersion, clean, keepalive, clientId, username, password, will, properties } = packet;
       return {
-        ...{ cmd, version: protocolVersion, clean, keepAlive: keepalive, clientId, userName: username },
+        cmd,
+        version: protocolVersion,
+        clean,
+        keepAlive: keepalive,
+        clientId,
+        userName: username,
         password: password && hex(password),
         will: will && {
-          ...{ topic: will.topic, payload: hex(Buffer.from(will.payload)), qos: will.qos, retain: will.retain },
+          topic: will.topic,
+          payload: hex(Buffer.from(will.payload)),
+          qos: will.qos,
+          retain: will.retain,
           properties: propertiesOf(will.properties),
         },
         properties: propertiesOf(properties),

@@ -113,6 +113,17 @@ const RULES: readonly Rule[] = [
       (packet.cmd === 'subscribe' && packet.subscriptions.length === 0) ||
       (packet.cmd === 'unsubscribe' && packet.unsubscriptions.length === 0),
   ),
+  stricter(
+    'it takes No Local on a shared subscription [MQTT-3.8.3-4]',
+    /No Local/,
+    (packet) =>
+      packet.cmd === 'subscribe' && packet.subscriptions.some(({ topic, nl }) => nl && topic.startsWith('$share/')),
+  ),
+  {
+    name: 'it wants the flags of 3.1.1 in MQTT 3.1, too, which does not use all of them, nor all fields they stand for (2.1, 3.1)',
+    holds: ({ version, mine, fault }) =>
+      version === 3 && mine?.is !== 'refused' && /flag|^Cannot parse (username|password)/i.test(fault ?? ''),
+  },
   stricter('it reads what servers send, too', /not one that clients send/, ({ cmd }) => SERVERS_OWN.has(cmd)),
   stricter(
     'it knows bridges by the highest bit of the level, and does not compare name and level (3.1.2.1)',

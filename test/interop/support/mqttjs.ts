@@ -30,7 +30,8 @@ export class MqttJs {
     // The library leaves Nagle's algorithm on: a PUBLISH behind a PUBACK would wait for the kernel's delayed ACK, 40 ms.
     if (this.client.stream instanceof Socket) this.client.stream.setNoDelay(true);
     // Messages for a session that goes on come right behind the CONNACK.
-    this.client.on('message', (_topic, _payload, packet) => this.#inbox.push(packet));
+    // The packet itself may have an alias in place of its topic.
+    this.client.on('message', (topic, _payload, packet) => this.#inbox.push({ ...packet, topic }));
     this.client.on('connect', (connack) => this.#connacks.push(connack));
   }
 

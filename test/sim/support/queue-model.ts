@@ -67,7 +67,10 @@ export class QueueModel {
     if (of.id !== undefined) this.ids.add(of.id);
     this.#prioritised ||= of.priority > 0;
     this.rows.push({
-      ...{ number, key: of.key, priority: of.priority, storedAt: now },
+      number,
+      key: of.key,
+      priority: of.priority,
+      storedAt: now,
       expiresAt: of.ttl === 0 ? Number.POSITIVE_INFINITY : now + of.ttl,
       ...{
         state: 'waiting',
@@ -77,7 +80,10 @@ export class QueueModel {
         delayed: of.delay > 0,
         late: of.delay > 0,
       },
-      ...{ deliveries: 0, fuzzy: false, doubtful: false, step: this.step },
+      deliveries: 0,
+      fuzzy: false,
+      doubtful: false,
+      step: this.step,
     });
     return true;
   }

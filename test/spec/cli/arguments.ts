@@ -5,7 +5,7 @@ import { type Invocation, parseArguments, UsageError } from '../../../src/cli/ar
 
 const test = suite('cli: arguments');
 
-const RUN = { action: 'run', config: undefined, set: [] } as const;
+const RUN = { action: 'run', config: undefined, set: [], method: undefined, iterations: undefined } as const;
 
 test('what is taken', () => {
   const table: [string, Invocation][] = [
@@ -19,6 +19,11 @@ test('what is taken', () => {
     ],
     ['check-config --set limits.queues=-1', { ...RUN, command: 'check-config', set: ['limits.queues=-1'] }],
     ['keys', { ...RUN, command: 'keys' }],
+    ['verifier', { ...RUN, command: 'verifier' }],
+    [
+      'verifier --method SCRAM-SHA-512 --iterations=5000',
+      { ...RUN, command: 'verifier', method: 'SCRAM-SHA-512', iterations: '5000' },
+    ],
     ['-h', { ...RUN, command: undefined, action: 'help' }],
     ['start --help', { ...RUN, command: 'start', action: 'help' }],
     ['--help keys', { ...RUN, command: 'keys', action: 'help' }],
@@ -31,7 +36,7 @@ test('what is taken', () => {
 test('what is refused, and in which words', () => {
   const table: [string, string, string | undefined][] = [
     ['strat', 'found an unknown command strat; did you mean start?', undefined],
-    ['serve', 'found an unknown command serve; expected start, check-config, keys', undefined],
+    ['serve', 'found an unknown command serve; expected start, check-config, keys, verifier', undefined],
     ['start --confg x', 'found an unknown option --confg; did you mean --config?', 'start'],
     ['--confg x', 'found an unknown option --confg; did you mean --config?', undefined],
     ['start -x', 'found an unknown option -x; expected --config, --set, --help, --version', 'start'],
@@ -45,8 +50,11 @@ test('what is refused, and in which words', () => {
     ['start --help=yes', '--help takes no value, found yes', 'start'],
     ['start a.yaml', 'nothing is expected after start, found a.yaml', 'start'],
     ['start -- --config', 'nothing is expected after start, found --config', 'start'],
+    ['verifier --method', '--method needs SCRAM-SHA-256 or SCRAM-SHA-512 after it', 'verifier'],
+    ['verifier --iterations 1 --iterations 2', 'one --iterations is expected, found 2', 'verifier'],
+    ['start --method x', 'start takes no --method', 'start'],
     ['keys --set a=b', 'keys takes no --set', 'keys'],
-    ['--set a=b', 'a command is expected: start, check-config, keys', undefined],
+    ['--set a=b', 'a command is expected: start, check-config, keys, verifier', undefined],
   ];
   for (const [line, message, command] of table) {
     try {

@@ -25,10 +25,13 @@ class Program {
   readonly #child;
   readonly exit: Promise<number | null>;
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}, input: string | Buffer = '') {
     // In the temporary folder: nothing is read from or written to where the tests run.
     const options = { cwd: folder, env: { ...CLEAN, ...env }, timeout: 30_000 };
-    const child = spawn(process.execPath, [MAIN, ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [MAIN, ...args], { ...options, stdio: 'pipe' });
+    // It may end before it has read anything.
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.out += text;
     });
@@ -83,7 +86,7 @@ test('--help, and no command at all, say how it is used; each command has its ow
   assert.is(help.code, 0);
   assert.match(help.out, /Usage:\n {2}trimaran start \[--config FILE\] \[--set key=value\]\.\.\./);
   assert.equal(await run([]), help);
-  for (const command of ['start', 'check-config', 'keys']) {
+  for (const command of ['start', 'check-config', 'keys', 'verifier']) {
     assert.match(help.out, `\n  ${command} `);
     const own = await run([command, '--help']);
     assert.is(own.code, 0);
@@ -109,6 +112,17 @@ test('wrong usage: exit code 2, what is wrong and where help is, on standard err
     out: '',
     err: 'trimaran: found an unknown command strat; did you mean start?\nSee: trimaran --help\n',
   });
+});
+
+test('verifier: from the first line of the standard input to what security.users takes', async () => {
+  const made = new Program(['verifier'], {}, 'pencil\n');
+  assert.is(await made.exit, 0, made.err);
+  const user = JSON.stringify([{ name: 'a', password: made.out.trim() }]);
+  assert.is((await run(['check-config', '--set', `security.users=${user}`])).code, 0);
+  const refused = new Program(['verifier']);
+  assert.is(await refused.exit, 2);
+  assert.is(refused.out, '');
+  assert.match(refused.err, /^trimaran: expected a password, .+\nSee: trimaran verifier --help\n$/);
 });
 
 test('a bad configuration: exit code 2 and every fault with its place, from start and check-config alike', async () => {

@@ -22,7 +22,7 @@ function check(what: string, found: readonly string[], wanted: readonly (string 
   }
 }
 
-const SECTIONS = 'listeners, backbone, queues, limits, log, shutdown';
+const SECTIONS = 'listeners, backbone, security, queues, mqtt, limits, sys, log, shutdown';
 
 test('in the file: each with line and column, what was found and what was expected', () => {
   const table: [string, (string | RegExp)[]][] = [

@@ -9,7 +9,7 @@ const text = fc.string({ unit: 'grapheme', maxLength: 120 });
 const properties: fc.Arbitrary<Properties> = fc.record(
   {
     contentType: text,
-    textPayload: fc.constant(true),
+    textPayload: fc.boolean(),
     responseTopic: text,
     correlation: fc.uint8Array({ maxLength: 50 }),
     expiresAt: fc.nat(),

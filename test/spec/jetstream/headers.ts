@@ -33,7 +33,7 @@ const topic = text.filter((each) => each !== '' && !/[+#]/.test(each));
 const properties = fc.record<Properties>(
   {
     contentType: text,
-    textPayload: fc.constant(true),
+    textPayload: fc.boolean(),
     responseTopic: topic,
     correlation: fc.oneof(
       fc.uint8Array({ maxLength: 20 }),

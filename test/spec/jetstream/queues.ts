@@ -121,6 +121,29 @@ it('what an application takes from a queue is counted some seconds later', async
   assert.is(queue.store.bytes, Math.round((14 / 5) * 3));
 });
 
+it('what is to be removed and is gone already, with all before it, is removed', async ({ a, app, prefix }) => {
+  const queue = await HeldQueue.open(a.backbone.queues, 'q');
+  await queue.pushAll('a', 'b', 'c');
+  const entries = await queue.get(3);
+  const manager = await app.jetstreamManager();
+  // So that acknowledgements are not confirmed: as a server that was killed, and comes back with less.
+  await manager.consumers.delete(`${prefix}_QUEUE`, 'queue-q');
+  await manager.streams.purge(`${prefix}_QUEUE`);
+  for (const { id } of entries) queue.store.remove(id);
+  await queue.store.flushed();
+});
+
+it('an acknowledgement that nobody hears is no removal: the message is deleted', async ({ a, app, prefix }) => {
+  const queue = await HeldQueue.open(a.backbone.queues, 'q');
+  await queue.pushAll('a', 'b');
+  const [first] = await queue.get(2);
+  const manager = await app.jetstreamManager();
+  await manager.consumers.delete(`${prefix}_QUEUE`, 'queue-q');
+  queue.store.remove(first?.id ?? 0);
+  await queue.store.flushed();
+  assert.is((await manager.streams.info(`${prefix}_QUEUE`)).state.messages, 1);
+});
+
 function take(message: JsMsg): string {
   message.ack();
   return message.string();

@@ -39,7 +39,9 @@ test('first: from the first message kept, then live, without gap or double; only
   await publish(publisher, 'u', ['no']);
   const reader = await rig.client('r');
   reader.send({
-    ...{ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 't/+', qos: 1 }] },
+    cmd: 'subscribe',
+    messageId: 1,
+    subscriptions: [{ topic: 't/+', qos: 1 }],
     properties: { userProperties: { start: 'first' } },
   });
   const published = publish(publisher, 't/b', range(500, 1000));

@@ -11,13 +11,21 @@ function setUp(limit: number) {
     throw new Error('not part of this');
   };
   const router = {
-    ...{ publish: unexpected, subscribe: unexpected, unsubscribe: unexpected, positions: unexpected },
+    publish: unexpected,
+    subscribe: unexpected,
+    unsubscribe: unexpected,
+    positions: unexpected,
     request: unexpected,
     congested: () => log.behind,
   };
   const connection = {
-    ...{ peer: { name: 'p', loopback: true, transport: 'tcp' as const }, buffer: Buffer.alloc(0) },
-    ...{ begin: unexpected, reserve: unexpected, attach: unexpected, full: unexpected, end: unexpected },
+    peer: { name: 'p', loopback: true, transport: 'tcp' as const },
+    buffer: Buffer.alloc(0),
+    begin: unexpected,
+    reserve: unexpected,
+    attach: unexpected,
+    full: unexpected,
+    end: unexpected,
     pause: () => void calls.push('pause'),
     resume: () => void calls.push('resume'),
   };

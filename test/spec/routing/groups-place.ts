@@ -237,8 +237,15 @@ test('status: lag counts what matches, with members and without; there is none o
   assert.equal(
     { ...status, positions: undefined },
     {
-      ...{ name: 'g', filter: 't/#', ordered: false, members: 1, node: node.backbone.cluster.node },
-      ...{ ends: [51], lag: 23, unsettled: 2, positions: undefined },
+      name: 'g',
+      filter: 't/#',
+      ordered: false,
+      members: 1,
+      node: node.backbone.cluster.node,
+      ends: [51],
+      lag: 23,
+      unsettled: 2,
+      positions: undefined,
     },
   );
   member.leave();

@@ -116,7 +116,8 @@ async function setUp(outboxMessages: number, logBytes = 64 * 1024 * 1024) {
   };
   const pump = (): void => outbox?.pump();
   const close = (): void => outbox?.close();
-  return { clock, client, leave, come, pump, close, append, appended: () => count };
+  const replay = (...given: Parameters<LogOutbox['replay']>): void => outbox?.replay(...given);
+  return { clock, client, leave, come, pump, close, replay, append, appended: () => count };
 }
 
 const test = suite('routing/outbox');
@@ -173,6 +174,32 @@ test('a client overtaken by retention is told how much, and goes on with what is
   assert.ok(client.lostCount > 1000);
   assert.is(client.got[0], client.lostCount);
   assert.is(client.got.length, appended() - client.lostCount);
+});
+
+test('retained messages wait as subscriptions, each once however often it was made, and come before what is later', async () => {
+  const { client, clock, replay, append, pump } = await setUp(5);
+  let looks = 0;
+  const retained = (numbers: readonly number[]) => (visit: (message: Message) => void) => {
+    looks++;
+    for (const each of numbers) {
+      const payload = Buffer.from(`${each}`);
+      visit(new Message('mine', payload, 0, payload.length, 1, true, undefined, publisher, 0));
+    }
+  };
+  for (let i = 0; i < 1000; i++) replay(subscription, retained([100, 101, 102]));
+  replay({ ...subscription, filter: '+' }, retained([]));
+  replay({ ...subscription, filter: '#' }, retained([200]));
+  append(true);
+  clock.turn(true);
+  assert.equal([client.got, looks], [[], 0]);
+  client.window = 2;
+  pump();
+  assert.equal([client.got, looks], [[100, 101], 1]);
+  // Made again while its messages are being sent: they come again.
+  replay(subscription, retained([103]));
+  client.window = 10;
+  pump();
+  assert.equal([client.got, looks], [[100, 101, 102, 200, 103, 0], 4]);
 });
 
 test('after close nothing is sent', async () => {

@@ -20,9 +20,19 @@ function recorder(): { calls: unknown[][] } & Asked & Told {
       calls.push([name, ...given.map(plain)]);
     };
   const names = {
-    ...{ consume: note('consume'), cancel: note('cancel'), settle: note('settle'), flush: note('flush') },
-    ...{ push: note('push'), call: note('call'), heard: note('heard'), opened: note('opened'), ended: note('ended') },
-    ...{ deliver: note('deliver'), flushed: note('flushed'), pushed: note('pushed'), refused: note('refused') },
+    consume: note('consume'),
+    cancel: note('cancel'),
+    settle: note('settle'),
+    flush: note('flush'),
+    push: note('push'),
+    call: note('call'),
+    heard: note('heard'),
+    opened: note('opened'),
+    ended: note('ended'),
+    deliver: note('deliver'),
+    flushed: note('flushed'),
+    pushed: note('pushed'),
+    refused: note('refused'),
     answered: note('answered'),
   };
   return { calls, ...names };
@@ -46,12 +56,20 @@ function outbound() {
   const sent: Uint8Array[] = [];
   const tasks: (() => void)[] = [];
   const clock: Clock = {
-    ...{ now: () => 0, schedule: unexpected, random: unexpected },
+    now: () => 0,
+    schedule: unexpected,
+    random: unexpected,
     defer: (task) => void tasks.push(task),
   };
   const cluster = {
-    ...{ node: 'a', alive: () => true, join: unexpected, claim: unexpected, release: unexpected },
-    ...{ own: unexpected, disown: unexpected },
+    node: 'a',
+    alone: false,
+    alive: () => true,
+    join: unexpected,
+    claim: unexpected,
+    release: unexpected,
+    own: unexpected,
+    disown: unexpected,
     send: (_node: string, bytes: Uint8Array) => void sent.push(Uint8Array.from(bytes)),
   };
   const out = new Outbound('b', KIND.ask, cluster, clock, () => 7);

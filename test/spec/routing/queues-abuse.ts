@@ -15,7 +15,7 @@ function peersOf(world: QueueWorld): Peers {
     throw new Error('there are no groups here');
   };
   const hosts = { queues: world.queues, catalog: world.catalog, groups };
-  const peers = new Peers(new OnlyNode(world.clock), hosts, world.clock, world.logger);
+  const peers = new Peers(new OnlyNode(world.clock), hosts, world.clock, world.logger, 1024 * 1024);
   return peers;
 }
 
@@ -50,6 +50,20 @@ test('100,000 names at once: what is on its way to be made is bounded, too', asy
   await world.settle();
   assert.is(world.answers.length, 100_000);
   assert.is(world.queues.list().length, 20);
+});
+
+test('messages for a queue whose owner is not known yet: so many bytes, the others are refused', async () => {
+  const world = await new QueueWorld().start();
+  const { queues } = peersOf(world);
+  const body = 'x'.repeat(100_000);
+  for (let i = 0; i < 20; i++) queues.push('q', messageOf(body), world.receiver, i);
+  await world.settle();
+  const refused = world.answers.filter((each) => each.includes('limits.peerBytes'));
+  assert.ok(refused.length > 8 && refused.length < 12, String(refused.length));
+  assert.is(world.answers.length, 20);
+  queues.push('q', messageOf(body), world.receiver, 20);
+  await world.settle();
+  assert.is(world.answers.at(-1), '20');
 });
 
 test('names with settings that cannot be: refused, and nothing is remembered of them', async () => {

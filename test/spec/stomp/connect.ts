@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Credentials } from '../../../src/ports/authorizer.ts';
+import type { Credentials, Principal } from '../../../src/ports/authorizer.ts';
 import { Harness } from './support/harness.ts';
 
 const connect = suite('STOMP connecting');
@@ -97,6 +97,54 @@ connect('a refused login is an ERROR, and no frame after it is looked at', () =>
     assert.ok(client.closed);
     assert.is(harness.counters.received, 0);
   }
+});
+
+connect('while a login is being checked, frames behind CONNECT wait; CONNECT is answered first', async () => {
+  const checks: ((verdict: Principal | 'badCredentials') => void)[] = [];
+  const authenticate = (): Promise<Principal | 'badCredentials'> => new Promise((resolve) => checks.push(resolve));
+  const harness = Harness.open({}, { authenticate });
+  const client = harness.open();
+  client.write('CONNECT\naccept-version:1.2\nreceipt:r\n\n\0SUBSCRIBE\nid:1\ndestination:/topic/a\n\n\0SEND\ndesti');
+  client.write('nation:/topic/a\n\nhello\0');
+  assert.equal(await client.later(), []);
+  assert.is(client.connection.pauses, 1, 'it is not read from meanwhile');
+  checks[0]?.({ name: 'x' });
+  const frames = await client.later();
+  assert.equal(
+    frames.map(({ command }) => command),
+    ['CONNECTED', 'RECEIPT', 'MESSAGE'],
+  );
+  assert.is(client.connection.pauses, 0);
+  // Refused, with a client that went away meanwhile, and with one for which it takes too long.
+  const refused = harness.open();
+  refused.write('CONNECT\naccept-version:1.2\nreceipt:r\n\n\0SEND\ndestination:/topic/a\n\n\0');
+  checks[1]?.('badCredentials');
+  const [error, ...others] = await refused.later();
+  assert.equal([error?.command, error?.headers['receipt-id'], others.length], ['ERROR', 'r', 0]);
+  assert.ok(refused.closed);
+  const gone = harness.open();
+  gone.send('CONNECT', ['accept-version:1.2']);
+  gone.drop();
+  checks[2]?.({ name: 'x' });
+  assert.equal(await gone.later(), []);
+  const late = harness.open();
+  late.send('CONNECT', ['accept-version:1.2']);
+  harness.clock.advance(10_001);
+  harness.tick(late);
+  assert.match(`${late.frame().body}`, 'limits.loginSeconds');
+  checks[3]?.({ name: 'x' });
+  assert.equal(await late.later(), []);
+  assert.is(harness.counters.received, 1, 'of the first one alone');
+});
+
+connect('a login that cannot be checked is an error of the server', async () => {
+  const harness = Harness.open({}, { authenticate: () => Promise.reject(new Error('no directory')) });
+  const client = harness.open();
+  client.send('CONNECT', ['accept-version:1.2']);
+  const [error] = await client.later();
+  assert.is(error?.command, 'ERROR');
+  assert.not.match(`${error?.body}`, 'directory');
+  assert.equal(harness.warnings, ['a login could not be checked']);
 });
 
 connect('a client-id has its limit', () => {

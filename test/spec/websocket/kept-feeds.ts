@@ -146,7 +146,7 @@ test('sessions kept by earlier versions are understood, and later ones are not g
     const packer = new Packer().integer(format).integers([5]).integers([7]).integer(1);
     return packer.text('n').text('a/#').integer(1).integers([3]).done();
   };
-  const place = { atomic: false, changed() {}, save: async () => {}, put: async () => {}, leave() {} };
+  const place = { atomic: false, changed() {}, save: async () => {}, put: async () => {}, listens() {}, leave() {} };
   const holder = { kept: () => ({ subscriptions: [], feeds: [] }), positions: () => [] };
   const open = (bytes: Uint8Array) => new KeptSession(60, holder, () => {}).restore({ ...place, kept: bytes });
   assert.equal(open(kept(1)), {

@@ -10,8 +10,18 @@ publish('every field gets into the message', () => {
   const world = new World();
   const client = world.login();
   const answers = client.ask({
-    ...{ type: 'publish', id: 'p1', topic: 'a/b', payloadBase64: '/wD+', contentType: 'x/y', replyTo: 'r/s' },
-    ...{ correlationId: 'base64:AP8=', expiresAt: NOW + 5, durable: true, retain: true, messageId: 'm', key: 'k' },
+    type: 'publish',
+    id: 'p1',
+    topic: 'a/b',
+    payloadBase64: '/wD+',
+    contentType: 'x/y',
+    replyTo: 'r/s',
+    correlationId: 'base64:AP8=',
+    expiresAt: NOW + 5,
+    durable: true,
+    retain: true,
+    messageId: 'm',
+    key: 'k',
     headers: [
       ['h', '1'],
       ['h', ''],
@@ -30,7 +40,11 @@ publish('every field gets into the message', () => {
   const { correlation, ...properties } = message?.properties ?? {};
   assert.equal(Buffer.from(correlation ?? []), Buffer.from([0, 0xff]));
   assert.equal(properties, {
-    ...{ contentType: 'x/y', responseTopic: 'r/s', expiresAt: NOW + 5, key: 'k', messageId: 'm' },
+    contentType: 'x/y',
+    responseTopic: 'r/s',
+    expiresAt: NOW + 5,
+    key: 'k',
+    messageId: 'm',
     user: [
       ['h', '1'],
       ['h', ''],
@@ -115,7 +129,12 @@ delivery('each subscription that matches gets the message, under its name', () =
   assert.equal(client.ask({ type: 'subscribe', filter: 'a/+', subscription: 'one "level"' }), []);
   world.router.route(fromDevice('a/b', 'häi\n"\\\u0001'));
   const expected = {
-    ...{ type: 'message', topic: 'a/b', payload: 'häi\n"\\\u0001', durable: false, retain: false, timestamp: NOW },
+    type: 'message',
+    topic: 'a/b',
+    payload: 'häi\n"\\\u0001',
+    durable: false,
+    retain: false,
+    timestamp: NOW,
     publisher: { clientId: 'device-1', protocol: 'mqtt' },
   };
   assert.equal(client.connection.take(), [

@@ -72,8 +72,13 @@ test('browse shows what is in it, in portions that follow each other', async () 
   assert.equal(first.at(-1), { type: 'ack', id: 1, count: 30, next: 30 });
   const { timestamp: _, publisher: __, ...second } = first[1] ?? {};
   assert.equal(second, {
-    ...{ type: 'browsed', id: 1, number: 2, deliveryCount: 1 },
-    ...{ topic: '$queue/work', durable: true, payload: 'm2' },
+    type: 'browsed',
+    id: 1,
+    number: 2,
+    deliveryCount: 1,
+    topic: '$queue/work',
+    durable: true,
+    payload: 'm2',
   });
   assert.is(first[0]?.deliveryCount, undefined);
   const rest = await answers(client, { type: 'browse', queue: 'work', id: 2, after: 30 });

@@ -42,7 +42,10 @@ test('is sent with a private reply topic, and its answer comes with its id', () 
   assert.equal(
     { type, id, payload, contentType, publisher },
     {
-      ...{ type: 'reply', id: 'q', payload: '3.20', contentType: 'text/plain' },
+      type: 'reply',
+      id: 'q',
+      payload: '3.20',
+      contentType: 'text/plain',
       publisher: { ...DEVICE },
     },
   );

@@ -59,6 +59,58 @@ for (const code of ['badCredentials', 'notAuthorized'] as const) {
   });
 }
 
+login('while a login is being checked, requests behind hello wait; then all is answered in its order', async () => {
+  const checks: ((verdict: { name: string } | 'badCredentials') => void)[] = [];
+  const authorizer = {
+    authenticate: (): Promise<{ name: string } | 'badCredentials'> => new Promise((resolve) => checks.push(resolve)),
+    mayPublish: () => true,
+    maySubscribe: () => true,
+  };
+  const client = new World({}, { authorizer }).connect();
+  const later = async (): Promise<unknown[]> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    return client.connection.take().map(({ type, id, code }) => [type, id, code]);
+  };
+  assert.equal(client.ask({ type: 'hello', id: 'h', clientId: 'c' }), []);
+  assert.equal(client.ask({ type: 'ping', id: 2 }), []);
+  assert.is(client.connection.pauses, 1, 'it is not read from meanwhile');
+  checks[0]?.({ name: 'x' });
+  assert.equal(await later(), [
+    ['hello', 'h', undefined],
+    ['pong', 2, undefined],
+  ]);
+  assert.is(client.connection.pauses, 0);
+  for (const [verdict, code] of [
+    ['badCredentials', 'badCredentials'],
+    [new Error('no directory'), 'internal'],
+  ] as const) {
+    const answer = {
+      authenticate: () => (verdict instanceof Error ? Promise.reject(verdict) : Promise.resolve(verdict)),
+    };
+    const refused = new World({}, { authorizer: { ...authorizer, ...answer } }).connect();
+    refused.ask({ type: 'hello', id: 1 });
+    refused.ask({ type: 'ping', id: 2 });
+    await new Promise((resolve) => setImmediate(resolve));
+    const answers = refused.connection.take();
+    assert.equal(
+      answers.map((each) => [each.type, each.id, each.code]),
+      [
+        ['error', 1, code],
+        ['goodbye', undefined, code],
+      ],
+    );
+    assert.not.match(JSON.stringify(answers), 'directory');
+    assert.ok(refused.connection.ended !== undefined);
+  }
+  const late = new World({}, { authorizer }).connect();
+  late.ask({ type: 'hello' });
+  late.channel.tick(NOW + 10_000);
+  assert.is(late.connection.take()[0]?.code, 'timeout');
+  checks[1]?.({ name: 'x' });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(late.connection.take(), []);
+});
+
 login('nobody says hello for too long: timeout', () => {
   const world = new World();
   const [silent, known] = [world.connect(), world.login()];

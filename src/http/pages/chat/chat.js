@@ -50,11 +50,24 @@ function enter(wanted) {
   const url = new URL('ws', location.href);
   url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
   url.hash = '';
-  client = new Client(url.href, `chat/${wanted}`, {
+  client = new Client(url.href, `chat/${wanted}`, credentials(), {
     state: showState,
     message: (message) => list.add(message, message.publisher.clientId === client.clientId),
     problem: showProblem,
+    refused: askForLogin,
   });
+}
+
+/** Only where the broker has asked for them; they are not kept beyond the page. */
+function credentials() {
+  return byId('user-label').hidden ? {} : { userName: byId('user').value, password: byId('password').value };
+}
+
+function askForLogin(tried) {
+  for (const label of ['user-label', 'password-label']) byId(label).hidden = false;
+  byId('join').textContent = 'Join';
+  byId('join-error').textContent = tried ? 'Wrong user or password.' : 'This broker asks who you are.';
+  byId(tried ? 'password' : 'user').focus();
 }
 
 /** The room in the address, to be shared; the name for the next visit; that this tab is in, for a reload of it. */

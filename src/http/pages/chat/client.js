@@ -8,6 +8,7 @@ const PING_EVERY = 25_000;
 export class Client {
   #url;
   #filter;
+  #credentials;
   #events;
   #socket;
   #timer;
@@ -19,14 +20,17 @@ export class Client {
   #waiting = new Map();
   #heard = true;
   #goodbye = '';
+  #refused = false;
 
   /**
-   * `events`: state(name, text), message(message), problem(text).
-   * States: connecting, connected, waiting (for the next attempt).
+   * `credentials`: userName and password, or neither.
+   * `events`: state(name, text), message(message), problem(text), refused(tried): a login is asked for.
+   * States: connecting, connected, waiting (for the next attempt), idle (there will be none).
    */
-  constructor(url, filter, events) {
+  constructor(url, filter, credentials, events) {
     this.#url = url;
     this.#filter = filter;
+    this.#credentials = credentials;
     this.#events = events;
     this.#connect();
   }
@@ -64,7 +68,7 @@ export class Client {
     };
     socket.addEventListener(
       'open',
-      mine(() => socket.send(JSON.stringify({ type: 'hello' }))),
+      mine(() => socket.send(JSON.stringify({ type: 'hello', ...this.#credentials }))),
     );
     socket.addEventListener(
       'message',
@@ -81,7 +85,7 @@ export class Client {
     const message = JSON.parse(data);
     if (message.type === 'message') this.#events.message(message);
     else if (message.type === 'hello') this.#welcome(message);
-    else if (message.type === 'goodbye') this.#goodbye = message.message;
+    else if (message.type === 'goodbye') this.#leave(message);
     else if (message.type === 'error') this.#answered(message.id, message.message);
     else if (message.type === 'ack') this.#answered(message.id, undefined);
   }
@@ -97,6 +101,11 @@ export class Client {
       this.#events.state('connected', 'Connected');
     });
     this.#pinger = setInterval(() => this.#ping(), PING_EVERY);
+  }
+
+  #leave({ code, message }) {
+    this.#goodbye = message;
+    this.#refused = code === 'badCredentials' || code === 'notAuthorized';
   }
 
   /** A connection can be gone without either side being told. */
@@ -121,12 +130,19 @@ export class Client {
     const answered = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (answered !== undefined) answered(error);
-    else if (error !== undefined) this.#events.problem(error);
+    else if (error !== undefined && this.clientId !== '') this.#events.problem(error);
   }
 
   #lost() {
     this.#drop();
     if (this.#closed) return;
+    if (this.#refused) {
+      // Again and again would not help, and looks like guessing.
+      this.#closed = true;
+      this.#events.state('idle', 'Not joined');
+      this.#events.refused('password' in this.#credentials);
+      return;
+    }
     // Between half and all of it, so that browsers do not all come back at once.
     const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#attempts++) * (0.5 + Math.random() / 2);
     const why = this.#goodbye === '' ? '' : ` (${this.#goodbye})`;

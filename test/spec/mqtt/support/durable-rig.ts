@@ -30,14 +30,16 @@ export class DurableRig {
     return this.#broker;
   }
 
-  async #start(): Promise<void> {
-    this.#broker = await startBrokerProcess('backbone.type=embedded', `backbone.embedded.directory=${this.#directory}`);
+  async #start(...settings: string[]): Promise<void> {
+    const directory = `backbone.embedded.directory=${this.#directory}`;
+    this.#broker = await startBrokerProcess('backbone.type=embedded', directory, ...settings);
   }
 
-  async restart(how: 'stopped' | 'killed'): Promise<void> {
+  /** `settings`: as `--set` has them. */
+  async restart(how: 'stopped' | 'killed', ...settings: string[]): Promise<void> {
     if (how === 'killed') await this.#running.kill();
     else assert.is(await this.#running.stop(), 0);
-    await this.#start();
+    await this.#start(...settings);
   }
 
   /** MQTT 5, unless `options` say otherwise. */

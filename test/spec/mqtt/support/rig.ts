@@ -1,18 +1,24 @@
+import type { BrokerExtras } from '../../../../src/broker.ts';
+import type { ConfigInput } from '../../../../src/config/load.ts';
 import { startBroker, type TestBroker } from '../../../support/broker.ts';
 import { type Packet, RawMqtt } from '../../../support/mqtt-client.ts';
+import { type ConnectParts, connect, MqttWire } from '../../../support/mqtt-wire.ts';
 
 export type Client = Awaited<ReturnType<typeof RawMqtt.connect>>;
 
 /** A session that outlives its connection. */
 export const lasting = { clean: false, properties: { sessionExpiryInterval: 600 } };
 
+/** The same in the words of a version. */
+export const lastingOf = (version: number): object => (version === 5 ? lasting : { clean: false });
+
 /** A broker for each test, or for some, and clients that are gone with it. */
 export class Rig {
-  readonly #version: 4 | 5;
+  readonly #version: 3 | 4 | 5;
   #server: TestBroker | undefined;
-  readonly #clients: RawMqtt[] = [];
+  readonly #clients: (RawMqtt | MqttWire)[] = [];
 
-  constructor(version: 4 | 5 = 5) {
+  constructor(version: 3 | 4 | 5 = 5) {
     this.#version = version;
   }
 
@@ -21,8 +27,8 @@ export class Rig {
     return this.#server;
   }
 
-  async start(): Promise<void> {
-    this.#server = await startBroker();
+  async start(config: ConfigInput = {}, extras: BrokerExtras = {}): Promise<void> {
+    this.#server = await startBroker(config, extras);
   }
 
   async stop(): Promise<void> {
@@ -40,6 +46,22 @@ export class Rig {
     const connected = await RawMqtt.connect(this.server.mqtt, { clientId, protocolVersion: this.#version, ...options });
     this.#clients.push(connected);
     return connected;
+  }
+
+  /** A connection on which nothing has been said. */
+  async wire(): Promise<MqttWire> {
+    const opened = await MqttWire.open(this.server.mqtt);
+    this.#clients.push(opened);
+    return opened;
+  }
+
+  /** One that has its CONNACK, with code 0. */
+  async connected(parts: ConnectParts = {}): Promise<MqttWire> {
+    const opened = await this.wire();
+    opened.send(connect(parts));
+    const connack = await opened.next();
+    if (!/^20..0.00/.test(connack)) throw new Error(`CONNECT was refused: ${connack}`);
+    return opened;
   }
 }
 
@@ -65,7 +87,7 @@ export async function publish(
     publisher.publish(topic, `${payload}`, { qos: 1, messageId: i + 1, ...user(userProperties) });
   for (const _ of payloads) {
     const { reasonCode, properties } = await publisher.expect('puback');
-    if ((reasonCode ?? 0) !== 0) throw new Error(`${reasonCode}: ${properties?.reasonString}`);
+    if ((reasonCode ?? 0) >= 0x80) throw new Error(`${reasonCode}: ${properties?.reasonString}`);
   }
 }
 

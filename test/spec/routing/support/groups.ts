@@ -180,7 +180,11 @@ export class GroupsNode {
 
   join(options: Partial<GroupOptions> = {}, member = new TestMember(), name = 'g', filter = 't/#'): TestMember {
     member.membership = this.table.join(name, filter, member, {
-      ...{ clientId: 'c', prefetch: 10, keptFor: 0, ordered: false, start: { from: 'new' } },
+      clientId: 'c',
+      prefetch: 10,
+      keptFor: 0,
+      ordered: false,
+      start: { from: 'new' },
       ...options,
     });
     return member;

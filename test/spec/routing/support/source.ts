@@ -16,6 +16,7 @@ const OPTIONS: DispatcherOptions = {
   singleActiveConsumer: false,
   memoryBytes: 64 * 1024 * 1024,
   consumerBytes: 16 * 1024 * 1024,
+  heldMessages: 4096,
 };
 
 /** A dispatcher on a source that the test looks into: it gives what is wanted when the test says so. */

@@ -97,8 +97,8 @@ class FakeOutbox implements Outbox {
     this.pump();
   }
 
-  replay(message: Message, subscription: Subscription): void {
-    this.held.push(() => this.sink.send(message, [subscription], true));
+  replay(subscription: Subscription, match: (visit: (message: Message) => void) => void): void {
+    match((message) => this.held.push(() => this.sink.send(message, [subscription], true)));
     this.pump();
   }
 
@@ -176,6 +176,8 @@ export const LIMITS: Limits = {
   connections: 10,
   connectionsPerAddress: 10,
   loginSeconds: 10,
+  passwordChecks: 2,
+  passwordChecksWaiting: 10,
   loginPacketBytes: 1000,
   packetBytes: 100_000,
   outputBytes: 10_000,
@@ -193,6 +195,7 @@ export const LIMITS: Limits = {
   userProperties: 4,
   userPropertyBytes: 100,
   topicAliases: 10,
+  topicAliasesOut: 10,
   retainedMessages: 10,
   retainedBytes: 10_000,
   queues: 10,
@@ -202,6 +205,9 @@ export const LIMITS: Limits = {
   queueBindingBytes: 16_384,
   queueMemoryBytes: 64 * 1024 * 1024,
   consumerBytes: 16 * 1024 * 1024,
+  heldMessages: 4096,
+  groupMessages: 50_000,
+  peerBytes: 256 * 1024 * 1024,
   deadLetterHops: 16,
   replays: 32,
   stompHeaders: 10,
@@ -261,6 +267,7 @@ export class World {
         return outbox;
       },
       sessions: { open: unexpected },
+      unmatched: unexpected,
       groups: { join: unexpected, status: unexpected, move: unexpected },
       startOf: unexpected,
       backlog: (connection) => new ConnectionBacklog(this.router, connection, this.services.limits.publishBacklog),

@@ -5,7 +5,7 @@ import { type Packet, RawMqtt } from '../../support/mqtt-client.ts';
 
 /** MQTT 5.0, 4.8.2: shared subscriptions. */
 
-const test = suite('mqtt/shared');
+const test = suite('mqtt5/4-08-shared');
 let server: TestBroker;
 const clients: RawMqtt[] = [];
 
@@ -180,6 +180,133 @@ test('QoS 2: a message that is with a member stays with it [MQTT-4.8.2-4]', asyn
   const again = await client('lost', lasting);
   const repeated = await again.expect('publish');
   assert.equal([repeated.payload.toString(), repeated.dup, repeated.messageId], [held, true, packet.messageId]);
+});
+
+test('[MQTT-4.8.2-3] each member gets messages at the QoS that it was granted', async () => {
+  const publisher = await client('p');
+  for (const granted of [0, 1, 2] as const) {
+    const member = await client(`q${granted}`);
+    assert.equal(await member.subscribe(`$share/q${granted}/t`, granted), [granted]);
+    for (const qos of [0, 1, 2] as const) {
+      publisher.publish('t', `${qos}`, { qos, messageId: qos + 1 });
+      const message = await member.expect('publish');
+      assert.equal([message.qos, message.payload.toString()], [Math.min(qos, granted), `${qos}`]);
+      if (qos > 0) await publisher.next();
+      if (qos === 2) publisher.send({ cmd: 'pubrel', messageId: 3 });
+      if (qos === 2) await publisher.expect('pubcomp');
+      const { messageId } = message;
+      if (messageId !== undefined) member.send({ cmd: message.qos === 1 ? 'puback' : 'pubrec', messageId });
+    }
+    member.destroy();
+  }
+});
+
+test('4.8.2 members of one group with different QoS: each its own', async () => {
+  const members = [await client('m0'), await client('m2')];
+  await members[0]?.subscribe('$share/g/t', 0);
+  await members[1]?.subscribe('$share/g/t', 2);
+  await publish(await client('p'), 't', 0, 10);
+  const seen = await Promise.all(members.map((each) => each.flush()));
+  const qos = seen.map((packets) => packets.map((each) => each.cmd === 'publish' && each.qos));
+  assert.equal(
+    qos.map((each) => new Set(each).size),
+    [1, 1],
+  );
+  assert.equal([qos[0]?.[0], qos[1]?.[0]], [0, 1]);
+  assert.is(seen.flat().length, 10);
+});
+
+for (const [qos, cmd] of [
+  [1, 'puback'],
+  [2, 'pubrec'],
+] as const) {
+  test(`[MQTT-4.8.2-6] what a member refuses by ${cmd.toUpperCase()} is sent to nobody`, async () => {
+    const [picky, other] = [await client('picky', { properties: { receiveMaximum: 1 } }), await client('other')];
+    await picky.subscribe('$share/g/t', qos);
+    const publisher = await client('p');
+    publisher.publish('t', 'refused', { qos, messageId: 1 });
+    await publisher.next();
+    const message = await picky.expect('publish');
+    await other.subscribe('$share/g/t', qos);
+    picky.send({ cmd, messageId: message.messageId ?? 0, reasonCode: 0x80 });
+    assert.equal(payloads(await picky.flush()), []);
+    picky.destroy();
+    await picky.end();
+    assert.equal(payloads(await other.flush()), []);
+    await publish(publisher, 't', 5, 6);
+    assert.is((await other.expect('publish')).payload.toString(), '5');
+  });
+}
+
+test('[MQTT-4.8.2-5] QoS 2 that is with a member whose session ends goes to nobody else', async () => {
+  const [lost, other] = [await client('lost'), await client('other')];
+  await lost.subscribe('$share/g/t', 2);
+  const publisher = await client('p');
+  publisher.publish('t', 'x', { qos: 2, messageId: 1 });
+  await publisher.expect('pubrec');
+  await lost.expect('publish');
+  await other.subscribe('$share/g/t', 2);
+  lost.destroy();
+  await lost.end();
+  assert.equal(payloads(await other.flush()), []);
+  assert.equal(await collect(other, 1), []);
+});
+
+test('4.8.2 other names and other filters are other groups', async () => {
+  const member = await client('m');
+  for (const filter of ['$share/g/t/+', '$share/G/t/+', '$share/g/t/#', '$share/g/t/x', '$share/g g/t/x']) {
+    assert.equal(await member.subscribe(filter, 0), [0]);
+  }
+  (await client('p')).publish('t/x', 'x');
+  for (let i = 0; i < 5; i++) assert.is((await member.expect('publish')).payload.toString(), 'x');
+  assert.equal(await member.flush(), []);
+});
+
+test('4.8.2 wildcards and $ in a shared filter are as in any other', async () => {
+  const member = await client('m');
+  for (const filter of ['$share/all/#', '$share/level/+/x', '$share/slash//#']) await member.subscribe(filter, 0);
+  const publisher = await client('p');
+  for (const topic of ['a/x', '/x', 'a', '$SYS/x']) publisher.publish(topic, topic);
+  await publisher.flush();
+  const seen = (await member.flush()).map((each) => each.cmd === 'publish' && each.topic).sort();
+  assert.equal(
+    seen.filter((topic) => topic && !topic.startsWith('$')),
+    ['/x', '/x', '/x', 'a', 'a/x', 'a/x'],
+  );
+  assert.equal(
+    seen.filter((topic) => topic === '$SYS/x'),
+    [],
+  );
+});
+
+test('3.8.2.1.2 Subscription Identifiers of a shared subscription are the member’s own', async () => {
+  const member = await client('m');
+  const properties = { subscriptionIdentifier: 42 };
+  member.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: '$share/g/t', qos: 1 }], properties });
+  await member.expect('suback');
+  await publish(await client('p'), 't', 0, 1);
+  assert.is((await member.expect('publish')).properties?.subscriptionIdentifier, 42);
+});
+
+test('4.8.2 a subscription of its own beside the shared one: its messages are two', async () => {
+  const [both, other] = [await client('both'), await client('other')];
+  for (const member of [both, other]) await member.subscribe('$share/g/t', 1);
+  await both.subscribe('t', 1);
+  await publish(await client('p'), 't', 0, 10);
+  const [seen, rest] = [await take(both), await take(other)];
+  assert.is(seen.length + rest.length, 20);
+  assert.is(rest.length, 5);
+});
+
+test('[MQTT-3.8.3-4] … and No Local in one of many filters refuses the packet as a whole', async () => {
+  const member = await client('m', lasting);
+  const subscriptions = [
+    { topic: 'plain', qos: 0 as const },
+    { topic: '$share/g/t', qos: 0 as const, nl: true },
+  ];
+  member.send({ cmd: 'subscribe', messageId: 1, subscriptions });
+  assert.is((await member.expect('disconnect')).reasonCode, 0x82);
+  await member.end();
 });
 
 test.run();

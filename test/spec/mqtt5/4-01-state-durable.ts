@@ -1,11 +1,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { DurableRig } from './support/durable-rig.ts';
-import { lasting } from './support/rig.ts';
+import { DurableRig } from '../mqtt/support/durable-rig.ts';
+import { lasting } from '../mqtt/support/rig.ts';
 
 /** Session state (MQTT 5.0, 4.1), retained messages and wills through the end of the server, orderly and by SIGKILL. */
 
-const test = suite('mqtt/durable');
+const test = suite('mqtt5/4-01-state-durable');
 const rig = new DurableRig(test);
 
 for (const how of ['stopped', 'killed'] as const) {
@@ -13,7 +13,9 @@ for (const how of ['stopped', 'killed'] as const) {
     const first = await rig.client('s', lasting);
     const properties = { subscriptionIdentifier: 7 };
     first.send({
-      ...{ cmd: 'subscribe', messageId: 1, properties },
+      cmd: 'subscribe',
+      messageId: 1,
+      properties,
       subscriptions: [{ topic: 'a/+', qos: 1, rap: true, nl: true }],
     });
     await first.expect('suback');
@@ -118,7 +120,10 @@ test('killed: the wills of its clients are published when it is back, those with
   const watcher = await rig.client('w', lasting);
   await watcher.subscribe('will/#', 1);
   const will = (topic: string, delay: number) => ({
-    ...{ topic, payload: Buffer.from('gone'), qos: 1 as const, retain: false },
+    topic,
+    payload: Buffer.from('gone'),
+    qos: 1 as const,
+    retain: false,
     properties: { willDelayInterval: delay },
   });
   await rig.client('d1', { will: will('will/now', 0) });
@@ -152,7 +157,10 @@ test('a session whose time is over is gone, and so is what was published for it'
   await watcher.subscribe('gone', 1);
   // [MQTT-3.1.2-8]: the will comes with the end of the session.
   const will = {
-    ...{ topic: 'gone', payload: Buffer.from('x'), qos: 1 as const, retain: false },
+    topic: 'gone',
+    payload: Buffer.from('x'),
+    qos: 1 as const,
+    retain: false,
     properties: { willDelayInterval: 600 },
   };
   const first = await rig.client('s', { clean: false, properties: { sessionExpiryInterval: 1 }, will });

@@ -1,10 +1,10 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Client, lasting, Rig, subscribe, textOf } from './support/rig.ts';
+import { type Client, lasting, Rig, subscribe, textOf } from '../mqtt/support/rig.ts';
 
 /** MQTT 5.0, 4.10: request and response, with topics for answers that are the asking client's own. */
 
-const test = suite('mqtt/request');
+const test = suite('mqtt5/4-10-request');
 const rig = new Rig();
 test.before.each(() => rig.start());
 test.after.each(() => rig.stop());
