@@ -10,6 +10,7 @@ const debian = new Debian(test);
 
 const MOSQUITTO = ['mosquitto_sub', 'mosquitto_pub'] as const;
 const VERSIONS = [
+  ['mqttv31', '3.1'],
   ['mqttv311', '3.1.1'],
   ['mqttv5', '5.0'],
 ] as const;

@@ -4,20 +4,26 @@ import * as assert from 'uvu/assert';
 import { startBroker, type TestBroker } from '../support/broker.ts';
 import { MqttJs } from './support/mqttjs.ts';
 
-/** The npm package `mqtt`, the client most used with Node and in browsers: both versions, both transports. */
+/** The npm package `mqtt`, the client most used with Node and in browsers: every version, both transports. */
 
 const LEVELS = [0, 1, 2] as const;
 
-for (const version of [4, 5] as const) {
+const NAMES = { 3: '3.1', 4: '3.1.1', 5: '5.0' };
+
+for (const version of [3, 4, 5] as const) {
   for (const transport of ['tcp', 'ws'] as const) {
-    const test = suite(`mqtt.js ${version === 4 ? '3.1.1' : '5.0'} over ${transport}`);
+    const test = suite(`mqtt.js ${NAMES[version]} over ${transport}`);
     let server: TestBroker;
     let clients: MqttJs[] = [];
 
     const open = async (options: IClientOptions = {}): Promise<[MqttJs, IConnackPacket]> => {
       const { host, port } = transport === 'tcp' ? server.mqtt : server.http;
       const url = transport === 'tcp' ? `mqtt://${host}:${port}` : `ws://${host}:${port}/mqtt`;
-      const opened = await MqttJs.connect(url, { protocolVersion: version, ...options });
+      const opened = await MqttJs.connect(url, {
+        protocolVersion: version,
+        ...(version === 3 && { protocolId: 'MQIsdp' }),
+        ...options,
+      });
       clients.push(opened[0]);
       return opened;
     };
@@ -42,7 +48,7 @@ for (const version of [4, 5] as const) {
     test('connects, and ends with DISCONNECT', async () => {
       const [connected, connack] = await open();
       assert.is(connack.sessionPresent, false);
-      assert.is(version === 4 ? connack.returnCode : connack.reasonCode, 0);
+      assert.is(version < 5 ? connack.returnCode : connack.reasonCode, 0);
       await connected.end();
     });
 
