@@ -26,7 +26,8 @@ export function writeConnack(
   const extra = version === 5 ? sectionBytes(properties) : 0;
   let at = open(connection, TYPE.connack << 4, 2 + extra);
   const buffer = connection.buffer;
-  buffer[at++] = sessionPresent ? 1 : 0;
+  // MQTT 3.1 has no such flag: the byte is reserved there (3.2).
+  buffer[at++] = sessionPresent && version > 3 ? 1 : 0;
   buffer[at++] = code;
   if (version === 5) writeSection(buffer, at, properties);
 }

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import {
   type Property,
   writeAcknowledgement,
+  writeAuth,
   writeCodes,
   writeConnack,
   writeDisconnect,
@@ -49,6 +50,7 @@ const uint8 = fc.integer({ min: 0, max: 255 });
 const uint16 = fc.integer({ min: 0, max: 0xffff });
 const uint32 = fc.integer({ min: 0, max: 0xffffffff });
 const bit = fc.constantFrom(0, 1);
+const bytes = fc.uint8Array({ maxLength: 300 });
 
 /** A property as our encoder takes it, and as mqtt-packet reads it. */
 type Meant = readonly [ours: Property, name: string, theirs: unknown];
@@ -87,7 +89,7 @@ test('CONNACK', () => {
       const answer = level === 5 ? { reasonCode: code } : { returnCode: code };
       agree(parsed(sink, level), {
         cmd: 'connack',
-        sessionPresent: present,
+        sessionPresent: present && level > 3,
         ...answer,
         properties: named(meant, level),
       });
@@ -171,10 +173,25 @@ test('DISCONNECT and PINGRESP', () => {
   agree(parsed(sink, 4), { cmd: 'pingresp' });
 });
 
+test('AUTH', () => {
+  const exchanged: fc.Arbitrary<Meant>[] = [
+    text.map((value) => [[0x15, value], 'authenticationMethod', value]),
+    bytes.map((value) => [[0x16, value], 'authenticationData', Buffer.from(value).toString('hex')]),
+    ...explained,
+  ];
+  fc.assert(
+    fc.property(fc.constantFrom(0, 0x18, 0x19), pick(exchanged), (reasonCode, meant) => {
+      const sink = new Sink();
+      writeAuth(sink, reasonCode, properties(meant));
+      agree(parsed(sink, 5), { cmd: 'auth', reasonCode, properties: named(meant, 5) });
+    }),
+    runs(500),
+  );
+});
+
 /** Milliseconds since 1970, when everything is written. */
 const NOW = 1_700_000_000_000;
 const publisher = { clientId: 'fuzz', protocol: 'mqtt' } as const;
-const bytes = fc.uint8Array({ maxLength: 300 });
 const user = fc.array(fc.tuple(text, text), { minLength: 1, maxLength: 4 });
 const carried: fc.Arbitrary<Properties | undefined> = fc.option(
   fc.record(

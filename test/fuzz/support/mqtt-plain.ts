@@ -133,7 +133,7 @@ export function ours(bytes: Buffer, version: Version): Outcome[] {
     unsubscribe: ({ packetId, filters }) => note({ cmd: 'unsubscribe', id: packetId, filters }),
     pingreq: () => note({ cmd: 'pingreq' }),
     disconnect: (reason, properties) => note({ cmd: 'disconnect', reason, properties: ofOurs(properties) }),
-    auth: () => note({ cmd: 'auth' }),
+    auth: ({ reason, properties }) => note({ cmd: 'auth', reason, properties: ofOurs(properties) }),
   };
   const decoder = new Decoder(handler, limits, topics);
   decoder.version = version;
@@ -190,6 +190,7 @@ export function plain(packet: mqttPacket.Packet): Plain {
     case 'unsubscribe':
       return { cmd, id, filters: packet.unsubscriptions };
     case 'disconnect':
+    case 'auth':
       return { cmd, reason: packet.reasonCode ?? 0, properties: propertiesOf(packet.properties) };
     case 'pubrel':
     case 'pubcomp':

@@ -153,15 +153,6 @@ const RULES: readonly Rule[] = [
       /flag bits|QoS bits/.test(fault ?? '') &&
       ours(Buffer.concat([bytes.subarray(0, 1), Buffer.of(0)]), version)[0]?.is === 'refused',
   },
-  // What nobody needs to look at.
-  {
-    name: 'we do not read what is in AUTH: no method is agreed',
-    holds: ({ mine }) => mine?.is === 'packet' && mine.packet.cmd === 'auth',
-  },
-  {
-    name: 'we take every reason code',
-    holds: ({ mine, fault }) => mine?.is === 'packet' && /reason code/.test(fault ?? ''),
-  },
 ];
 
 /** The rule by which the two differ. */

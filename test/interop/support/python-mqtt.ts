@@ -22,7 +22,7 @@ class Client:
         self.client = mqtt.Client(client_id=name, protocol=kinds[version], transport=transport, **options)
         if transport == 'websockets':
             self.client.ws_set_options(path='/mqtt')
-        self.heard, self.answers = queue.Queue(), queue.Queue()
+        self.heard, self.answers, self.aliases = queue.Queue(), queue.Queue(), {}
         self.client.on_message = lambda client, data, message: self.heard.put(message)
         self.client.on_subscribe = lambda client, data, mid, codes, *rest: self.answers.put([getattr(c, 'value', c) for c in codes])
         self.client.on_publish = lambda *rest: self.answers.put('published')
@@ -58,14 +58,16 @@ class Client:
 
     def hear(self):
         message = self.heard.get(timeout=5)
-        return [message.topic, message.payload.decode(), message.qos, bool(message.retain)]
+        # The library leaves topic aliases to the application.
+        alias = getattr(message.properties, 'TopicAlias', None) if five else None
+        topic = message.topic or self.aliases[alias]
+        if alias:
+            self.aliases[alias] = topic
+        return [topic, message.payload.decode(), message.qos, bool(message.retain)]
 
     def end(self):
         self.client.disconnect()
         self.client.loop_stop()
-
-    def lose(self):
-        self.client._sock_close()
 
 everything = {'UserProperty': [('a', '1'), ('a', '2')], 'ReceiveMaximum': 10, 'TopicAliasMaximum': 5,
               'MaximumPacketSize': 2000000, 'RequestResponseInformation': 1} if five else {}
