@@ -90,7 +90,8 @@ export class Publishing implements Answers {
   #repeated(packetId: number): boolean {
     const { connection, version } = this.#served;
     const state = this.#session.inbound.state(packetId);
-    if (state === 'stored') this.#inTurn(2, () => writeAcknowledgement(connection, TYPE.pubrec, version, packetId, 0));
+    if (state === 'stored')
+      this.#inTurn(2, () => writeAcknowledgement(connection, TYPE.pubrec, version, packetId, REASON.success));
     return state === 'stored' || state === 'storing';
   }
 
@@ -124,7 +125,7 @@ export class Publishing implements Answers {
     services.logger.warn({ clientId: this.#session.clientId, reason: error.message }, 'a message was refused');
     if (qos === 0) return;
     const type = qos === 1 ? TYPE.puback : TYPE.pubrec;
-    const reason = version === 5 ? reasonIn('publish', error.code) : 0;
+    const reason = version === 5 ? reasonIn('publish', error.code) : REASON.success;
     // Before MQTT 5 the QoS 2 exchange goes on to its end.
     if (qos === 2 && version < 5) this.#session.inbound.add(packetId, 'stored');
     const properties = explain(version, login, error.message);
