@@ -3,20 +3,12 @@ import type { UserProperty } from '../../src/core/message.ts';
 import type { Channel } from '../../src/ports/protocol.ts';
 import type { Place, Services } from '../../src/ports/routing.ts';
 import type { Connection } from '../../src/ports/transport.ts';
+import { type AnswerTerms, answerTerms, writeFarewell, writeRefusal } from './answers.ts';
 import type { Capabilities } from './capabilities.ts';
 import { UnknownVersion } from './connect.ts';
 import { Decoder } from './decoder.ts';
-import {
-  connackBytes,
-  fitting,
-  type Property,
-  writeAcknowledgement,
-  writeConnack,
-  writeDisconnect,
-  writePingresp,
-} from './encoder.ts';
+import { fitting, type Property, writeAcknowledgement, writeConnack, writePingresp } from './encoder.ts';
 import { Entrance, type EntranceOwner } from './entrance.ts';
-import { type AnswerTerms, answerTerms, type Exchange, explain } from './exchange.ts';
 import { Link } from './link.ts';
 import { type Login, noRoom } from './login.ts';
 import {
@@ -31,7 +23,8 @@ import {
   type Version,
 } from './packets.ts';
 import { Publishing } from './publishing.ts';
-import { CONNACK_V3, REASON, reasonIn } from './reasons.ts';
+import { REASON } from './reasons.ts';
+import type { Served } from './served.ts';
 import type { MqttServer } from './server.ts';
 import { type Holder, MqttSession } from './session.ts';
 import { Subscribing } from './subscribing.ts';
@@ -40,7 +33,7 @@ import { Subscribing } from './subscribing.ts';
  * One connection of an MQTT client: waits for CONNECT (`#session` undefined), then serves packets until either side
  * ends it (`#over`).
  */
-export class MqttChannel implements Channel, PacketHandler, Exchange, Holder, EntranceOwner {
+export class MqttChannel implements Channel, PacketHandler, Served, Holder, EntranceOwner {
   readonly #server: MqttServer;
   readonly connection: Connection;
   readonly #decoder: Decoder;
@@ -293,7 +286,7 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder, En
     }
     const accepted = this.login;
     if (properties?.sessionExpiry !== undefined) {
-      // [MQTT-3.14.2.2.2]: a session that was to end with its connection cannot be kept after all.
+      // 3.14.2.2.2: a session that was to end with its connection cannot be kept after all.
       if (accepted.sessionExpiry === 0 && properties.sessionExpiry > 0) {
         throw new BrokerError('protocol', 'Session Expiry Interval in DISCONNECT where CONNECT had 0');
       }
@@ -320,29 +313,16 @@ export class MqttChannel implements Channel, PacketHandler, Exchange, Holder, En
     if (this.#over) return;
     // Before CONNACK there is only CONNACK to say it with.
     if (this.#session === undefined) {
-      this.#refuseConnection(error);
+      // Where not even the beginning of a CONNECT was understood, it is 4, which has no answer to that.
+      const version = error instanceof UnknownVersion ? error.form : this.#decoder.version;
+      writeRefusal(this.connection, version, this.#terms, error);
       this.#end(error.message);
       return;
     }
     // First, so that nothing more is sent to the client than that [MQTT-3.14.4-1].
     this.#release(true);
-    if (this.#version === 5) {
-      writeDisconnect(this.connection, reasonIn('disconnect', error.code), explain(5, this.#terms, error.message));
-    }
+    writeFarewell(this.connection, this.#version, this.#terms, error);
     this.#end(error.message);
-  }
-
-  #refuseConnection(error: BrokerError): void {
-    // Where not even the beginning of a CONNECT was understood, it is 4, which has no answer to that.
-    const version = error instanceof UnknownVersion ? error.form : this.#decoder.version;
-    if (version === 5) {
-      // [MQTT-3.1.2-24]: there are clients that take not even that.
-      if (this.#terms !== undefined && this.#terms.maximumPacketSize < connackBytes([])) return;
-      writeConnack(this.connection, 5, false, reasonIn('connack', error.code), explain(5, this.#terms, error.message));
-      return;
-    }
-    const code = CONNACK_V3[error.code];
-    if (code !== undefined) writeConnack(this.connection, 4, false, code);
   }
 
   #end(reason: string): void {

@@ -11,6 +11,7 @@ import {
   requirePacketId,
   requireReason,
 } from './parse.ts';
+import { append, type PartialPacket, packetBytes, partialPacket } from './partial-packet.ts';
 import { type PropertyLimits, readProperties } from './properties.ts';
 import { decodeText, Reader } from './reader.ts';
 
@@ -18,14 +19,6 @@ export interface DecoderLimits extends PropertyLimits {
   readonly loginPacketBytes: number;
   readonly packetBytes: number;
   readonly clientIdBytes: number;
-}
-
-/** A packet of which a chunk brought only the beginning. Grows with what arrives, not with what was announced. */
-interface Partial {
-  buffer: Buffer;
-  length: number;
-  /** Bytes of the whole packet; 0 until its fixed header is complete. */
-  total: number;
 }
 
 /** First byte of CONNECT. */
@@ -59,7 +52,7 @@ export class Decoder {
   #admitted = false;
   /** Between CONNECT and CONNACK, while the client proves who it is. */
   #exchanging = false;
-  #partial: Partial | undefined;
+  #partial: PartialPacket | undefined;
   #stopped = false;
   /** Packets since `taken` was asked. */
   #packets = 0;
@@ -211,14 +204,8 @@ export class Decoder {
         return;
       }
       case TYPE.puback:
-        this.#acknowledgement(type);
-        return;
       case TYPE.pubrec:
-        this.#acknowledgement(type);
-        return;
       case TYPE.pubrel:
-        this.#acknowledgement(type);
-        return;
       case TYPE.pubcomp:
         this.#acknowledgement(type);
         return;
@@ -262,9 +249,7 @@ export class Decoder {
     publish.topic = length === 0 ? '' : this.#topic(buffer, from, to);
     reader.at = to;
     publish.packetId = 0;
-    if (qos > 0) {
-      publish.packetId = requirePacketId(reader);
-    }
+    if (qos > 0) publish.packetId = requirePacketId(reader);
     publish.properties = this.version === 5 ? readProperties(reader, TYPE.publish, this.#limits) : undefined;
     publish.qos = qos === 0 ? 0 : qos === 1 ? 1 : 2;
     publish.retain = (flags & 1) !== 0;
@@ -304,12 +289,11 @@ export class Decoder {
   // --- packets over several chunks ----------------------------------------------------------------------------------
 
   #keep(chunk: Buffer, at: number): void {
-    this.#partial = { buffer: Buffer.from(chunk.subarray(at)), length: chunk.length - at, total: 0 };
-    this.#partial.total = packetBytes(this.#partial);
+    this.#partial = partialPacket(chunk, at);
   }
 
   /** Adds to a partial packet until it is complete; returns how much of the chunk that took. Linear in all that arrives. */
-  #continue(partial: Partial, chunk: Buffer): number {
+  #continue(partial: PartialPacket, chunk: Buffer): number {
     let at = 0;
     while (partial.total === 0 && at < chunk.length) {
       append(partial, chunk, at, at + 1);
@@ -326,28 +310,4 @@ export class Decoder {
     }
     return end;
   }
-}
-
-function append(partial: Partial, chunk: Buffer, from: number, to: number): void {
-  const length = partial.length + to - from;
-  if (length > partial.buffer.length) {
-    const grown = Buffer.allocUnsafeSlow(Math.max(length, partial.buffer.length * 2, 64));
-    partial.buffer.copy(grown, 0, 0, partial.length);
-    partial.buffer = grown;
-  }
-  chunk.copy(partial.buffer, partial.length, from, to);
-  partial.length = length;
-}
-
-/** Bytes of the whole packet by its fixed header, or 0 when that is not complete. */
-function packetBytes({ buffer, length }: Partial): number {
-  let remaining = 0;
-  for (let i = 1; i < length && i <= 4; i++) {
-    const byte = buffer[i] ?? 0;
-    remaining |= (byte & 0x7f) << (7 * (i - 1));
-    // Too long a form, or five bytes: complete enough for `#next` to refuse it.
-    if ((byte === 0 && i > 1) || (byte >= 0x80 && i === 4)) return 1 + i;
-    if (byte < 0x80) return 1 + i + remaining;
-  }
-  return 0;
 }

@@ -4,9 +4,9 @@ import { QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import type { Backlog, Services } from '../../src/ports/routing.ts';
 import { AnswerTurns } from './answer-turns.ts';
-import type { Exchange } from './exchange.ts';
 import type { Version } from './packets.ts';
 import { REASON } from './reasons.ts';
+import type { Served } from './served.ts';
 import type { MqttSession } from './session.ts';
 
 /** In `appended` and `refused`, the packet identifier of a QoS 2 message has this bit, and that of one for a queue that. */
@@ -45,7 +45,7 @@ export class Intake implements AppendReceiver {
   /** By packet identifier, until written: only where a state and a message are not written as one. */
   #unwritten: Map<number, Batch> | undefined;
 
-  constructor({ services, session, connection, version }: Exchange, answers: Answers) {
+  constructor({ services, session, connection, version }: Served, answers: Answers) {
     this.#services = services;
     this.#session = session;
     this.#backlog = services.backlog(connection);

@@ -5,9 +5,9 @@ import type { Caller, Principal } from '../../src/ports/authorizer.ts';
 import { mayBeAnswered } from '../../src/ports/rights.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import type { Peer } from '../../src/ports/transport.ts';
+import { type AnswerTerms, answerTerms } from './answers.ts';
 import { announced, type Capabilities, checkWill } from './capabilities.ts';
 import { fitting, type Property } from './encoder.ts';
-import { type AnswerTerms, answerTerms } from './exchange.ts';
 import { queueFault, toProperties } from './mapping.ts';
 import type { ConnectPacket, WillPacket } from './packets.ts';
 

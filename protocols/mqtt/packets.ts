@@ -22,7 +22,7 @@ export const TYPE = {
 /** Protocol level in CONNECT: 3 is MQTT 3.1, 4 is 3.1.1, 5 is 5.0. */
 export type Version = 3 | 4 | 5;
 
-/** Properties of MQTT 5 as they stand in a packet, whichever of them the packet may have. */
+/** Properties of MQTT 5 as they stand in a packet of a client, whichever of them the packet may have. */
 export interface PacketProperties {
   payloadFormat?: number;
   messageExpiry?: number;
@@ -42,14 +42,6 @@ export interface PacketProperties {
   topicAlias?: number;
   maximumPacketSize?: number;
   user?: UserProperty[];
-  // Only servers send these.
-  assignedClientIdentifier?: string;
-  serverKeepAlive?: number;
-  maximumQos?: number;
-  retainAvailable?: number;
-  wildcardSubscriptionAvailable?: number;
-  subscriptionIdentifierAvailable?: number;
-  sharedSubscriptionAvailable?: number;
 }
 
 export interface WillPacket {

@@ -83,7 +83,7 @@ export function readProperties(reader: Reader, packet: number, limits: PropertyL
       }
       continue;
     }
-    // Subscription Identifiers repeat only in what servers send [MQTT-3.8.2.1.2].
+    // Subscription Identifiers repeat only in what servers send (3.8.2.1.2).
     if (seen.has(id)) throw new BrokerError('protocol', `${kind.name} stands in the packet twice`);
     seen.add(id);
     readOne(reader, id, kind.name, properties);

@@ -4,13 +4,14 @@ import { QUEUE_PREFIX, reservedFault } from '../../src/core/topic.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import { mayBeAnswered } from '../../src/ports/rights.ts';
 import { TopicAliases } from './aliases.ts';
+import { explain } from './answers.ts';
 import { checkFlags, payloadFault } from './capabilities.ts';
 import { type Property, writeAcknowledgement } from './encoder.ts';
-import { type Exchange, explain } from './exchange.ts';
 import { type Answers, Intake } from './intake.ts';
 import { queueFault, toProperties } from './mapping.ts';
 import { type PublishPacket, TYPE } from './packets.ts';
 import { REASON, reasonIn } from './reasons.ts';
+import type { Served } from './served.ts';
 import type { MqttSession } from './session.ts';
 
 /** Of a message that was there before, by the id that its publisher gave it. */
@@ -23,27 +24,27 @@ const NOBODY: AppendReceiver = { appended() {}, refused() {} };
 
 /** PUBLISH from one client, and what it is told of each. */
 export class Publishing implements Answers {
-  readonly #exchange: Exchange;
+  readonly #served: Served;
   readonly #session: MqttSession;
   #aliases: TopicAliases | undefined;
   #intake: Intake | undefined;
   /** Packet identifiers whose PUBREL came before their PUBREC went: clients may write both at once. */
   #released: Set<number> | undefined;
 
-  constructor(exchange: Exchange) {
-    this.#exchange = exchange;
-    this.#session = exchange.session;
+  constructor(served: Served) {
+    this.#served = served;
+    this.#session = served.session;
   }
 
   /** `now`: when it came, milliseconds since 1970. */
   publish(packet: PublishPacket, now: number): void {
-    const { services, login, capabilities } = this.#exchange;
+    const { services, login, capabilities } = this.#served;
     checkFlags(packet.qos, packet.retain, capabilities);
     const topic =
       packet.properties?.topicAlias === undefined && packet.topic !== '' ? packet.topic : this.#aliased(packet);
     if (packet.qos === 2 && this.#repeated(packet.packetId)) return;
     if (packet.qos > 0) {
-      this.#intake ??= new Intake(this.#exchange, this);
+      this.#intake ??= new Intake(this.#served, this);
       this.#intake.checkWindow(packet.qos === 1 ? 1 : 2);
     }
     const reserved = topic.charCodeAt(0) === 0x24;
@@ -87,19 +88,20 @@ export class Publishing implements Answers {
 
   /** A PUBLISH of QoS 2 with an identifier that is not released: the same message again [MQTT-4.3.3-10]. */
   #repeated(packetId: number): boolean {
-    const { connection, version } = this.#exchange;
+    const { connection, version } = this.#served;
     const state = this.#session.inbound.state(packetId);
-    if (state === 'stored') this.#inTurn(2, () => writeAcknowledgement(connection, TYPE.pubrec, version, packetId, 0));
+    if (state === 'stored')
+      this.#inTurn(2, () => writeAcknowledgement(connection, TYPE.pubrec, version, packetId, REASON.success));
     return state === 'stored' || state === 'storing';
   }
 
   #aliased(packet: PublishPacket): string {
-    this.#aliases ??= new TopicAliases(this.#exchange.services.limits.topicAliases);
+    this.#aliases ??= new TopicAliases(this.#served.services.limits.topicAliases);
     return this.#aliases.resolve(packet.properties?.topicAlias, packet.topic);
   }
 
   #fault(topic: string): BrokerError | undefined {
-    const { services, login } = this.#exchange;
+    const { services, login } = this.#served;
     return services.authorizer.mayPublish(login.principal, topic)
       ? undefined
       : new BrokerError('notAuthorized', `not allowed to publish to ${topic}`);
@@ -111,19 +113,19 @@ export class Publishing implements Answers {
     if (fault !== undefined) return new BrokerError('notAuthorized', `the topic ${topic} ${fault}`);
     if (!topic.startsWith(QUEUE_PREFIX)) return undefined;
     // Earlier clients could not be told; their message is in the queue all the same.
-    if (packet.retain && this.#exchange.version === 5)
+    if (packet.retain && this.#served.version === 5)
       return new BrokerError('unsupported', 'RETAIN is 1; messages of a queue are not retained, 0 is expected');
     return packet.properties?.user && queueFault(packet.properties.user);
   }
 
   /** Not taken: MQTT 5 clients are told; earlier ones can only be acknowledged or cut off (3.1.1, 3.3.5.2). */
   #refuse({ qos, packetId }: PublishPacket, error: BrokerError): void {
-    const { connection, login, services, version } = this.#exchange;
+    const { connection, login, services, version } = this.#served;
     services.counters.droppedRefused++;
     services.logger.warn({ clientId: this.#session.clientId, reason: error.message }, 'a message was refused');
     if (qos === 0) return;
     const type = qos === 1 ? TYPE.puback : TYPE.pubrec;
-    const reason = version === 5 ? reasonIn('publish', error.code) : 0;
+    const reason = version === 5 ? reasonIn('publish', error.code) : REASON.success;
     // Before MQTT 5 the QoS 2 exchange goes on to its end.
     if (qos === 2 && version < 5) this.#session.inbound.add(packetId, 'stored');
     const properties = explain(version, login, error.message);
@@ -135,12 +137,12 @@ export class Publishing implements Answers {
     if (this.#intake === undefined) write();
     else
       this.#intake.inTurn(qos, () => {
-        if (!this.#exchange.over) write();
+        if (!this.#served.over) write();
       });
   }
 
   taken(qos: 1 | 2, packetId: number, reason: number, duplicate: boolean): void {
-    const { connection, login, over, version } = this.#exchange;
+    const { connection, login, over, version } = this.#served;
     if (over) return;
     const type = qos === 1 ? TYPE.puback : TYPE.pubrec;
     // [MQTT-3.1.2-29] [MQTT-3.4.2-3]
@@ -153,11 +155,11 @@ export class Publishing implements Answers {
   }
 
   refused(qos: 1 | 2, packetId: number, error: BrokerError): void {
-    const { connection, login, over, version } = this.#exchange;
+    const { connection, login, over, version } = this.#served;
     if (over) return;
     if (version < 5) {
       // There is no negative answer: cut off, the client keeps the message and sends it again.
-      this.#exchange.failed(error);
+      this.#served.failed(error);
       return;
     }
     const type = qos === 1 ? TYPE.puback : TYPE.pubrec;
@@ -177,8 +179,8 @@ export class Publishing implements Answers {
       this.#released.add(packetId);
       return;
     }
-    const exchange = this.#exchange;
-    const { connection, version } = exchange;
+    const served = this.#served;
+    const { connection, version } = served;
     const session = this.#session;
     if (!session.inbound.delete(packetId)) {
       writeAcknowledgement(connection, TYPE.pubcomp, version, packetId, REASON.packetIdentifierNotFound);
@@ -186,7 +188,7 @@ export class Publishing implements Answers {
     }
     // The identifier may stand for another message after PUBCOMP: that this one is done must not be forgotten.
     session.saved(() => {
-      if (!exchange.over) writeAcknowledgement(connection, TYPE.pubcomp, version, packetId, REASON.success);
+      if (!served.over) writeAcknowledgement(connection, TYPE.pubcomp, version, packetId, REASON.success);
     });
   }
 }

@@ -4,13 +4,10 @@ import type { FaultCode } from '../../src/core/errors.ts';
 export const REASON = {
   success: 0x00,
   noMatchingSubscribers: 0x10,
-  disconnectWithWill: 0x04,
+  noSubscriptionExisted: 0x11,
   continueAuthentication: 0x18,
   reAuthenticate: 0x19,
-  noSubscriptionExisted: 0x11,
   unspecified: 0x80,
-  malformed: 0x81,
-  protocolError: 0x82,
   packetIdentifierNotFound: 0x92,
 } as const;
 

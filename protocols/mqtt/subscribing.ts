@@ -1,12 +1,13 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import type { UserProperty } from '../../src/core/message.ts';
+import { explain, fits } from './answers.ts';
 import { checkSubscribe, granted, notOffered } from './capabilities.ts';
 import { writeCodes } from './encoder.ts';
-import { type Exchange, explain, fits } from './exchange.ts';
 import { filterFault, isForeignReply, kindOf } from './filters.ts';
 import { type SubscribePacket, type SubscribeRequest, TYPE, type UnsubscribePacket } from './packets.ts';
 import { REASON, reasonIn, SUBACK_FAILURE_V3 } from './reasons.ts';
 import { requireSettings, rightOf } from './rights.ts';
+import type { Served } from './served.ts';
 import type { MqttSession } from './session.ts';
 import { readWishes, wishesIn } from './wishes.ts';
 
@@ -25,18 +26,18 @@ interface Answer {
 
 /** SUBSCRIBE and UNSUBSCRIBE of one client. */
 export class Subscribing {
-  readonly #exchange: Exchange;
+  readonly #served: Served;
   readonly #session: MqttSession;
   #waiting = 0;
 
-  constructor(exchange: Exchange) {
-    this.#exchange = exchange;
-    this.#session = exchange.session;
+  constructor(served: Served) {
+    this.#served = served;
+    this.#session = served.session;
   }
 
   subscribe(packet: SubscribePacket): void {
     const { properties, requests } = packet;
-    checkSubscribe(packet, this.#exchange.version, this.#exchange.capabilities);
+    checkSubscribe(packet, this.#served.version, this.#served.capabilities);
     const identifier = properties?.subscriptionIdentifiers?.[0] ?? 0;
     const wishes = wishesIn(properties?.user);
     let waits = false;
@@ -59,14 +60,14 @@ export class Subscribing {
   /** A promise where it is not known yet. */
   #one(request: SubscribeRequest, identifier: number, asked: readonly UserProperty[]): Answer | Promise<Answer> {
     const session = this.#session;
-    const { capabilities } = this.#exchange;
+    const { capabilities } = this.#served;
     const { filter, qos, noLocal, retainAsPublished, retainHandling } = request;
     const fault = this.#fault(request);
     if (fault !== undefined) return this.#refused(filter, fault);
     try {
       const kind = kindOf(filter);
       const wishes = readWishes(asked, kind);
-      requireSettings(this.#exchange.services.authorizer, this.#exchange.login.principal, wishes.settings);
+      requireSettings(this.#served.services.authorizer, this.#served.login.principal, wishes.settings);
       const added = !session.hasSubscription(filter);
       const retained =
         kind === 'topic' &&
@@ -90,13 +91,13 @@ export class Subscribing {
 
   #known(filter: string, error: unknown): BrokerError {
     if (error instanceof BrokerError) return error;
-    const { logger } = this.#exchange.services;
+    const { logger } = this.#served.services;
     logger.error({ err: error, filter }, 'internal error while subscribing');
     return new BrokerError('internal');
   }
 
   #refused(filter: string, error: BrokerError): Answer {
-    const { services } = this.#exchange;
+    const { services } = this.#served;
     const fields = { clientId: this.#session.clientId, filter, reason: error.message };
     services.logger.warn(fields, 'a subscription was refused');
     return { filter, error, qos: 0, retained: false };
@@ -104,7 +105,7 @@ export class Subscribing {
 
   /** Why a subscription is refused; undefined when it is not. */
   #fault({ filter, noLocal }: SubscribeRequest): BrokerError | undefined {
-    const { services, login, capabilities } = this.#exchange;
+    const { services, login, capabilities } = this.#served;
     const session = this.#session;
     const { limits, authorizer } = services;
     const kind = kindOf(filter);
@@ -133,10 +134,10 @@ export class Subscribing {
   }
 
   #answer(packetId: number, answers: readonly Answer[]): void {
-    const exchange = this.#exchange;
-    const { connection, login, version } = exchange;
+    const served = this.#served;
+    const { connection, login, version } = served;
     const session = this.#session;
-    if (exchange.over) return;
+    if (served.over) return;
     const codes = answers.map(({ error, qos }) => {
       if (error === undefined) return qos;
       return version === 5 ? reasonIn('subscribe', error.code) : SUBACK_FAILURE_V3;
@@ -146,8 +147,8 @@ export class Subscribing {
     );
     const reasons = refused.length === 0 ? [] : explain(version, login, refused.join('; '), codes.length);
     session.saved(() => {
-      if (exchange.over) return;
-      if (fits(exchange, codes.length)) writeCodes(connection, TYPE.suback, version, packetId, codes, reasons);
+      if (served.over) return;
+      if (fits(served, codes.length)) writeCodes(connection, TYPE.suback, version, packetId, codes, reasons);
       for (const { filter, retained } of answers) if (retained) session.replayRetained(filter);
       // What a queue or group has follows its SUBACK.
       session.drained();
@@ -155,14 +156,14 @@ export class Subscribing {
   }
 
   unsubscribe(packet: UnsubscribePacket): void {
-    const exchange = this.#exchange;
-    const { connection, version } = exchange;
+    const served = this.#served;
+    const { connection, version } = served;
     const session = this.#session;
     const codes = packet.filters.map((filter) =>
       session.unsubscribe(filter) ? REASON.success : REASON.noSubscriptionExisted,
     );
     session.saved(() => {
-      if (exchange.over || !fits(exchange, codes.length)) return;
+      if (served.over || !fits(served, codes.length)) return;
       writeCodes(connection, TYPE.unsuback, version, packet.packetId, codes);
     });
   }

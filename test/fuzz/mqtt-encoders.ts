@@ -148,7 +148,7 @@ for (const [type, cmd, codes] of [
           writeCodes(sink, type, level, messageId, granted, properties(meant));
           // Before MQTT 5 UNSUBACK has no codes.
           const answers = level === 5 || type === 9 ? { granted } : {};
-          agree(parsed(sink, level), { ...{ cmd, messageId, ...answers }, properties: named(meant, level) });
+          agree(parsed(sink, level), { cmd, messageId, ...answers, properties: named(meant, level) });
         },
       ),
       runs(500),

@@ -4,18 +4,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Decoder } from '../../protocols/mqtt/decoder.ts';
 import type { PacketHandler } from '../../protocols/mqtt/packets.ts';
-import { decodeText } from '../../protocols/mqtt/reader.ts';
 import { BrokerError } from '../../src/core/errors.ts';
-import { NameCache } from '../../src/core/topic.ts';
-
-const limits = {
-  loginPacketBytes: 65536,
-  packetBytes: 1048576,
-  clientIdBytes: 1024,
-  userProperties: 64,
-  userPropertyBytes: 16384,
-};
-const topics = new NameCache((bytes) => decodeText(Buffer.from(bytes), 0, bytes.length));
+import { limits, topics } from './support/mqtt-plain.ts';
 
 /** Runs a decoder over the pieces and returns what it handed on, as text, ending with the error if there was one. */
 function decode(pieces: readonly Buffer[], version: 3 | 4 | 5, admitted = true): string[] {

@@ -2,45 +2,34 @@ import { once } from 'node:events';
 import { connect as dial, type Socket } from 'node:net';
 import type { Address } from '../../src/broker.ts';
 import { Inbox } from './inbox.ts';
+import * as bytes from './mqtt-bytes.ts';
 
 /**
  * MQTT without a codec: packets as hexadecimal digits, spaces between them as one likes. For tests that are about single
- * bits, and about bytes that no codec would write.
+ * bits, and about bytes that no codec would write; `mqtt-bytes.ts` has the same as bytes.
  */
-
-/** A string or binary data with its length (MQTT 5.0, 1.5.4 and 1.5.6). */
-export function data(content: string | Uint8Array): string {
-  const bytes = Buffer.from(content);
-  return `${word(bytes.length)}${bytes.toString('hex')}`;
-}
 
 /** Bytes without a length: a payload. */
 export function raw(content: string | Uint8Array): string {
   return Buffer.from(content).toString('hex');
 }
 
+/** A string or binary data with its length (MQTT 5.0, 1.5.4 and 1.5.6). */
+export function data(content: string | Uint8Array): string {
+  return raw(bytes.field(content));
+}
+
 export function byte(value: number): string {
-  return value.toString(16).padStart(2, '0');
+  return raw(Uint8Array.of(value));
 }
 
 export function word(value: number): string {
-  return value.toString(16).padStart(4, '0');
+  return raw(Uint8Array.from(bytes.u16(value)));
 }
 
 /** A packet of these parts: the first byte, the remaining length, the rest. */
 export function packet(first: number, ...parts: readonly string[]): string {
-  const body = parts.join('').replaceAll(' ', '');
-  return `${byte(first)}${variable(body.length / 2)}${body}`;
-}
-
-function variable(value: number): string {
-  let digits = '';
-  let rest = value;
-  do {
-    digits += byte((rest % 128) | (rest > 127 ? 0x80 : 0));
-    rest = Math.floor(rest / 128);
-  } while (rest > 0);
-  return digits;
+  return raw(bytes.packet(first, ...parts.map(bytes.hex)));
 }
 
 export interface ConnectParts {
@@ -83,7 +72,7 @@ export class MqttWire {
 
   /** All in one write. */
   send(...packets: readonly string[]): void {
-    this.socket.write(Buffer.from(packets.join('').replaceAll(' ', ''), 'hex'));
+    this.socket.write(bytes.hex(packets.join('')));
   }
 
   next(): Promise<string> {

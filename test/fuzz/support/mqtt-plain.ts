@@ -17,14 +17,15 @@ export type Outcome =
   | { readonly is: 'packet'; readonly packet: Plain }
   | { readonly is: 'refused'; readonly why: string };
 
-const limits = {
+/** Of the decoders that are tried. */
+export const limits = {
   loginPacketBytes: 65536,
   packetBytes: 1048576,
   clientIdBytes: 1024,
   userProperties: 64,
   userPropertyBytes: 16384,
 };
-const topics = new NameCache((bytes) => decodeText(Buffer.from(bytes), 0, bytes.length));
+export const topics = new NameCache((bytes) => decodeText(Buffer.from(bytes), 0, bytes.length));
 
 /** The type of a packet that stands first in a connection. */
 const CONNECT = 1;

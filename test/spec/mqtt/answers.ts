@@ -4,8 +4,8 @@ import { reasonIn, type Told } from '../../../protocols/mqtt/reasons.ts';
 import { FAULTS, type FaultCode } from '../../../src/core/errors.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Packet, RawMqtt } from '../../support/mqtt-client.ts';
+import { MqttHarness } from './support/harness.ts';
 import { type Client, lasting, Rig } from './support/rig.ts';
-import { TimedBroker } from './support/timed.ts';
 
 /** MQTT 5.0: with which reasons the server answers, refuses and disconnects, and to whom it says why in words. */
 
@@ -85,7 +85,7 @@ test('[MQTT-3.1.4-3] DISCONNECT 0x8e: taken over', async () => {
 });
 
 test('[MQTT-3.1.2-22] DISCONNECT 0x8d: nothing was heard for 1.5 times the Keep Alive, or the Server Keep Alive', async () => {
-  const broker = new TimedBroker({ keepAliveSeconds: 100 });
+  const broker = new MqttHarness({ keepAliveSeconds: 100 });
   for (const [keepalive, silence] of [
     [10, 15],
     [0, 150],
@@ -109,7 +109,7 @@ test('DISCONNECT 0x98 where an operator ends the connection, 0x8b where the serv
     ['shutdown', 0x8b],
     ['slowReader', 0x97],
   ] as const) {
-    const broker = new TimedBroker();
+    const broker = new MqttHarness();
     const client = await broker.connect('c', lasting);
     client.channel.shutdown(code);
     assert.is(reasonOf(client.take()), reason);
@@ -159,7 +159,7 @@ test('3.14.2.2.2 the changed interval is what counts, and no more than limits.se
     [50, 1000, 50],
     [4_294_967_295, 1000, 1000],
   ] as const) {
-    const broker = new TimedBroker({ sessionExpirySeconds: most });
+    const broker = new MqttHarness({ sessionExpirySeconds: most });
     for (const [wait, present] of [
       [kept - 1, true],
       [kept + 1, false],
@@ -182,7 +182,7 @@ test('[MQTT-3.1.3-9] the will waits its delay, no longer than the session, and n
     const properties = { willDelayInterval: delay };
     return { will: { topic: 'w', payload: Buffer.from(`${delay}`), qos: 1, retain: false, properties } };
   };
-  const broker = new TimedBroker();
+  const broker = new MqttHarness();
   const { clock } = broker.harness;
   const watcher = await broker.connect('watcher', { keepalive: 0 });
   await watcher.subscribe('w', 0);

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Packet } from '../../support/mqtt-client.ts';
-import { TimedBroker } from './support/timed.ts';
+import { MqttHarness } from './support/harness.ts';
 
 /** MQTT 5.0, 3.3.2.3.3: Message Expiry Interval. */
 
@@ -17,7 +17,7 @@ function left(packets: readonly Packet[]): string[] {
 }
 
 /** Publishes these, one lifetime in seconds each, by which they are named. */
-async function publish(broker: TimedBroker, topic: string, seconds: readonly number[], options: object = {}) {
+async function publish(broker: MqttHarness, topic: string, seconds: readonly number[], options: object = {}) {
   const publisher = await broker.connect('p');
   for (const [i, each] of seconds.entries()) {
     const properties = { messageExpiryInterval: each };
@@ -28,7 +28,7 @@ async function publish(broker: TimedBroker, topic: string, seconds: readonly num
 }
 
 test('[MQTT-3.3.2-6] what is sent at once has its whole time, whatever that is', async () => {
-  const broker = new TimedBroker();
+  const broker = new MqttHarness();
   const subscriber = await broker.connect('s');
   await subscriber.subscribe('a', 1);
   await publish(broker, 'a', [1, 4_294_967_295]);
@@ -36,7 +36,7 @@ test('[MQTT-3.3.2-6] what is sent at once has its whole time, whatever that is',
 });
 
 test('[MQTT-3.3.2-5] [MQTT-3.3.2-6] what a session missed: counted down, not sent and counted once it is expired', async () => {
-  const broker = new TimedBroker();
+  const broker = new MqttHarness();
   const first = await broker.connect('s', lasting);
   await first.subscribe('a', 2);
   await first.drop();
@@ -50,7 +50,7 @@ test('[MQTT-3.3.2-5] [MQTT-3.3.2-6] what a session missed: counted down, not sen
 });
 
 test('[MQTT-3.3.2-5] [MQTT-3.3.2-6] what waits for the window', async () => {
-  const broker = new TimedBroker();
+  const broker = new MqttHarness();
   const slow = await broker.connect('s', { properties: { receiveMaximum: 1 } });
   await slow.subscribe('a', 1);
   await publish(broker, 'a', [5, 6, 60]);
@@ -62,7 +62,7 @@ test('[MQTT-3.3.2-5] [MQTT-3.3.2-6] what waits for the window', async () => {
 
 test('[MQTT-3.3.2-5] [MQTT-3.3.2-6] retained messages', async () => {
   for (const qos of [0, 1] as const) {
-    const broker = new TimedBroker();
+    const broker = new MqttHarness();
     await publish(broker, 'a/1', [10], { qos, retain: true });
     await publish(broker, 'a/2', [20], { qos, retain: true });
     broker.harness.clock.advance(7_000);
@@ -74,7 +74,7 @@ test('[MQTT-3.3.2-5] [MQTT-3.3.2-6] retained messages', async () => {
 });
 
 test('[MQTT-3.3.2-5] [MQTT-3.3.2-6] what is read from the log again', async () => {
-  const broker = new TimedBroker();
+  const broker = new MqttHarness();
   await publish(broker, 'a', [10, 20]);
   broker.harness.clock.advance(15_000);
   const subscriber = await broker.connect('s');
@@ -82,7 +82,7 @@ test('[MQTT-3.3.2-5] [MQTT-3.3.2-6] what is read from the log again', async () =
 });
 
 test("3.1.3.2.4 a will's time begins when it is published", async () => {
-  const broker = new TimedBroker();
+  const broker = new MqttHarness();
   const subscriber = await broker.connect('s');
   await subscriber.subscribe('w', 1);
   const properties = { willDelayInterval: 5, messageExpiryInterval: 60 };

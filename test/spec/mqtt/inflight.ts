@@ -1,22 +1,13 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Inflight, type Sent } from '../../../protocols/mqtt/inflight.ts';
+import { Inflight } from '../../../protocols/mqtt/inflight.ts';
+import { sentAt } from './support/sent.ts';
 
 /** Packet identifiers and the window of messages to one client. */
 
 const test = suite('mqtt/inflight');
 
-const sent: Sent = {
-  qos: 2,
-  shard: 0,
-  sequence: 1,
-  message: undefined,
-  retain: false,
-  released: false,
-  source: '',
-  holding: undefined,
-  delivery: 0,
-};
+const sent = sentAt(2);
 const ids = (inflight: Inflight) => Array.from(inflight.entries(), ([id]) => id);
 
 test('[MQTT-2.2.1-4] an identifier in flight is never used for another message, through all 65,535 of them', () => {

@@ -7,6 +7,7 @@ import { Counters } from '../../../src/core/counters.ts';
 import { Message, type Qos } from '../../../src/core/message.ts';
 import type { Connection } from '../../../src/ports/transport.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
+import { sentAt } from './support/sent.ts';
 
 /** Messages of a durable session, which wait for its state to be written. */
 
@@ -105,17 +106,7 @@ function begin({ topicAliases = 0, maximumPacketSize = NO_MAXIMUM, window = 2 })
     live: (topic: string): void =>
       outgoing.sendLive(message(topic, 'x', 0), { qos: 0, retain: false, dup: false, packetId: 0, extras: undefined }),
     send: (topic: string, payload: string, qos: 1 | 2): boolean => {
-      const sent = {
-        qos,
-        shard: 0,
-        sequence: 1,
-        message: undefined,
-        retain: false,
-        released: false,
-        source: '',
-        holding: undefined,
-        delivery: 0,
-      };
+      const sent = sentAt(qos);
       const made = message(topic, payload, qos);
       const fits = outgoing.fits(made, sent, undefined);
       if (fits) outgoing.send(made, sent, undefined);

@@ -1,8 +1,9 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { eventually } from '../../support/eventually.ts';
+import { field, join, publish, section } from '../../support/mqtt-bytes.ts';
 import { RawMqtt } from '../../support/mqtt-client.ts';
-import { type Client, Rig } from './support/rig.ts';
+import { type Client, lasting, Rig } from './support/rig.ts';
 
 /** MQTT 5.0, 3.3.2.3.2, 3.3.2.3.5 to 3.3.2.3.9: what of a PUBLISH is looked at, and that the rest is passed on as it is. */
 
@@ -79,10 +80,6 @@ for (const [responseTopic, reason] of [
   });
 }
 
-const text = (value: string): Buffer => {
-  const bytes = Buffer.from(value);
-  return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 0xff]), bytes]);
-};
 const USER = [
   ['b', '1'],
   ['a', ''],
@@ -93,24 +90,19 @@ const USER = [
   ['Ä', '\u{10ffff}\ufeff'],
 ] as const;
 /** In the order in which this server writes them. */
-const SECTION = Buffer.concat([
-  Buffer.of(0x01, 1),
-  Buffer.concat([Buffer.of(0x03), text('text/ä; charset="utf-8"')]),
-  Buffer.concat([Buffer.of(0x08), text('$odd/answers//')]),
-  Buffer.concat([Buffer.of(0x09), Buffer.from([0, 4, 0, 1, 0xff, 0])]),
-]);
+const PROPERTIES = join(
+  [0x01, 1],
+  [0x03],
+  field('text/ä; charset="utf-8"'),
+  [0x08],
+  field('$odd/answers//'),
+  [0x09],
+  field([0, 1, 0xff, 0]),
+  ...USER.map(([name, value]) => join([0x26], field(name), field(value))),
+);
 
 test('[MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-18] [MQTT-3.3.2-20] bytes and order stay, on every way', async () => {
   await rig.start();
-  const user = Buffer.concat(USER.map(([name, value]) => Buffer.concat([Buffer.of(0x26), text(name), text(value)])));
-  const section = Buffer.concat([SECTION, user]);
-  const publish = (qos: 0 | 1, retain: 0 | 1): Buffer => {
-    const id = qos === 0 ? [] : [0, 9];
-    const body = Buffer.concat([text('t'), Buffer.from([...id, section.length]), section, Buffer.from('x')]);
-    assert.ok(body.length < 128, 'lengths of one byte');
-    return Buffer.concat([Buffer.of(0x30 | (qos << 1) | retain, body.length), body]);
-  };
-  const lasting = { clean: false, properties: { sessionExpiryInterval: 600 } };
   const away = await rig.client('away', lasting);
   await away.subscribe('t', 1);
   away.send({ cmd: 'disconnect' });
@@ -124,14 +116,15 @@ test('[MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-18] [MQTT-3.3.
     client.socket.on('data', (chunk: Buffer) => {
       bytes = Buffer.concat([bytes, chunk]);
     });
-    const wanted = section.toString('latin1');
+    const wanted = PROPERTIES.toString('latin1');
     return async (times) => {
       await eventually(`as they were, ${times}`, () => bytes.toString('latin1').split(wanted).length > times);
     };
   };
   const [atLive, atMember] = [watch(live), watch(member)];
   const publisher = await rig.client('p');
-  publisher.write(publish(0, 0), publish(1, 1));
+  const properties = section(PROPERTIES);
+  publisher.write(publish('t', 'x', { properties }), publish('t', 'x', { qos: 1, retain: true, properties }));
   await publisher.expect('puback');
   await Promise.all([atLive(2), atMember(2)]);
   const later = await rig.client('later');

@@ -135,7 +135,7 @@ for (const version of [3, 4, 5] as const) {
     assert.is((await subscriber.expect('publish')).topic, 'name/of/it');
   });
 
-  test('4.5.0-1 every client that has subscribed gets it, once', async () => {
+  test('[MQTT-4.5.0-1] every client that has subscribed gets it, once', async () => {
     const many = await Promise.all(Array.from({ length: 20 }, (_, i) => rig.client(`m${i}`)));
     for (const [i, each] of many.entries()) await each.subscribe(i % 2 === 0 ? 'all/x' : 'all/+', i % 3 === 0 ? 0 : 1);
     publisher.publish('all/x', 'x', { qos: 1, messageId: 1 });

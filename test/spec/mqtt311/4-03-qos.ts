@@ -43,13 +43,13 @@ for (const version of [3, 4, 5] as const) {
     assert.equal(await taken(), ['x']);
   });
 
-  test('[MQTT-4.3.2-2] QoS 1: PUBACK with its identifier, and the message is delivered', async () => {
+  test('[MQTT-4.3.2-2] (4.3.2-4 in 5.0) QoS 1: PUBACK with its identifier, and the message is delivered', async () => {
     client.send(publish(1, 7, 'x'));
     assert.is(await client.next(), puback(7));
     assert.equal(await taken(), ['x']);
   });
 
-  test('[MQTT-4.3.2-2] QoS 1: after PUBACK the identifier is free, and means a new message, with DUP or without', async () => {
+  test('[MQTT-4.3.2-2] (4.3.2-5 in 5.0) QoS 1: after PUBACK the identifier is free, and means a new message, with DUP or without', async () => {
     for (const dup of [false, false, true]) {
       client.send(publish(1, 7, `${dup}`, 'in/x', dup));
       assert.is(await client.next(), puback(7));
@@ -57,7 +57,7 @@ for (const version of [3, 4, 5] as const) {
     assert.equal(await taken(), ['false', 'false', 'true']);
   });
 
-  test('[MQTT-4.3.3-2] QoS 2: PUBREC, then PUBREL and PUBCOMP; delivered once', async () => {
+  test('[MQTT-4.3.3-2] (4.3.3-8, 4.3.3-11 in 5.0) QoS 2: PUBREC, then PUBREL and PUBCOMP; delivered once', async () => {
     client.send(publish(2, 7, 'x'));
     assert.is(await client.next(), pubrec(7));
     client.send(pubrel(7));
@@ -65,7 +65,7 @@ for (const version of [3, 4, 5] as const) {
     assert.equal(await taken(), ['x']);
   });
 
-  test('[MQTT-4.3.3-2] QoS 2: the same identifier before PUBREL is the same message: PUBREC again, delivered once', async () => {
+  test('[MQTT-4.3.3-2] (4.3.3-10 in 5.0) QoS 2: the same identifier before PUBREL is the same message: PUBREC again, delivered once', async () => {
     client.send(publish(2, 7, 'x'));
     assert.is(await client.next(), pubrec(7));
     for (const [payload, dup] of [
@@ -81,7 +81,7 @@ for (const version of [3, 4, 5] as const) {
     assert.equal(await taken(), ['x']);
   });
 
-  test('[MQTT-4.3.3-2] QoS 2: the same twice at once, delivered once', async () => {
+  test('[MQTT-4.3.3-2] (4.3.3-10 in 5.0) QoS 2: the same twice at once, delivered once', async () => {
     client.send(publish(2, 7, 'x'), publish(2, 7, 'x', 'in/x', true));
     assert.is(await client.next(), pubrec(7));
     client.send(pubrel(7));
@@ -92,7 +92,7 @@ for (const version of [3, 4, 5] as const) {
     assert.equal(await taken(), ['x']);
   });
 
-  test('[MQTT-4.3.3-2] QoS 2: after PUBCOMP the identifier means a new message, with DUP or without', async () => {
+  test('[MQTT-4.3.3-2] (4.3.3-12 in 5.0) QoS 2: after PUBCOMP the identifier means a new message, with DUP or without', async () => {
     for (const dup of [false, false, true]) {
       client.send(publish(2, 7, `${dup}`, 'in/x', dup));
       assert.is(await client.next(), pubrec(7));
@@ -176,13 +176,13 @@ for (const version of [3, 4, 5] as const) {
     else assert.match(last[last.length - 1] ?? '', /^e0..82/);
   }
 
-  test('[MQTT-4.3.2-1] QoS 1: DUP 0 the first time; PUBACK ends it', async () => {
+  test('[MQTT-4.3.2-1] (4.3.2-2 in 5.0) QoS 1: DUP 0 the first time; PUBACK ends it', async () => {
     const id = await sent(1);
     client.send(puback(id));
     assert.equal(await client.flush(), []);
   });
 
-  test('[MQTT-4.3.3-1] QoS 2: DUP 0; PUBREL answers PUBREC with its identifier, nothing PUBCOMP', async () => {
+  test('[MQTT-4.3.3-1] (4.3.3-2, 4.3.3-4 in 5.0) QoS 2: DUP 0; PUBREL answers PUBREC with its identifier, nothing PUBCOMP', async () => {
     const id = await sent(2);
     client.send(pubrec(id));
     assert.is(await client.next(), pubrel(id));

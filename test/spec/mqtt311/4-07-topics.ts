@@ -162,7 +162,7 @@ for (const version of [3, 4, 5] as const) {
     );
   });
 
-  test('4.7.2 a publication to a $ topic of the server’s is not delivered, and the connection goes on', async () => {
+  test('4.7.2 [MQTT-3.3.5-2] a publication to a $ topic of the server’s is answered (0x87 in 5.0), not delivered, and the connection goes on', async () => {
     const watcher = await rig.client('w');
     assert.equal(await watcher.subscribe('$SYS/#', 0), [0]);
     publisher.publish('$SYS/mine', 'x', { qos: 2, messageId: 3 });

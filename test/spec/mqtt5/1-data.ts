@@ -17,8 +17,9 @@ import {
   unsubscribe,
   WILL_FLAG,
   will,
-} from './support/bytes.ts';
-import { Bench, TCP, TCP_SPLIT, WAYS } from './support/peer.ts';
+} from '../../support/mqtt-bytes.ts';
+import { Bench } from './support/bench.ts';
+import { TCP, TCP_SPLIT, WAYS } from './support/peer.ts';
 import { propertyOf } from './support/strict.ts';
 
 /** MQTT 5.0, 1.5: data representation. */

@@ -18,8 +18,9 @@ import {
   unsubscribe,
   WILL_FLAG,
   will,
-} from './support/bytes.ts';
-import { Bench, TCP, TCP_SPLIT, WAYS, WEBSOCKET } from './support/peer.ts';
+} from '../../support/mqtt-bytes.ts';
+import { Bench } from './support/bench.ts';
+import { TCP, TCP_SPLIT, WAYS, WEBSOCKET } from './support/peer.ts';
 
 /** MQTT 5.0, 2: the fixed header, packet identifiers, and packets that are cut off or too long. */
 

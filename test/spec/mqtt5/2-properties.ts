@@ -17,8 +17,9 @@ import {
   vbi,
   WILL_FLAG,
   will,
-} from './support/bytes.ts';
-import { Bench, TCP, TCP_SPLIT, type Way, WEBSOCKET } from './support/peer.ts';
+} from '../../support/mqtt-bytes.ts';
+import { Bench } from './support/bench.ts';
+import { TCP, TCP_SPLIT, type Way, WEBSOCKET } from './support/peer.ts';
 
 /** MQTT 5.0, 2.2.2.2: every property in every packet that clients send (AUTH is in 3-15), right and wrong. */
 

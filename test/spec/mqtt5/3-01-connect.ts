@@ -19,8 +19,9 @@ import {
   unsubscribe,
   WILL_FLAG,
   will,
-} from './support/bytes.ts';
-import { Bench, WAYS, WEBSOCKET } from './support/peer.ts';
+} from '../../support/mqtt-bytes.ts';
+import { Bench } from './support/bench.ts';
+import { WAYS, WEBSOCKET } from './support/peer.ts';
 import { propertyOf } from './support/strict.ts';
 
 /** MQTT 5.0, 3.1: CONNECT, what it must be, and what follows from it. Its fields are in 3-01-fields, sessions and wills in 3-01-session and 3-01-will. */

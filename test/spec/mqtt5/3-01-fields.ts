@@ -14,8 +14,9 @@ import {
   WILL_FLAG,
   WILL_RETAIN,
   will,
-} from './support/bytes.ts';
-import { Bench, TCP, TCP_SPLIT } from './support/peer.ts';
+} from '../../support/mqtt-bytes.ts';
+import { Bench } from './support/bench.ts';
+import { TCP, TCP_SPLIT } from './support/peer.ts';
 import { propertyOf } from './support/strict.ts';
 
 /** MQTT 5.0, 3.1.2 and 3.1.3: the fields of CONNECT. */

@@ -13,8 +13,9 @@ import {
   u32,
   WILL_FLAG,
   will,
-} from './support/bytes.ts';
-import { Bench, WAYS } from './support/peer.ts';
+} from '../../support/mqtt-bytes.ts';
+import { Bench } from './support/bench.ts';
+import { WAYS } from './support/peer.ts';
 
 /** MQTT 5.0, 3.1.4: who may connect, and what is told to those who may not. */
 

@@ -1,8 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { answer, CLEAN, type Connect, disconnect, join, publish, section, subscribe, u32 } from './support/bytes.ts';
-import { Bench, type Peer } from './support/peer.ts';
+import {
+  answer,
+  CLEAN,
+  type Connect,
+  disconnect,
+  join,
+  publish,
+  section,
+  subscribe,
+  u32,
+} from '../../support/mqtt-bytes.ts';
+import { Bench } from './support/bench.ts';
+import type { Peer } from './support/peer.ts';
 import { propertyOf } from './support/strict.ts';
 
 /** MQTT 5.0, 3.1.2.4 and 3.1.2.11.2: Clean Start, Session Expiry Interval, and what CONNACK says of the session. */

@@ -16,8 +16,9 @@ import {
   WILL_FLAG,
   WILL_RETAIN,
   will,
-} from './support/bytes.ts';
-import { Bench, type Peer, WAYS } from './support/peer.ts';
+} from '../../support/mqtt-bytes.ts';
+import { Bench } from './support/bench.ts';
+import { type Peer, WAYS } from './support/peer.ts';
 import { propertyOf, type Received, valuesOf } from './support/strict.ts';
 
 /** MQTT 5.0, 3.1.2.5, 3.1.3.2 and 3.14.4: the will, when it is published, and how. */

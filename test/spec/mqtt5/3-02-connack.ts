@@ -12,8 +12,9 @@ import {
   subscribe,
   u16,
   u32,
-} from './support/bytes.ts';
-import { Bench, WAYS } from './support/peer.ts';
+} from '../../support/mqtt-bytes.ts';
+import { Bench } from './support/bench.ts';
+import { WAYS } from './support/peer.ts';
 import { propertyOf } from './support/strict.ts';
 
 /** MQTT 5.0, 3.2: CONNACK. What it announces of the server beside these is in test/spec/mqtt/capabilities. */

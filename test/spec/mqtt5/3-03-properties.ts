@@ -13,9 +13,10 @@ import {
   subscribe,
   u16,
   u32,
-} from './support/bytes.ts';
-import { Bench, type Peer, TCP, TCP_SPLIT, WAYS } from './support/peer.ts';
-import { propertyOf, type Received, valuesOf } from './support/strict.ts';
+} from '../../support/mqtt-bytes.ts';
+import { Bench } from './support/bench.ts';
+import { TCP, TCP_SPLIT, WAYS } from './support/peer.ts';
+import { propertyOf, texts, valuesOf } from './support/strict.ts';
 
 /** MQTT 5.0, 3.3.2.3: properties of PUBLISH. */
 
@@ -24,24 +25,6 @@ const bench = new Bench();
 test.before(() => bench.start());
 test.after(() => bench.stop());
 test.after.each(() => bench.leave());
-
-async function subscriber(...filters: readonly (readonly [string, number])[]): Promise<Peer> {
-  const peer = await bench.connect();
-  await peer.send(subscribe(1, filters));
-  await peer.expect(9);
-  return peer;
-}
-
-const texts = (packets: readonly Received[]): string[] =>
-  packets.filter(({ type }) => type === 3).map(({ payload }) => payload.toString());
-
-/** What a new subscription gets of retained messages. */
-async function kept(filter: string): Promise<Received[]> {
-  const peer = await subscriber([filter, 0]);
-  const packets = await peer.flush();
-  peer.destroy();
-  return packets;
-}
 
 const CARRIED: readonly (readonly [clause: string, id: number, values: readonly Bytes[]])[] = [
   ['[MQTT-3.3.2-4] Payload Format Indicator', 0x01, [[0], [1]]],
@@ -77,7 +60,7 @@ for (const [clause, id, values] of CARRIED) {
 }
 
 test('[MQTT-3.3.2-17] [MQTT-3.3.2-18] User Properties go through, all of them, in order', async () => {
-  const peer = await subscriber(['user', 1]);
+  const peer = await bench.subscriber(['user', 1]);
   const pairs = Array.from({ length: 20 }, (_, i) => ({ name: `n${i % 3}`, value: i % 4 === 0 ? '' : `${i}` }));
   const properties = section(...pairs.map(({ name, value }) => join([0x26], field(name), field(value))));
   for (const retain of [false, true]) {
@@ -98,7 +81,7 @@ test('[MQTT-3.3.2-6] the Message Expiry Interval is what is left of it', async (
   await publisher.expect(4);
   await sleep(2100);
   const back = await bench.connect(lasting);
-  const late = await subscriber(['expiry', 0]);
+  const late = await bench.subscriber(['expiry', 0]);
   for (const each of [await back.expect(3), await late.expect(3)]) {
     const left = Number(propertyOf(each, 0x02));
     assert.ok(left >= 96 && left <= 98, `${left}`);
@@ -108,9 +91,9 @@ test('[MQTT-3.3.2-6] the Message Expiry Interval is what is left of it', async (
 test('[MQTT-3.3.2-4] [MQTT-3.3.2-6] the same message to several, by each of its indicators', async () => {
   for (const indicator of [[], [0x01, 0], [0x01, 1]]) {
     const peers = [
-      await subscriber(['several', 1]),
-      await subscriber(['several', 1]),
-      await subscriber(['several', 0]),
+      await bench.subscriber(['several', 1]),
+      await bench.subscriber(['several', 1]),
+      await bench.subscriber(['several', 0]),
     ];
     const publisher = await bench.connect();
     await publisher.send(publish('several', 'x', { qos: 1, properties: section(indicator, [0x02], u32(70_000)) }));
@@ -141,15 +124,15 @@ test('[MQTT-3.3.2-5] an expired message is not sent to those it had not been sen
   await sleep(1500);
   const back = await bench.connect(lasting);
   assert.equal(texts(await back.flush()), ['long']);
-  assert.equal(await kept('expired'), []);
+  assert.equal(await bench.retained('expired'), []);
 });
 
 test('[MQTT-3.3.2-6] an interval of 0 is passed on as 0 to those who are there, and kept for nobody', async () => {
-  const peer = await subscriber(['now', 0]);
+  const peer = await bench.subscriber(['now', 0]);
   await peer.send(publish('now', 'x', { retain: true, properties: section([0x02], u32(0)) }));
   assert.is(propertyOf(await peer.expect(3), 0x02), 0);
   await sleep(20);
-  assert.equal(await kept('now'), []);
+  assert.equal(await bench.retained('now'), []);
 });
 
 test('3.3.2.3.4 an alias stands for its topic, until it gets another one', async () => {

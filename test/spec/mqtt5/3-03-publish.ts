@@ -13,9 +13,10 @@ import {
   u16,
   u32,
   vbi,
-} from './support/bytes.ts';
-import { Bench, type Peer, TCP, TCP_SPLIT, WAYS } from './support/peer.ts';
-import { type Received, valuesOf } from './support/strict.ts';
+} from '../../support/mqtt-bytes.ts';
+import { Bench } from './support/bench.ts';
+import { TCP, TCP_SPLIT, WAYS } from './support/peer.ts';
+import { isRetained, qosOf, texts, valuesOf } from './support/strict.ts';
 
 /** MQTT 5.0, 3.3: PUBLISH. Its properties are in 3-03-properties, subscription options in 3-08, flow control is in chapter 4. */
 
@@ -24,26 +25,6 @@ const bench = new Bench();
 test.before(() => bench.start());
 test.after(() => bench.stop());
 test.after.each(() => bench.leave());
-
-async function subscriber(...filters: readonly (readonly [string, number])[]): Promise<Peer> {
-  const peer = await bench.connect();
-  await peer.send(subscribe(1, filters));
-  await peer.expect(9);
-  return peer;
-}
-
-const qosOf = ({ flags }: Received): number => (flags >> 1) & 3;
-const retained = ({ flags }: Received): boolean => (flags & 1) === 1;
-const texts = (packets: readonly Received[]): string[] =>
-  packets.filter(({ type }) => type === 3).map(({ payload }) => payload.toString());
-
-/** What a new subscription gets of retained messages. */
-async function kept(filter: string): Promise<Received[]> {
-  const peer = await subscriber([filter, 0]);
-  const packets = await peer.flush();
-  peer.destroy();
-  return packets;
-}
 
 for (const way of WAYS) {
   test(`[MQTT-3.3.1-4] QoS 3 and [MQTT-3.3.1-2] DUP at QoS 0 are malformed, ${way.name}`, async () => {
@@ -70,7 +51,7 @@ for (const way of WAYS) {
 }
 
 test('[MQTT-3.3.1-1] [MQTT-3.3.1-3] DUP is the server’s own: 0 in what is sent first, whatever came', async () => {
-  const peer = await subscriber(['dup', 2]);
+  const peer = await bench.subscriber(['dup', 2]);
   const publisher = await bench.connect();
   for (const qos of [1, 2] as const) {
     await publisher.send(publish('dup', 'x', { qos, id: qos, dup: true }));
@@ -100,23 +81,23 @@ test('[MQTT-3.3.1-5] RETAIN 1: kept, and replaced by the next; [MQTT-3.3.1-8] RE
   await peer.send(publish('kept/a', 'first', { retain: true }), publish('kept/a', 'second', { retain: true }));
   await peer.send(publish('kept/a', 'live'), publish('kept/b', 'live'), publish('kept/a', ''));
   await peer.flush();
-  const packets = await kept('kept/#');
+  const packets = await bench.retained('kept/#');
   assert.equal(
-    packets.map((each) => [each.topic, each.payload.toString(), retained(each)]),
+    packets.map((each) => [each.topic, each.payload.toString(), isRetained(each)]),
     [['kept/a', 'second', true]],
   );
 });
 
 test('[MQTT-3.3.1-6] [MQTT-3.3.1-7] RETAIN 1 without payload: what was kept is removed, itself is not kept, but sent', async () => {
   const peer = await bench.connect();
-  const watcher = await subscriber(['gone', 8]);
+  const watcher = await bench.subscriber(['gone', 8]);
   for (const qos of [0, 1, 2] as const) {
     await peer.send(publish('gone', 'x', { retain: true, qos, id: 5 }));
     assert.is((await watcher.expect(3)).payload.length, 1);
     await peer.send(publish('gone', '', { retain: true, qos, id: 6 }));
     const empty = await watcher.expect(3);
     assert.is(empty.payload.length, 0);
-    assert.equal(await kept('gone'), []);
+    assert.equal(await bench.retained('gone'), []);
     await peer.send(answer(6, 5), answer(6, 6));
   }
 });
@@ -142,7 +123,7 @@ test('3.3.1.3 a retained message keeps its QoS and properties', async () => {
     await late.send(subscribe(1, [['props/kept', granted]]));
     await late.expect(9);
     const message = await late.expect(3);
-    assert.equal([qosOf(message), retained(message)], [Math.min(granted, 1), true]);
+    assert.equal([qosOf(message), isRetained(message)], [Math.min(granted, 1), true]);
     assert.equal(
       message.properties.map(([id]) => id).sort((a, b) => a - b),
       [0x01, 0x03, 0x08, 0x09, 0x26],
@@ -163,14 +144,14 @@ test('[MQTT-3.3.2-1] [MQTT-3.3.2-2] a topic with a wildcard: 0x90; [MQTT-4.7.3-1
 
 test('[MQTT-3.3.2-3] the topic sent is the one published, byte for byte, and matches the filter', async () => {
   // Retain Handling 2: what other tests left is not of this one.
-  const peer = await subscriber(['#', 0x20]);
+  const peer = await bench.subscriber(['#', 0x20]);
   const topics = ['a', '/', '//', '/a', 'a/', 'A', 'a b', 'a//b', '\u00e9', 'e\u0301', '\u{1f600}/x', 'x'.repeat(1000)];
   for (const topic of topics) await peer.send(publish(topic, ''));
   for (const topic of topics) assert.is((await peer.expect(3)).topic, topic);
 });
 
 test('an empty payload, and any bytes, are payloads', async () => {
-  const peer = await subscriber(['payload', 0]);
+  const peer = await bench.subscriber(['payload', 0]);
   for (const payload of [hex(''), hex('00'), hex('ff00fe'), Buffer.alloc(100_000, 7)]) {
     await peer.send(publish('payload', payload));
     assert.ok((await peer.expect(3)).payload.equals(payload));
@@ -281,7 +262,7 @@ test('a refusal of PUBLISH is told in its own answer: 0x87 for what clients may 
 });
 
 test('CONNECT of MQTT 3.1.1 beside: its messages have no properties, those to it neither', async () => {
-  const peer = await subscriber(['mixed', 1]);
+  const peer = await bench.subscriber(['mixed', 1]);
   const old = await bench.raw();
   old.write(join(connect({ level: 4, clientId: 'old' }), packet(0x82, u16(1), field('mixed'), [0])));
   old.write(join(packet(0x30, field('mixed'), Buffer.from('x')), packet(0xe0)));

@@ -12,8 +12,9 @@ import {
   subscribe,
   u16,
   u32,
-} from './support/bytes.ts';
-import { Bench, type Peer, TCP, TCP_SPLIT, WAYS } from './support/peer.ts';
+} from '../../support/mqtt-bytes.ts';
+import { Bench } from './support/bench.ts';
+import { type Peer, TCP, TCP_SPLIT, WAYS } from './support/peer.ts';
 import { propertyOf, type Received } from './support/strict.ts';
 
 /** MQTT 5.0, 3.4 to 3.7: PUBACK, PUBREC, PUBREL, PUBCOMP. The exchanges that they are steps of are in chapter 4. */

@@ -13,9 +13,10 @@ import {
   u32,
   unsubscribe,
   vbi,
-} from './support/bytes.ts';
-import { Bench, type Peer, TCP_SPLIT, WAYS } from './support/peer.ts';
-import { type Received, valuesOf } from './support/strict.ts';
+} from '../../support/mqtt-bytes.ts';
+import { Bench } from './support/bench.ts';
+import { type Peer, TCP_SPLIT, WAYS } from './support/peer.ts';
+import { isRetained, qosOf, valuesOf } from './support/strict.ts';
 
 /** MQTT 5.0, 3.8 and 3.9: SUBSCRIBE with its options, and SUBACK. What filters match is in chapter 4. */
 
@@ -29,9 +30,6 @@ const NO_LOCAL = 4;
 const AS_PUBLISHED = 8;
 const ONLY_NEW = 0x10;
 const NONE_RETAINED = 0x20;
-
-const qosOf = ({ flags }: Received): number => (flags >> 1) & 3;
-const retained = ({ flags }: Received): boolean => (flags & 1) === 1;
 
 async function codes(
   peer: Peer,
@@ -181,8 +179,8 @@ test('[MQTT-3.3.1-12] [MQTT-3.3.1-13] Retain As Published: the flag as it came, 
   for (const qos of [0, 1] as const) {
     for (const retain of [true, false]) {
       await publisher.send(publish('rap', 'x', { qos, retain }));
-      assert.not(retained(await plain.expect(3)));
-      assert.is(retained(await asPublished.expect(3)), retain);
+      assert.not(isRetained(await plain.expect(3)));
+      assert.is(isRetained(await asPublished.expect(3)), retain);
     }
   }
 });
@@ -193,7 +191,7 @@ test('[MQTT-3.3.1-9] [MQTT-3.8.4-4] Retain Handling 0: retained messages with ea
     const peer = await bench.connect();
     for (let i = 0; i < 3; i++) {
       await codes(peer, [['rh0/+', options]]);
-      assert.ok(retained(await peer.expect(3)));
+      assert.ok(isRetained(await peer.expect(3)));
     }
     assert.equal(await peer.flush(), []);
   }
@@ -203,15 +201,15 @@ test('[MQTT-3.3.1-10] Retain Handling 1: with a new subscription only', async ()
   await keep('rh1/a');
   const peer = await bench.connect();
   await codes(peer, [['rh1/+', ONLY_NEW]]);
-  assert.ok(retained(await peer.expect(3)));
+  assert.ok(isRetained(await peer.expect(3)));
   await codes(peer, [['rh1/+', ONLY_NEW | 1]]);
   assert.equal(await peer.flush(), []);
   await codes(peer, [['rh1/a', ONLY_NEW]]);
-  assert.ok(retained(await peer.expect(3)), 'another filter is another subscription');
+  assert.ok(isRetained(await peer.expect(3)), 'another filter is another subscription');
   await peer.send(unsubscribe(2, ['rh1/+']));
   await peer.expect(11);
   await codes(peer, [['rh1/+', ONLY_NEW]]);
-  assert.ok(retained(await peer.expect(3)), 'it is new again');
+  assert.ok(isRetained(await peer.expect(3)), 'it is new again');
 });
 
 test('[MQTT-3.3.1-10] Retain Handling 1 in a session that is resumed: its subscriptions are not new', async () => {

@@ -13,8 +13,9 @@ import {
   u16,
   u32,
   unsubscribe,
-} from './support/bytes.ts';
-import { Bench, type Peer, WAYS } from './support/peer.ts';
+} from '../../support/mqtt-bytes.ts';
+import { Bench } from './support/bench.ts';
+import { type Peer, WAYS } from './support/peer.ts';
 
 /** MQTT 5.0, 3.10 and 3.11: UNSUBSCRIBE and UNSUBACK. */
 
@@ -24,16 +25,9 @@ test.before(() => bench.start());
 test.after(() => bench.stop());
 test.after.each(() => bench.leave());
 
-async function subscribed(...filters: readonly string[]): Promise<Peer> {
-  const peer = await bench.connect();
-  await peer.send(
-    subscribe(
-      1,
-      filters.map((filter) => [filter, 2]),
-    ),
-  );
-  await peer.expect(9);
-  return peer;
+/** At QoS 2. */
+function subscribed(...filters: readonly string[]): Promise<Peer> {
+  return bench.subscriber(...filters.map((filter): [string, number] => [filter, 2]));
 }
 
 for (const way of WAYS) {

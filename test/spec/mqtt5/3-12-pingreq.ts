@@ -1,7 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { packet, pingreq } from './support/bytes.ts';
-import { Bench, WAYS } from './support/peer.ts';
+import { packet, pingreq } from '../../support/mqtt-bytes.ts';
+import { Bench } from './support/bench.ts';
+import { WAYS } from './support/peer.ts';
 
 /** MQTT 5.0, 3.12 and 3.13: PINGREQ and PINGRESP. */
 

@@ -1,8 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { disconnect, field, hex, join, NONE, packet, publish, section, subscribe, u32 } from './support/bytes.ts';
-import { Bench, TCP, TCP_SPLIT, WAYS } from './support/peer.ts';
+import {
+  disconnect,
+  field,
+  hex,
+  join,
+  NONE,
+  packet,
+  publish,
+  section,
+  subscribe,
+  u32,
+} from '../../support/mqtt-bytes.ts';
+import { Bench } from './support/bench.ts';
+import { TCP, TCP_SPLIT, WAYS } from './support/peer.ts';
 import { propertyOf } from './support/strict.ts';
 
 /** MQTT 5.0, 3.14: DISCONNECT, of the client and of the server. What it does to wills and sessions is in 3-01. */

@@ -1,7 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { field, NONE, packet, section } from './support/bytes.ts';
-import { Bench, WAYS } from './support/peer.ts';
+import { field, NONE, packet, section } from '../../support/mqtt-bytes.ts';
+import { Bench } from './support/bench.ts';
+import { WAYS } from './support/peer.ts';
 
 /** MQTT 5.0, 3.15: AUTH, where CONNECT had no method. The exchange itself is in the tests of enhanced authentication. */
 

@@ -290,13 +290,19 @@ test('3.1.3.2.4 Message Expiry Interval of a will counts from when it is publish
   await late.subscribe('will', 1);
   await gone(late);
   const connected = await RawMqtt.connect(broker.mqtt, {
-    ...{ clientId: 'c', clean: true, protocolVersion: 5, properties: { sessionExpiryInterval: 3600 } },
+    clientId: 'c',
+    clean: true,
+    protocolVersion: 5,
+    properties: { sessionExpiryInterval: 3600 },
     will: {
-      ...{ topic: 'will', payload: Buffer.from('x'), qos: 1, retain: false },
+      topic: 'will',
+      payload: Buffer.from('x'),
+      qos: 1,
+      retain: false,
       properties: { willDelayInterval: 100, messageExpiryInterval: 50 },
     },
   });
-  await gone(Object.assign(connected));
+  await gone(connected);
   broker.pass(101);
   assert.is((await watcher.expect('publish')).properties?.messageExpiryInterval, 50);
   broker.pass(20);
@@ -330,7 +336,11 @@ test('[MQTT-3.3.2-5] [MQTT-3.3.2-6] what waits counts down, and is gone when its
 
 test('[MQTT-3.3.2-6] … also for one of two that wait for different reasons', async () => {
   const narrow = await RawMqtt.connect(broker.mqtt, {
-    ...{ clientId: 'narrow', clean: true, protocolVersion: 5, keepalive: 0, properties: { receiveMaximum: 1 } },
+    clientId: 'narrow',
+    clean: true,
+    protocolVersion: 5,
+    keepalive: 0,
+    properties: { receiveMaximum: 1 },
   });
   clients.push(narrow);
   const quick = await client('quick');

@@ -233,3 +233,16 @@ export function propertyOf({ properties }: Received, id: number): PropertyValue 
 export function valuesOf({ properties }: Received, id: number): PropertyValue[] {
   return properties.filter(([each]) => each === id).map(([, value]) => value);
 }
+
+export function qosOf({ flags }: Received): number {
+  return (flags >> 1) & 3;
+}
+
+export function isRetained({ flags }: Received): boolean {
+  return (flags & 1) === 1;
+}
+
+/** Payloads of the messages among them. */
+export function texts(packets: readonly Received[]): string[] {
+  return packets.filter(({ type }) => type === 3).map(({ payload }) => payload.toString());
+}

@@ -14,7 +14,7 @@ const EVERYTHING = {
 };
 
 /** MQTT 5 over the real routing, with connections that only the test sees and time that passes when it says so. */
-export class TimedBroker {
+export class MqttHarness {
   readonly harness: Harness;
   readonly #protocol: Protocol;
 
@@ -28,12 +28,12 @@ export class TimedBroker {
     return this.harness.turn();
   }
 
-  open(): TimedClient {
-    return new TimedClient(this.harness, this.#protocol);
+  open(): HarnessClient {
+    return new HarnessClient(this.harness, this.#protocol);
   }
 
   /** A client with its CONNACK, which is taken. */
-  async connect(clientId: string, options: Partial<mqttPacket.IConnectPacket> = {}): Promise<TimedClient> {
+  async connect(clientId: string, options: Partial<mqttPacket.IConnectPacket> = {}): Promise<HarnessClient> {
     const client = this.open();
     const fixed = { cmd: 'connect', protocolVersion: 5, clean: true, keepalive: 60 } as const;
     await client.send({ ...fixed, clientId, ...options });
@@ -43,7 +43,7 @@ export class TimedBroker {
   }
 }
 
-export class TimedClient {
+export class HarnessClient {
   readonly connection = new FakeConnection('tcp');
   readonly channel: Channel;
   readonly #harness: Harness;

@@ -1,27 +1,11 @@
 import type { BrokerError } from '../../src/core/errors.ts';
-import type { Services } from '../../src/ports/routing.ts';
 import type { Connection } from '../../src/ports/transport.ts';
-import type { Capabilities } from './capabilities.ts';
-import { type Property, reasonString } from './encoder.ts';
+import { connackBytes, type Property, reasonString, writeConnack, writeDisconnect } from './encoder.ts';
 import { NO_MAXIMUM } from './link.ts';
-import type { Login } from './login.ts';
 import type { PacketProperties, Version } from './packets.ts';
-import type { MqttSession } from './session.ts';
+import { CONNACK_V3, reasonIn } from './reasons.ts';
+import type { Served } from './served.ts';
 import { variableBytes } from './variable.ts';
-
-/** A connection whose CONNECT was accepted, as those see it who serve its packets. */
-export interface Exchange {
-  readonly services: Services;
-  readonly capabilities: Capabilities;
-  readonly connection: Connection;
-  readonly version: Version;
-  readonly login: Login;
-  readonly session: MqttSession;
-  /** It has ended: nothing may be written any more. */
-  readonly over: boolean;
-  /** Ends it over an error. */
-  failed(error: BrokerError): void;
-}
 
 /** What a client says in CONNECT about answers to it. */
 export interface AnswerTerms {
@@ -53,10 +37,37 @@ export function explain(version: Version, terms: AnswerTerms | undefined, text: 
 }
 
 /** Whether a client takes an answer with so many codes and nothing else [MQTT-3.1.2-24]; if not, that is counted. */
-export function fits({ login, services, version }: Exchange, codes: number): boolean {
+export function fits({ login, services, version }: Served, codes: number): boolean {
   if (version < 5 || login.maximumPacketSize === NO_MAXIMUM) return true;
   const content = 3 + codes;
   if (1 + variableBytes(content) + content <= login.maximumPacketSize) return true;
   services.counters.droppedTooLarge++;
   return false;
+}
+
+/** CONNACK that refuses; nothing where the version has no code for that, or the client no room. */
+export function writeRefusal(
+  connection: Connection,
+  version: Version,
+  terms: AnswerTerms | undefined,
+  { code, message }: BrokerError,
+): void {
+  if (version === 5) {
+    // [MQTT-3.1.2-24]: there are clients that take not even that.
+    if (terms !== undefined && terms.maximumPacketSize < connackBytes([])) return;
+    writeConnack(connection, 5, false, reasonIn('connack', code), explain(5, terms, message));
+    return;
+  }
+  const returnCode = CONNACK_V3[code];
+  if (returnCode !== undefined) writeConnack(connection, 4, false, returnCode);
+}
+
+/** DISCONNECT from the server, which only MQTT 5 has. */
+export function writeFarewell(
+  connection: Connection,
+  version: Version,
+  terms: AnswerTerms | undefined,
+  { code, message }: BrokerError,
+): void {
+  if (version === 5) writeDisconnect(connection, reasonIn('disconnect', code), explain(5, terms, message));
 }
