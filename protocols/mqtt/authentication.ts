@@ -94,12 +94,13 @@ export class Authentication {
 
   #ask(data: Uint8Array | undefined): void {
     this.#state = 'server';
-    this.#conversation.respond(data).then(
-      (step) => {
+    this.#conversation
+      .respond(data)
+      .then((step) => {
         if (!this.#owner.over) this.#take(step);
-      },
-      (error: unknown) => this.#owner.broken(error),
-    );
+      })
+      // Of the step itself, too: what no one catches would end the process.
+      .catch((error: unknown) => this.#owner.broken(error));
   }
 
   #take(step: Step): void {

@@ -66,10 +66,7 @@ export class Entrance implements AuthenticationOwner {
       return;
     }
     this.#owner.hold();
-    verdict.then(
-      (found) => this.#settle(found),
-      (error: unknown) => this.#owner.broken(error),
-    );
+    verdict.then((found) => this.#settle(found)).catch((error: unknown) => this.#owner.broken(error));
   }
 
   /** Where `exchanges`. */

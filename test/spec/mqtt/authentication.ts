@@ -85,6 +85,16 @@ test('[MQTT-4.12.0-4] data that is none of the method: 0x87, which says what is 
   assert.match(second.text, /not UTF-8/);
 });
 
+test('1.5.6: data whose answer would be more than a property holds is refused: 0x87', async () => {
+  const client = await begin(server, METHOD);
+  await client.expect('auth');
+  const authenticationData = Buffer.from(`n,,n=alice,r=${'a'.repeat(65_480)}`);
+  auth(client, CONTINUE, { ...METHOD, authenticationData });
+  const { end, text } = await ending(client);
+  assert.is(end, 'connack 87');
+  assert.match(text, /r= has more than 1024 characters/);
+});
+
 test('[MQTT-3.1.2-30] before CONNACK nothing but AUTH and DISCONNECT may come', async () => {
   const packets: [string, string][] = [
     ['PUBLISH', '30 04 0001 61 00'],
