@@ -104,6 +104,8 @@ export class Authentication {
   }
 
   #take(step: Step): void {
+    if (step.kind !== 'refused' && step.data.length > MOST_DATA)
+      throw new RangeError(`${this.#method} gives ${step.data.length} bytes; AUTH and CONNACK hold ${MOST_DATA}`);
     switch (step.kind) {
       case 'challenge':
         this.#state = 'client';
@@ -145,6 +147,8 @@ export class Authentication {
   }
 }
 
+/** Bytes of Binary Data (1.5.6). */
+const MOST_DATA = 0xffff;
 const NOTHING = new Uint8Array(0);
 
 function notOffered(method: string, mechanisms: Mechanisms | undefined): BrokerError {
