@@ -60,7 +60,8 @@ export class Entrance implements AuthenticationOwner {
       this.#authentication.begin(properties?.authenticationData);
       return;
     }
-    const verdict = this.#owner.services.authorizer.authenticate({ ...this.#caller, userName, password });
+    const abandoned = (): boolean => this.#owner.over;
+    const verdict = this.#owner.services.authorizer.authenticate({ ...this.#caller, userName, password, abandoned });
     if (!(verdict instanceof Promise)) {
       this.#enter(verdict);
       return;
