@@ -20,11 +20,13 @@ export class AnswerTurns {
     while ((this.#held?.peek()?.behind ?? Number.POSITIVE_INFINITY) <= this.#answered) this.#held?.shift()?.write();
   }
 
-  inTurn(write: () => void): void {
-    if (this.#asked === this.#answered) {
-      write();
-      return;
-    }
+  /** Nothing is waited for. */
+  get idle(): boolean {
+    return this.#asked === this.#answered;
+  }
+
+  /** Unless idle. */
+  hold(write: () => void): void {
     this.#held ??= new Fifo();
     this.#held.push({ behind: this.#asked, write });
   }

@@ -94,15 +94,18 @@ export class Authentication {
 
   #ask(data: Uint8Array | undefined): void {
     this.#state = 'server';
-    this.#conversation.respond(data).then(
-      (step) => {
+    this.#conversation
+      .respond(data)
+      .then((step) => {
         if (!this.#owner.over) this.#take(step);
-      },
-      (error: unknown) => this.#owner.broken(error),
-    );
+      })
+      // Of the step itself, too: what no one catches would end the process.
+      .catch((error: unknown) => this.#owner.broken(error));
   }
 
   #take(step: Step): void {
+    if (step.kind !== 'refused' && step.data.length > MOST_DATA)
+      throw new RangeError(`${this.#method} gives ${step.data.length} bytes; AUTH and CONNACK hold ${MOST_DATA}`);
     switch (step.kind) {
       case 'challenge':
         this.#state = 'client';
@@ -144,6 +147,8 @@ export class Authentication {
   }
 }
 
+/** Bytes of Binary Data (1.5.6). */
+const MOST_DATA = 0xffff;
 const NOTHING = new Uint8Array(0);
 
 function notOffered(method: string, mechanisms: Mechanisms | undefined): BrokerError {

@@ -60,16 +60,14 @@ export class Entrance implements AuthenticationOwner {
       this.#authentication.begin(properties?.authenticationData);
       return;
     }
-    const verdict = this.#owner.services.authorizer.authenticate({ ...this.#caller, userName, password });
+    const abandoned = (): boolean => this.#owner.over;
+    const verdict = this.#owner.services.authorizer.authenticate({ ...this.#caller, userName, password, abandoned });
     if (!(verdict instanceof Promise)) {
       this.#enter(verdict);
       return;
     }
     this.#owner.hold();
-    verdict.then(
-      (found) => this.#settle(found),
-      (error: unknown) => this.#owner.broken(error),
-    );
+    verdict.then((found) => this.#settle(found)).catch((error: unknown) => this.#owner.broken(error));
   }
 
   /** Where `exchanges`. */

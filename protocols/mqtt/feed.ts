@@ -67,7 +67,16 @@ export class Feed implements Subscriber, OutboxSink {
 
   /** The subscription goes another way from here; what waits for it here is not sent. */
   handOver(filter: string): void {
-    if (this.subscriptions.delete(filter)) this.#left = true;
+    if (this.remove(filter)) this.#left = true;
+  }
+
+  /** False when there is none with this filter. */
+  remove(filter: string): boolean {
+    const subscription = this.subscriptions.get(filter);
+    if (subscription === undefined) return false;
+    this.#early?.delete(filter);
+    this.#outbox?.forget(subscription);
+    return this.subscriptions.delete(filter);
   }
 
   /** Where it is now; undefined as long as that is nowhere. */

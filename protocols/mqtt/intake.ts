@@ -102,9 +102,21 @@ export class Intake implements AppendReceiver {
     this.#batch.messages.push({ message, token });
   }
 
-  /** Runs `write`, the answer to a message that goes nowhere, when earlier ones have theirs. */
+  /**
+   * Runs `write`, the answer to a message that goes nowhere, when earlier ones have theirs. Until then that message is one of
+   * those under way: else a client could make any number of answers wait for a log that stands still.
+   */
   inTurn(qos: 1 | 2, write: () => void): void {
-    (qos === 1 ? this.#pubacks : this.#pubrecs).inTurn(write);
+    const turns = qos === 1 ? this.#pubacks : this.#pubrecs;
+    if (turns.idle) {
+      write();
+      return;
+    }
+    this.#backlog.add();
+    turns.hold(() => {
+      write();
+      this.#backlog.remove();
+    });
   }
 
   /**

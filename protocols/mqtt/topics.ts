@@ -91,7 +91,7 @@ export class TopicSubscriptions {
 
   remove(filter: string): boolean {
     const replay = this.#replays?.remove(filter) ?? false;
-    return this.#usual.subscriptions.delete(filter) || replay;
+    return this.#usual.remove(filter) || replay;
   }
 
   /** Retained messages for a subscription just made. */

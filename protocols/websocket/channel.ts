@@ -105,6 +105,7 @@ export class JsonChannel implements Channel {
       clientId,
       userName,
       password,
+      abandoned: () => this.#answers.over,
     });
     if (!(verdict instanceof Promise)) {
       this.#enter(hello, clientId, verdict);

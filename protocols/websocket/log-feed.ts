@@ -47,6 +47,7 @@ export class LogFeed implements Subscriber, OutboxSink {
     if (subscription === undefined) return false;
     this.#table.remove(subscription);
     this.#link.services.router.unsubscribe(subscription);
+    this.#outbox.forget(subscription);
     return true;
   }
 

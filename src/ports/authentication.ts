@@ -28,6 +28,15 @@ export type Hash = 'sha256' | 'sha512';
 
 /** What makes a key of a password, and is meant to take time. */
 export interface KeyDerivation {
-  /** PBKDF2 (RFC 8018). Rejects with a BrokerError `busy` when too many wait for it. */
-  derive(hash: Hash, password: string, salt: Uint8Array, iterations: number): Promise<Uint8Array>;
+  /**
+   * PBKDF2 (RFC 8018). Rejects with a BrokerError `busy` when too many wait for it, or when its turn comes and nobody wants
+   * it any more.
+   */
+  derive(
+    hash: Hash,
+    password: string,
+    salt: Uint8Array,
+    iterations: number,
+    abandoned?: () => boolean,
+  ): Promise<Uint8Array>;
 }

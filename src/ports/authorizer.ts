@@ -12,6 +12,8 @@ export interface Caller {
 export interface Credentials extends Caller {
   readonly userName: string | undefined;
   readonly password: Uint8Array | undefined;
+  /** The connection has ended meanwhile: nobody waits for the answer. */
+  readonly abandoned?: () => boolean;
 }
 
 /** Who a connection turned out to be. Sessions belong to a principal. */

@@ -191,6 +191,8 @@ export interface Outbox {
    * which is at once if nothing else waits; of the same subscription, made again before that, only the last one counts.
    */
   replay(subscription: Subscription, match: (visit: (message: Message) => void) => void): void;
+  /** The subscription has ended: what `replay` was told of it waits no longer. */
+  forget(subscription: Subscription): void;
   /** The sink may be ready again. */
   pump(): void;
   /** Per shard, the first position that has not been handed to the sink. */

@@ -89,6 +89,11 @@ export class LogOutbox implements Outbox {
     this.pump();
   }
 
+  forget(subscription: Subscription): void {
+    this.#replays?.remove(subscription);
+    if (this.#replays?.empty) this.#replays = undefined;
+  }
+
   pump(): void {
     // Sending may end in a call back here, when the sink is ready again at once.
     if (this.#pumping || this.#state === 'closed') return;

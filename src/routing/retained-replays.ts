@@ -29,7 +29,12 @@ export class RetainedReplays {
   }
 
   add(subscription: Subscription, match: RetainedOf): void {
-    this.#waiting.set(`${subscription.filter}\0${subscription.id}`, { subscriptions: [subscription], match });
+    this.#waiting.set(keyOf(subscription), { subscriptions: [subscription], match });
+  }
+
+  /** Who subscribes and unsubscribes to ever other filters leaves nothing here. */
+  remove(subscription: Subscription): void {
+    this.#waiting.delete(keyOf(subscription));
   }
 
   clear(): void {
@@ -57,4 +62,8 @@ export class RetainedReplays {
     }
     return this.#current;
   }
+}
+
+function keyOf({ filter, id }: Subscription): string {
+  return `${filter}\0${id}`;
 }

@@ -14,23 +14,36 @@ export interface DerivationLimits {
 /** Off the event loop, a few at a time, in the order they came. */
 export class BoundedDerivation implements KeyDerivation {
   readonly #limits: DerivationLimits;
-  readonly #waiting = new Fifo<() => void>();
+  /** Each says whether it has begun. */
+  readonly #waiting = new Fifo<() => boolean>();
   #running = 0;
 
   constructor(limits: DerivationLimits) {
     this.#limits = limits;
   }
 
-  derive(hash: Hash, password: string, salt: Uint8Array, iterations: number): Promise<Uint8Array> {
+  derive(
+    hash: Hash,
+    password: string,
+    salt: Uint8Array,
+    iterations: number,
+    abandoned: () => boolean = never,
+  ): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
-      const start = (): void => {
+      const start = (): boolean => {
+        // Else who connects and closes again would have others wait for it.
+        if (abandoned()) {
+          reject(new BrokerError('busy', 'the connection ended before its password was checked'));
+          return false;
+        }
         this.#running++;
         pbkdf2(password, salt, iterations, HASH_BYTES[hash], hash, (error, key) => {
           this.#running--;
-          this.#waiting.shift()?.();
+          while (this.#waiting.shift()?.() === false);
           if (error === null) resolve(key);
           else reject(error);
         });
+        return true;
       };
       const { passwordChecks, passwordChecksWaiting } = this.#limits;
       if (this.#running < passwordChecks) start();
@@ -38,4 +51,8 @@ export class BoundedDerivation implements KeyDerivation {
       else reject(new BrokerError('busy', 'too many logins are waiting to be checked (limits.passwordChecksWaiting)'));
     });
   }
+}
+
+function never(): boolean {
+  return false;
 }

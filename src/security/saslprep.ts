@@ -25,12 +25,20 @@ const HAS_RIGHT_TO_LEFT = new RegExp(`[${RIGHT_TO_LEFT}]`, 'u');
 const HAS_LEFT_TO_RIGHT = new RegExp(`(?![${RIGHT_TO_LEFT}])\\p{L}`, 'u');
 /** RFC 3454, 6: such a text begins and ends with one of them. */
 const FRAMED = new RegExp(`^[${RIGHT_TO_LEFT}](?:.*[${RIGHT_TO_LEFT}])?$`, 'su');
+/**
+ * More combining marks in a row than any writing has: the Stream-Safe Text Format (UAX #15, 13) ends at 30. Normalisation puts
+ * such a run in order in quadratic time: one password of 64 KiB would hold up everything for many seconds. The last two
+ * are letters that become marks.
+ */
+const TOO_MANY_MARKS = /[\p{M}\uff9e\uff9f]{31}/u;
 const PLAIN = /^[\x20-\x7e]*$/;
 
 /** undefined: the text has what neither names nor passwords may have. */
 export function saslprep(text: string): string | undefined {
   if (PLAIN.test(text)) return text;
-  const prepared = text.replace(SPACES, ' ').replace(IGNORED, '').normalize('NFKC');
+  const mapped = text.replace(SPACES, ' ').replace(IGNORED, '');
+  if (TOO_MANY_MARKS.test(mapped)) return undefined;
+  const prepared = mapped.normalize('NFKC');
   if (PROHIBITED.test(prepared)) return undefined;
   if (HAS_RIGHT_TO_LEFT.test(prepared) && (HAS_LEFT_TO_RIGHT.test(prepared) || !FRAMED.test(prepared)))
     return undefined;

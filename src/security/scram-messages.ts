@@ -25,6 +25,8 @@ export class ScramFault extends Error {}
 
 /** `printable` of RFC 5802: ASCII without the comma. */
 const NONCE = /^[\x21-\x2b\x2d-\x7e]+$/;
+/** Characters; clients have about 24. It goes back in an Authentication Data, which has 65,535 bytes at most (MQTT 5.0, 1.5.6). */
+const MOST_NONCE = 1024;
 /** `attr-val`: a letter, `=`, and at least one character. */
 const ATTRIBUTE = /^[A-Za-z]=[^\0]+$/s;
 
@@ -40,6 +42,7 @@ export function parseClientFirst(text: string): ClientFirst {
     throw notOfForm('client-first-message');
   requireAttributes(extensions, 'client-first-message');
   if (!NONCE.test(nonce.slice(2))) throw notOfForm('client-first-message');
+  if (nonce.length - 2 > MOST_NONCE) throw new ScramFault(`r= has more than ${MOST_NONCE} characters`);
   return {
     gs2Header: `${flag},${authorization},`,
     bare: rest.join(','),

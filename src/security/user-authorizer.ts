@@ -26,14 +26,14 @@ export class UserAuthorizer implements Authorizer {
     await this.#users.start(new BoundedDerivation(AT_START));
   }
 
-  authenticate({ userName, password }: Credentials): LoginRefusal | Promise<Principal | LoginRefusal> {
+  authenticate({ userName, password, abandoned }: Credentials): LoginRefusal | Promise<Principal | LoginRefusal> {
     if (userName === undefined || password === undefined) return 'notAuthorized';
-    return this.#check(userName, password);
+    return this.#check(userName, password, abandoned);
   }
 
-  async #check(userName: string, password: Uint8Array): Promise<Principal | LoginRefusal> {
+  async #check(userName: string, password: Uint8Array, abandoned?: () => boolean): Promise<Principal | LoginRefusal> {
     try {
-      return (await checkPassword(this.#users, userName, password, this.#derivation)) ?? 'badCredentials';
+      return (await checkPassword(this.#users, userName, password, this.#derivation, abandoned)) ?? 'badCredentials';
     } catch (error) {
       if (error instanceof BrokerError && error.code === 'busy') return 'busy';
       throw error;

@@ -129,6 +129,7 @@ export async function checkPassword(
   name: string,
   password: Uint8Array,
   derivation: KeyDerivation,
+  abandoned?: () => boolean,
 ): Promise<Principal | undefined> {
   const text = decode(password);
   const prepared = text === undefined ? undefined : saslprep(text);
@@ -136,7 +137,7 @@ export async function checkPassword(
   if (prepared === undefined) return undefined;
   const { principal, verifier } = users.find(name);
   const { hash, salt, iterations } = verifier;
-  const { storedKey } = keysOf(hash, await derivation.derive(hash, prepared, salt, iterations));
+  const { storedKey } = keysOf(hash, await derivation.derive(hash, prepared, salt, iterations, abandoned));
   return timingSafeEqual(storedKey, verifier.storedKey) ? principal : undefined;
 }
 

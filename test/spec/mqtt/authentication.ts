@@ -1,5 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Step } from '../../../src/ports/authentication.ts';
+import type { Authorizer } from '../../../src/ports/authorizer.ts';
 import { startBroker, type TestBroker } from '../../support/broker.ts';
 import { RawMqtt } from '../../support/mqtt-client.ts';
 import { ScramClient, type ScramMethod } from '../../support/scram-client.ts';
@@ -83,6 +85,34 @@ test('[MQTT-4.12.0-4] data that is none of the method: 0x87, which says what is 
   const second = await ending(client);
   assert.is(second.end, 'connack 87');
   assert.match(second.text, /not UTF-8/);
+});
+
+test('1.5.6: data whose answer would be more than a property holds is refused: 0x87', async () => {
+  const client = await begin(server, METHOD);
+  await client.expect('auth');
+  const authenticationData = Buffer.from(`n,,n=alice,r=${'a'.repeat(65_480)}`);
+  auth(client, CONTINUE, { ...METHOD, authenticationData });
+  const { end, text } = await ending(client);
+  assert.is(end, 'connack 87');
+  assert.match(text, /r= has more than 1024 characters/);
+});
+
+test('1.5.6: a method of the program that gives more than a property holds, or breaks, ends its connection alone: 0x80', async () => {
+  const step: Step = { kind: 'challenge', data: Buffer.alloc(0x10000) };
+  const answers: (() => Promise<Step>)[] = [async () => step, () => Promise.reject(new Error('broken'))];
+  for (const respond of answers) {
+    const authorizer: Authorizer = {
+      authenticate: () => ({ name: 'anyone' }),
+      mechanisms: { names: ['M'], begin: () => ({ respond }) },
+      mayPublish: () => true,
+      maySubscribe: () => true,
+    };
+    const silent = { debug() {}, info() {}, warn() {}, error() {} };
+    const other = await startBroker({}, { authorizer, logger: silent });
+    const { end, count } = await ending(await begin(other, { authenticationMethod: 'M' }));
+    assert.equal([end, count], ['connack 80', 1]);
+    await other.broker.stop();
+  }
 });
 
 test('[MQTT-3.1.2-30] before CONNACK nothing but AUTH and DISCONNECT may come', async () => {

@@ -237,4 +237,27 @@ for (const [what, bytes] of [
   });
 }
 
+test('[MQTT-3.3.4-7] a message that is refused counts until its answer has gone, which waits for earlier ones', async () => {
+  for (const qos of [1, 2] as const) {
+    const client = await rig.client('c');
+    // In one piece: the first one is not stored before the last one is here.
+    const send = (refused: number): void => {
+      client.socket.cork();
+      client.publish('in', 'x', { qos, messageId: 1 });
+      for (let i = 0; i < refused; i++) client.publish('$SYS/x', 'x', { qos, messageId: 2 + i });
+      client.socket.uncork();
+    };
+    send(IN - 1);
+    const answers = (await client.flush()).map((each) => ('reasonCode' in each ? each.reasonCode : undefined));
+    assert.equal(answers, [0x10, 0x87, 0x87, 0x87, 0x87]);
+    if (qos === 2) {
+      client.send({ cmd: 'pubrel', messageId: 1 });
+      await client.expect('pubcomp');
+    }
+    send(IN);
+    const last = (await client.end()).at(-1);
+    assert.is(last?.cmd === 'disconnect' ? last.reasonCode : last?.cmd, 0x93);
+  }
+});
+
 test.run();

@@ -117,7 +117,8 @@ async function setUp(outboxMessages: number, logBytes = 64 * 1024 * 1024) {
   const pump = (): void => outbox?.pump();
   const close = (): void => outbox?.close();
   const replay = (...given: Parameters<LogOutbox['replay']>): void => outbox?.replay(...given);
-  return { clock, client, leave, come, pump, close, replay, append, appended: () => count };
+  const forget = (given: Subscription): void => outbox?.forget(given);
+  return { clock, client, leave, come, pump, close, replay, forget, append, appended: () => count };
 }
 
 const test = suite('routing/outbox');
@@ -200,6 +201,28 @@ test('retained messages wait as subscriptions, each once however often it was ma
   client.window = 10;
   pump();
   assert.equal([client.got, looks], [[100, 101, 102, 200, 103, 0], 4]);
+});
+
+test('retained messages of a subscription that ended wait no longer, and hold up nothing', async () => {
+  const { client, clock, replay, forget, append, pump } = await setUp(5);
+  let looks = 0;
+  const look = (): void => {
+    looks++;
+  };
+  const others = Array.from({ length: 1000 }, (_, i) => ({ ...subscription, filter: `other/${i}` }));
+  for (const each of others) replay(each, look);
+  replay(subscription, look);
+  for (const each of others) forget(each);
+  client.window = 10;
+  pump();
+  assert.is(looks, 1);
+  client.window = 0;
+  replay(subscription, look);
+  forget(subscription);
+  client.window = 10;
+  append(true);
+  clock.turn(true);
+  assert.equal([client.got, looks], [[0], 1]);
 });
 
 test('after close nothing is sent', async () => {

@@ -55,4 +55,15 @@ test('property: what is prepared stays as it is when it is prepared again', () =
   );
 });
 
+test('UAX #15, 13: more than 30 combining marks in a row are refused, however long the text, at once', () => {
+  assert.is(saslprep(`a${'\u0323'.repeat(30)}`)?.length, 30, 'one of them is part of the letter');
+  const long = 32_000;
+  for (const marks of ['\u0301\u0316', '\uff9e\u0301', '\uff9f', '\u3099\u0301', '\u00ad\u0301\u034f\u0316']) {
+    const began = performance.now();
+    assert.ok(saslprep(`a${marks.repeat(long / marks.length)}`) === undefined, JSON.stringify(marks));
+    // In order it takes seconds.
+    assert.ok(performance.now() - began < 200, JSON.stringify(marks));
+  }
+});
+
 test.run();

@@ -125,4 +125,21 @@ test('a derivation that is refused is BrokerError busy', async () => {
   await first;
 });
 
+test('a check that nobody waits for any more is not made: who is behind it does not wait for it', async () => {
+  const derivation = new BoundedDerivation({ passwordChecks: 1, passwordChecksWaiting: 10_000 });
+  const salt = Buffer.from('salt');
+  const derive = (abandoned?: () => boolean): Promise<Uint8Array> =>
+    derivation.derive('sha256', 'x', salt, 50_000, abandoned);
+  const first = derive();
+  let gone = false;
+  const refused: unknown[] = [];
+  for (let i = 0; i < 5000; i++) derive(() => gone).catch((error: unknown) => refused.push(error));
+  const last = derive(() => false);
+  gone = true;
+  // All of them would take a minute and more.
+  assert.equal(await last, await first);
+  assert.is(refused.length, 5000);
+  assert.ok(refused.every((error) => error instanceof BrokerError && error.code === 'busy'));
+});
+
 test.run();

@@ -102,6 +102,8 @@ class FakeOutbox implements Outbox {
     this.pump();
   }
 
+  forget(): void {}
+
   pump(): void {
     while (this.held.length > 0 && this.sink.ready()) this.held.shift()?.();
   }
