@@ -145,6 +145,11 @@ const RULES: readonly Rule[] = [
     holds: ({ mine, packet, fault }) =>
       mine?.is === 'refused' && /at most|longer than it must be/.test(mine.why) && !packet && !fault,
   },
+  {
+    name: 'our decoder leaves reason codes of AUTH to the exchange, which alone knows what may come (`spec/mqtt/authentication`)',
+    holds: ({ mine, fault }) =>
+      mine?.is === 'packet' && mine.packet.cmd === 'auth' && /auth reason code/.test(fault ?? ''),
+  },
   // What is not there yet.
   {
     name: 'we look at the flags of a packet when all of it is there',
