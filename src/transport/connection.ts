@@ -57,6 +57,8 @@ export class BatchedConnection implements Connection {
   #wasFull = false;
   #pauses = 0;
   #pausedForOutput = false;
+  /** The peer has sent everything, and is to be done with when the pauses are over. */
+  #inputOver = false;
   #state: 'open' | 'ending' | 'finished' | 'closed' = 'open';
   /** Milliseconds since 1970. */
   #endedAt = 0;
@@ -237,7 +239,21 @@ export class BatchedConnection implements Connection {
   }
 
   resume(): void {
-    if (this.#pauses > 0 && --this.#pauses === 0 && this.#state !== 'closed') this.#carrier.resume();
+    if (this.#pauses === 0 || --this.#pauses > 0 || this.#state === 'closed') return;
+    this.#carrier.resume();
+    // Whoever resumes takes up at once what waits.
+    if (this.#inputOver) queueMicrotask(() => this.inputEnded());
+  }
+
+  /**
+   * The peer has sent its last byte. What waits because of a pause is done first: there are clients that send a login, messages
+   * and a farewell in one piece, and go.
+   */
+  inputEnded(): void {
+    this.#inputOver = this.#pauses > 0 && this.#state === 'open';
+    if (this.#inputOver || this.#state === 'closed') return;
+    this.flush();
+    this.#carrier.finish();
   }
 
   // --- the end ------------------------------------------------------------------------------------------------------

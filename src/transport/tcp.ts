@@ -26,7 +26,8 @@ class TcpCarrier implements Carrier {
 
 /** A TCP server whose connections speak one protocol. Not yet listening. */
 export function createTcpServer(protocol: Protocol, registry: ConnectionRegistry): Server {
-  return createServer({ noDelay: true }, (socket) => {
+  // Half open, since what a peer has sent before its end may still wait.
+  return createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     const address = socket.remoteAddress ?? '';
     if (!registry.admits(address)) {
       socket.destroy();
@@ -37,6 +38,7 @@ export function createTcpServer(protocol: Protocol, registry: ConnectionRegistry
       registry.arrived(chunk.length);
       registry.receive(connection, chunk);
     });
+    socket.on('end', () => connection.inputEnded());
     // A reset by the peer is an end like any other; 'close' follows.
     socket.on('error', ignore);
     socket.on('close', () => registry.closed(connection, address));
