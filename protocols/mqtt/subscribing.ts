@@ -13,6 +13,8 @@ import { readWishes, wishesIn } from './wishes.ts';
 
 /** SUBSCRIBE packets of one client whose SUBACK waits for a queue, a group or the log. */
 const MAX_WAITING = 64;
+/** SUBACKs and UNSUBACKs that wait for the session's state to be durable; at so many, no more is read from the client. */
+const MOST_UNSAVED = 64;
 
 /** What became of one filter of a SUBSCRIBE. */
 interface Answer {
@@ -29,6 +31,7 @@ export class Subscribing {
   readonly #served: Served;
   readonly #session: MqttSession;
   #waiting = 0;
+  #unsaved = 0;
 
   constructor(served: Served) {
     this.#served = served;
@@ -146,7 +149,7 @@ export class Subscribing {
       error === undefined ? [] : [`${filter}: ${error.message}`],
     );
     const reasons = refused.length === 0 ? [] : explain(version, login, refused.join('; '), codes.length);
-    session.saved(() => {
+    this.#saved(() => {
       if (served.over) return;
       if (fits(served, codes.length)) writeCodes(connection, TYPE.suback, version, packetId, codes, reasons);
       for (const { filter, retained } of answers) if (retained) session.replayRetained(filter);
@@ -162,9 +165,19 @@ export class Subscribing {
     const codes = packet.filters.map((filter) =>
       session.unsubscribe(filter) ? REASON.success : REASON.noSubscriptionExisted,
     );
-    session.saved(() => {
+    this.#saved(() => {
       if (served.over || !fits(served, codes.length)) return;
       writeCodes(connection, TYPE.unsuback, version, packet.packetId, codes);
+    });
+  }
+
+  /** What happens in the connection once the session is durable; as long as too much of it waits, the client does. */
+  #saved(action: () => void): void {
+    const { connection } = this.#served;
+    if (++this.#unsaved === MOST_UNSAVED) connection.pause();
+    this.#session.saved(() => {
+      if (this.#unsaved-- === MOST_UNSAVED) connection.resume();
+      action();
     });
   }
 }
