@@ -15,10 +15,14 @@ export interface AnswerTerms {
   readonly maximumPacketSize: number;
 }
 
+/** Of a client that says nothing about them: of all before MQTT 5. */
+const USUAL: AnswerTerms = { problemInformation: true, maximumPacketSize: NO_MAXIMUM };
+
 export function answerTerms(asked: PacketProperties | undefined): AnswerTerms {
+  if (asked === undefined) return USUAL;
   return {
-    problemInformation: asked?.requestProblemInformation !== 0,
-    maximumPacketSize: asked?.maximumPacketSize ?? NO_MAXIMUM,
+    problemInformation: asked.requestProblemInformation !== 0,
+    maximumPacketSize: asked.maximumPacketSize ?? NO_MAXIMUM,
   };
 }
 

@@ -29,6 +29,9 @@ import type { MqttServer } from './server.ts';
 import { type Holder, MqttSession } from './session.ts';
 import { Subscribing } from './subscribing.ts';
 
+/** Properties of a CONNACK that is out: there may be 100,000 clients that do nothing but stay. */
+const TOLD: readonly Property[] = [];
+
 /**
  * One connection of an MQTT client: waits for CONNECT (`#session` undefined), then serves packets until either side
  * ends it (`#over`).
@@ -164,6 +167,7 @@ export class MqttChannel implements Channel, PacketHandler, Served, Holder, Entr
 
   enter(accepted: Login): void {
     this.#login = accepted;
+    this.#terms = accepted;
     this.hold();
     const session = new MqttSession(accepted, this.services, this.capabilities, this);
     this.#server.open(accepted, session).then(
@@ -213,10 +217,9 @@ export class MqttChannel implements Channel, PacketHandler, Served, Holder, Entr
     // MQTT 3.1 (3.2) has no Session Present.
     const said = present && this.#version > 3;
     writeConnack(this.connection, this.#version, said, REASON.success, properties);
+    accepted.properties = TOLD;
     this.#server.arm(accepted);
-    const { window, maximumPacketSize, topicAliases } = accepted;
-    const terms = { version: this.#version, window, maximumPacketSize, topicAliases };
-    session.attach(new Link(this.connection, terms, clock, counters));
+    session.attach(new Link(this.connection, this.#version, accepted, clock, counters));
     if (!this.#decoder.holding) return;
     this.connection.resume();
     this.#decode(() => this.#decoder.proceed());

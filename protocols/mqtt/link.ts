@@ -8,11 +8,10 @@ import { TYPE, type Version } from './packets.ts';
 import { BY_BOTH, BY_TOPIC, type Delivery, type Naming, publishBytes, writePublish } from './publish-encoder.ts';
 
 /** `Terms.maximumPacketSize` of a client that names none. */
-export const NO_MAXIMUM = Number.POSITIVE_INFINITY;
+export const NO_MAXIMUM = 0x7fffffff;
 
 /** What was agreed at login. */
 export interface Terms {
-  readonly version: Version;
   /** Receive Maximum of the client, or the server's own bound: messages it may have unacknowledged. */
   readonly window: number;
   /** Maximum Packet Size of the client, bytes. */
@@ -25,15 +24,17 @@ export interface Terms {
 export class Link {
   readonly window: number;
   readonly #connection: Connection;
+  readonly #version: Version;
   readonly #terms: Terms;
   readonly #clock: Clock;
   readonly #counters: Counters;
   /** Made with the first message: many clients only publish. */
   #aliases: OutboundAliases | undefined;
 
-  constructor(connection: Connection, terms: Terms, clock: Clock, counters: Counters) {
+  constructor(connection: Connection, version: Version, terms: Terms, clock: Clock, counters: Counters) {
     this.window = terms.window;
     this.#connection = connection;
+    this.#version = version;
     this.#terms = terms;
     this.#clock = clock;
     this.#counters = counters;
@@ -59,9 +60,9 @@ export class Link {
     const now = message.properties === undefined ? 0 : this.#clock.now();
     this.#counters.delivered++;
     this.#counters.deliveredBytes += message.size;
-    const { version, topicAliases } = this.#terms;
+    const { topicAliases } = this.#terms;
     const naming = topicAliases === 0 ? BY_TOPIC : this.#naming(message, delivery, topicAliases);
-    writePublish(this.#connection, message, version, delivery, now, naming);
+    writePublish(this.#connection, message, this.#version, delivery, now, naming);
   }
 
   /** Of a message that is written right after this: what the client learns of aliases, it learns in this order. */
@@ -76,11 +77,13 @@ export class Link {
   }
 
   #takes(message: Message, delivery: Delivery, naming: Naming): boolean {
-    const { maximumPacketSize, version } = this.#terms;
-    return maximumPacketSize === NO_MAXIMUM || publishBytes(message, version, delivery, naming) <= maximumPacketSize;
+    const { maximumPacketSize } = this.#terms;
+    return (
+      maximumPacketSize === NO_MAXIMUM || publishBytes(message, this.#version, delivery, naming) <= maximumPacketSize
+    );
   }
 
   pubrel(packetId: number): void {
-    writeAcknowledgement(this.#connection, TYPE.pubrel, this.#terms.version, packetId, 0);
+    writeAcknowledgement(this.#connection, TYPE.pubrel, this.#version, packetId, 0);
   }
 }

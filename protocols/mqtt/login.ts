@@ -28,8 +28,8 @@ export interface Login extends AnswerTerms {
   readonly will: Message | undefined;
   /** Seconds. */
   readonly willDelay: number;
-  /** For CONNACK; none before MQTT 5. */
-  readonly properties: readonly Property[];
+  /** For CONNACK, and empty behind it; none before MQTT 5. */
+  properties: readonly Property[];
 }
 
 interface Server {
@@ -79,7 +79,8 @@ export function login(
     keepAlive,
     sessionExpiry,
     window: Math.min(asked?.receiveMaximum ?? limits.inflightOut, limits.inflightOut),
-    ...terms,
+    problemInformation: terms.problemInformation,
+    maximumPacketSize: terms.maximumPacketSize,
     topicAliases: Math.min(asked?.topicAliasMaximum ?? 0, limits.topicAliasesOut),
     responseInformation: asked?.requestResponseInformation === 1,
     will,

@@ -42,7 +42,8 @@ export class SessionPlace implements Place {
   #listens: boolean;
   /** Another node has the session. */
   #lost = false;
-  readonly #fence: Fence = { revision: 0 };
+  /** Of the first write on: most sessions have none. */
+  #fence: Fence | undefined;
 
   constructor(claim: Claim, owner: SessionOwner, kept: Uint8Array | undefined, stored: boolean, context: PlaceContext) {
     this.claim = claim;
@@ -100,7 +101,7 @@ export class SessionPlace implements Place {
   async put(): Promise<void> {
     if (!this.#durable || this.#left) return;
     try {
-      if (!(await this.#store(this.#encode))) await new Promise(() => {});
+      if (!(await this.#store(() => this.#record(0)))) await new Promise(() => {});
     } catch {
       await this.save();
     }
@@ -130,7 +131,7 @@ export class SessionPlace implements Place {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
     try {
-      if (await this.#store(this.#encode)) for (const resolve of waiting) resolve();
+      if (await this.#store(() => this.#record(0))) for (const resolve of waiting) resolve();
       else this.#waiting = [...waiting, ...(this.#waiting ?? [])];
     } catch (error) {
       this.#waiting = [...waiting, ...(this.#waiting ?? [])];
@@ -165,23 +166,25 @@ export class SessionPlace implements Place {
     const { state } = this.#context;
     const { key } = this.claim;
     this.#stored = true;
+    this.#fence ??= { revision: 0 };
+    const fence = this.#fence;
     while (!this.#lost && (last || !this.#left)) {
       const record = encode();
       const revision = await (record === undefined
-        ? state.remove('sessions', key, this.#fence)
-        : state.put('sessions', key, record, this.#fence));
+        ? state.remove('sessions', key, fence)
+        : state.put('sessions', key, record, fence));
       if (revision !== undefined) return true;
-      await this.#contest();
+      await this.#contest(fence);
     }
     return false;
   }
 
   /** Another node has written: it has the session, or it took this one for lost, and noted when the session's time is over. */
-  async #contest(): Promise<void> {
+  async #contest(fence: Fence): Promise<void> {
     const { state, node, clock, logger } = this.#context;
     const entry = await state.get('sessions', this.claim.key);
     if (entry === undefined || writerOf(entry.value) === node) {
-      this.#fence.revision = entry?.revision ?? 0;
+      fence.revision = entry?.revision ?? 0;
     } else if (!this.#lost) {
       this.#lost = true;
       logger.warn({ session: this.claim.key }, 'another broker has a session that was this one’s');
@@ -190,8 +193,6 @@ export class SessionPlace implements Place {
       });
     }
   }
-
-  readonly #encode = (): Uint8Array => this.#record(0);
 
   #record(keptFor: number): Uint8Array {
     const { node, clock } = this.#context;

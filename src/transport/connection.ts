@@ -16,7 +16,9 @@ export interface ConnectionLimits {
 export interface Carrier {
   readonly socket: Duplex;
   readonly framing: Framing;
-  /** Stop and start what brings `receive` its bytes. */
+  /** The peer has sent its last byte, and what it sent has arrived; the carrier has not ended, because it was paused. */
+  readonly peerEnded: boolean;
+  /** Stop and start what brings `receive` its bytes. A peer's end while it is stopped is not answered. */
   pause(): void;
   resume(): void;
   /** The orderly end, when all output has been handed over. */
@@ -57,8 +59,6 @@ export class BatchedConnection implements Connection {
   #wasFull = false;
   #pauses = 0;
   #pausedForOutput = false;
-  /** The peer has sent everything, and is to be done with when the pauses are over. */
-  #inputOver = false;
   #state: 'open' | 'ending' | 'finished' | 'closed' = 'open';
   /** Milliseconds since 1970. */
   #endedAt = 0;
@@ -241,19 +241,13 @@ export class BatchedConnection implements Connection {
   resume(): void {
     if (this.#pauses === 0 || --this.#pauses > 0 || this.#state === 'closed') return;
     this.#carrier.resume();
-    // Whoever resumes takes up at once what waits.
-    if (this.#inputOver) queueMicrotask(() => this.inputEnded());
-  }
-
-  /**
-   * The peer has sent its last byte. What waits because of a pause is done first: there are clients that send a login, messages
-   * and a farewell in one piece, and go.
-   */
-  inputEnded(): void {
-    this.#inputOver = this.#pauses > 0 && this.#state === 'open';
-    if (this.#inputOver || this.#state === 'closed') return;
-    this.flush();
-    this.#carrier.finish();
+    if (!this.#carrier.peerEnded) return;
+    // Whoever resumes takes up at once what waits: there are clients that send a login, messages and a farewell in one piece, and go.
+    queueMicrotask(() => {
+      if (this.#state === 'closed') return;
+      this.flush();
+      this.#carrier.finish();
+    });
   }
 
   // --- the end ------------------------------------------------------------------------------------------------------

@@ -11,11 +11,18 @@ class TcpCarrier implements Carrier {
     this.socket = socket;
   }
 
+  get peerEnded(): boolean {
+    return this.socket.readableEnded;
+  }
+
   pause(): void {
+    // Not a listener for 'end', which each connection would have to keep.
+    this.socket.allowHalfOpen = true;
     this.socket.pause();
   }
 
   resume(): void {
+    this.socket.allowHalfOpen = false;
     this.socket.resume();
   }
 
@@ -26,8 +33,7 @@ class TcpCarrier implements Carrier {
 
 /** A TCP server whose connections speak one protocol. Not yet listening. */
 export function createTcpServer(protocol: Protocol, registry: ConnectionRegistry): Server {
-  // Half open, since what a peer has sent before its end may still wait.
-  return createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+  return createServer({ noDelay: true }, (socket) => {
     const address = socket.remoteAddress ?? '';
     if (!registry.admits(address)) {
       socket.destroy();
@@ -38,7 +44,6 @@ export function createTcpServer(protocol: Protocol, registry: ConnectionRegistry
       registry.arrived(chunk.length);
       registry.receive(connection, chunk);
     });
-    socket.on('end', () => connection.inputEnded());
     // A reset by the peer is an end like any other; 'close' follows.
     socket.on('error', ignore);
     socket.on('close', () => registry.closed(connection, address));

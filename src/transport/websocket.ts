@@ -14,6 +14,8 @@ import type { ConnectionRegistry } from './registry.ts';
 class WebSocketCarrier implements Carrier {
   readonly socket: Duplex;
   readonly framing: 'stream' | 'frame';
+  /** A paused WebSocket does not come to the end of what it was sent. */
+  readonly peerEnded = false;
   readonly #webSocket: WebSocket;
 
   constructor(socket: Duplex, webSocket: WebSocket, framing: 'stream' | 'frame') {

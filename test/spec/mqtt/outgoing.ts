@@ -79,9 +79,7 @@ function begin({ topicAliases = 0, maximumPacketSize = NO_MAXIMUM, window = 2 })
     },
     writeAhead,
   );
-  outgoing.attach(
-    new Link(paper, { version: 5, window, maximumPacketSize, topicAliases }, new ManualClock(), counters),
-  );
+  outgoing.attach(new Link(paper, 5, { window, maximumPacketSize, topicAliases }, new ManualClock(), counters));
   const message = (topic: string, payload: string, qos: Qos): Message => {
     const bytes = Buffer.from(payload);
     const made = new Message(
