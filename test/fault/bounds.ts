@@ -139,16 +139,18 @@ test('a subscriber that acknowledges nothing at QoS 1 costs no more than window,
   await lazy.subscribe('lazy', 1);
   const before = broker.rss();
   const payload = Buffer.alloc(4000);
+  // It goes up and down by what the collector has yet to take; what is held is the least of it, in the last 115 MiB.
+  let least = Number.POSITIVE_INFINITY;
   for (let i = 0; i < 80_000; i++) {
     publisher.publish('lazy', payload, { qos: 1, messageId: (i % 500) + 1 });
     if (i >= 499) await publisher.expect('puback');
+    if (i >= 50_000 && i % 500 === 0) least = Math.min(least, broker.rss());
   }
-  const grown = broker.rss() - before;
+  const grown = least - before;
   measured(
     `305 MiB at QoS 1 for a subscriber that acknowledges nothing, log of 64 MiB: ${(grown / MiB).toFixed(1)} MiB more memory`,
   );
-  // What the collector has not yet taken varies by 50 MiB from run to run; without a bound it would be 305 MiB at least.
-  assert.ok(grown < 64 * MiB + 128 * MiB);
+  assert.ok(grown < 64 * MiB + 64 * MiB);
 });
 
 test('1,000 connections that announce 256 MB before login and send 64 KB: no memory for the announcement', async () => {
