@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MemoryBackbone } from '../../../../adapters/memory/index.ts';
 import { createStomp } from '../../../../protocols/stomp/index.ts';
+import { resolveConfig } from '../../../../src/config/load.ts';
 import { Counters } from '../../../../src/core/counters.ts';
 import { Message, type Properties, type Qos } from '../../../../src/core/message.ts';
 import { DEFAULT_SETTINGS } from '../../../../src/core/queue-settings.ts';
@@ -25,19 +26,11 @@ import { bodiesOf, parseFrames, type ServerFrame } from './frames.ts';
 /** STOMP over the real routing, with time and connections of the test's own: everything happens when the test says so. */
 
 export const limits: Limits = {
+  ...resolveConfig().limits,
   connections: 100,
   connectionsPerAddress: 100,
-  loginSeconds: 10,
-  passwordChecks: 2,
   passwordChecksWaiting: 10,
-  loginPacketBytes: 65_536,
-  packetBytes: 1_048_576,
-  outputBytes: 1_048_576,
-  slowReaderSeconds: 15,
-  topicBytes: 1024,
-  topicLevels: 128,
   clientIdBytes: 64,
-  keepAliveSeconds: 600,
   subscriptionsPerSession: 10,
   inflightOut: 32,
   inflightIn: 100,
@@ -55,22 +48,12 @@ export const limits: Limits = {
   queues: 4,
   queueMessages: 100,
   queueBytes: 1_000_000,
-  queueBindings: 256,
-  queueBindingBytes: 16_384,
-  queueMemoryBytes: 64 * 1024 * 1024,
-  consumerBytes: 16 * 1024 * 1024,
-  heldMessages: 4096,
-  groupMessages: 50_000,
-  peerBytes: 256 * 1024 * 1024,
-  deadLetterHops: 16,
-  replays: 32,
   stompHeaders: 16,
   stompHeaderBytes: 256,
   stompPrefetch: 3,
   transactions: 2,
   transactionActions: 4,
   transactionBytes: 1000,
-  heartBeatMilliseconds: 100,
   requests: 3,
   webSocketFragments: 16,
 };

@@ -1,4 +1,5 @@
 import { createWebSocket } from '../../../../protocols/websocket/index.ts';
+import { resolveConfig } from '../../../../src/config/load.ts';
 import { Counters } from '../../../../src/core/counters.ts';
 import { BrokerError, type FaultCode } from '../../../../src/core/errors.ts';
 import { matches } from '../../../../src/core/filter.ts';
@@ -173,19 +174,16 @@ export class FakeClock implements Clock {
 }
 
 export const LIMITS: Limits = {
+  ...resolveConfig().limits,
   topicBytes: 200,
   topicLevels: 16,
   connections: 10,
   connectionsPerAddress: 10,
-  loginSeconds: 10,
-  passwordChecks: 2,
   passwordChecksWaiting: 10,
   loginPacketBytes: 1000,
   packetBytes: 100_000,
   outputBytes: 10_000,
-  slowReaderSeconds: 15,
   clientIdBytes: 100,
-  keepAliveSeconds: 600,
   subscriptionsPerSession: 5,
   inflightOut: 10,
   inflightIn: 10,
@@ -203,15 +201,6 @@ export const LIMITS: Limits = {
   queues: 10,
   queueMessages: 10,
   queueBytes: 10_000,
-  queueBindings: 256,
-  queueBindingBytes: 16_384,
-  queueMemoryBytes: 64 * 1024 * 1024,
-  consumerBytes: 16 * 1024 * 1024,
-  heldMessages: 4096,
-  groupMessages: 50_000,
-  peerBytes: 256 * 1024 * 1024,
-  deadLetterHops: 16,
-  replays: 32,
   stompHeaders: 10,
   stompHeaderBytes: 1000,
   stompPrefetch: 10,
