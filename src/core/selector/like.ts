@@ -14,12 +14,12 @@ export function like(pattern: string, escaping: string | undefined): (text: stri
   const words = (last >>> 5) + 1;
   const staying = new Uint32Array(words);
   for (const place of loops) set(staying, place);
-  const any = new Uint32Array(words);
+  const anyOne = new Uint32Array(words);
   const steps = new Map<number, Uint32Array>();
-  for (const [place, code] of characters.entries()) if (code === ANY) set(any, place);
+  for (const [place, code] of characters.entries()) if (code === ANY) set(anyOne, place);
   for (const [place, code] of characters.entries()) {
     if (code === ANY) continue;
-    const step = steps.get(code) ?? any.slice();
+    const step = steps.get(code) ?? anyOne.slice();
     set(step, place);
     steps.set(code, step);
   }
@@ -31,7 +31,7 @@ export function like(pattern: string, escaping: string | undefined): (text: stri
     for (let i = 0; i < text.length; i++) {
       const code = text.codePointAt(i) ?? 0;
       if (code > 0xffff) i++;
-      if (!advance(places, staying, steps.get(code) ?? any)) return false;
+      if (!advance(places, staying, steps.get(code) ?? anyOne)) return false;
       // The rest is whatever it likes to be.
       if (has(places, last) && has(staying, last)) return true;
     }
