@@ -111,7 +111,7 @@ export class ClientSubscriptions implements TemporaryNames {
     if (this.#table.findByDestination(destination) !== undefined) return filter;
     const prefetch = this.#link.services.limits.stompPrefetch;
     const own = { kind: 'topic', id: destination, rawId: raw, destination, filter, ack: 'auto', prefetch } as const;
-    const none = { positions: false, noLocal: false, durable: undefined, start: undefined };
+    const none = { positions: false, selector: undefined, noLocal: false, durable: undefined, start: undefined };
     this.#start(new TopicSubscription(this.#link, this.#table.nextNumber, { ...own, ...none }));
     return filter;
   }

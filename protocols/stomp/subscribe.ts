@@ -1,4 +1,5 @@
 import type { PartialSettings } from '../../src/core/queue-settings.ts';
+import type { Selector } from '../../src/core/selector.ts';
 import { parseStart, START_FORMS, type Start } from '../../src/core/start.ts';
 import { nameFault } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
@@ -8,6 +9,7 @@ import type { Frame } from './frame.ts';
 import { filterOf, isTemporary } from './names.ts';
 import { queueOf, readSettings } from './queue-fields.ts';
 import { Refusal, shown } from './refusal.ts';
+import { readSelector } from './selector.ts';
 import type { Temporaries } from './temporaries.ts';
 import { findFirst, readFlag, readWhole, refuseAll, wrong } from './values.ts';
 import { VERSION } from './version.ts';
@@ -26,6 +28,8 @@ export interface SubscribeRequest {
   readonly prefetch: number;
   /** Messages are to say where in the log they are. */
   readonly positions: boolean;
+  /** What it wants of the destination's messages; undefined: all. */
+  readonly selector: Selector | undefined;
 }
 
 export interface QueueRequest extends SubscribeRequest {
@@ -84,7 +88,7 @@ export function readSubscribe(
     );
   }
   const filter = isTemporary(destination) ? temporaries.topicOf(destination) : filterOf(destination, limits);
-  refuseSelector(frame);
+  const queue = queueOf(filter);
   const start = readStart(frame);
   const request = {
     id,
@@ -94,8 +98,8 @@ export function readSubscribe(
     ack: readAck(frame.text(HEADER.ack)),
     prefetch: readPrefetch(frame, limits),
     positions: readFlag(frame, NAMES.positions, COMMAND) ?? start !== undefined,
+    selector: readSelector(frame, queue !== undefined, limits),
   };
-  const queue = queueOf(filter);
   if (queue !== undefined) return readQueue(frame, request, queue, link);
   refuseAll(frame, COMMAND, [NAMES.browser, NAMES.consumerPriority, NAMES.exclusive], 'queues: /queue/NAME');
   const [setting] = Object.keys(readSettings(frame) ?? {});
@@ -111,8 +115,9 @@ function readQueue(frame: Frame, request: SubscribeRequest, queue: string, link:
   const settings = readSettings(frame);
   const priority = readWhole(frame, NAMES.consumerPriority, COMMAND, { min: -100, max: 100, unit: '' });
   const exclusive = readFlag(frame, NAMES.exclusive, COMMAND) ?? false;
-  if (readFlag(frame, NAMES.browser, COMMAND) !== true)
-    return { ...request, kind: 'queue', queue, priority: priority ?? 0, exclusive, settings };
+  const browser = readFlag(frame, NAMES.browser, COMMAND) === true;
+  if (request.selector !== undefined && !browser) throw withSelector('a queue');
+  if (!browser) return { ...request, kind: 'queue', queue, priority: priority ?? 0, exclusive, settings };
   if (exclusive || priority !== undefined || settings !== undefined) {
     const detail = 'SUBSCRIBE with browser:true and with headers for consumers of the queue, or settings of it';
     throw new Refusal('fieldInvalid', detail, 'A browser takes no messages and makes no queue; leave them out.');
@@ -139,6 +144,7 @@ function readTopic(
     refuseAll(frame, COMMAND, [NAMES.groupOrder], 'groups: with the header group');
     return { ...request, kind: 'topic', noLocal, durable, start };
   }
+  if (request.selector !== undefined) throw withSelector('a group');
   if (noLocal) refuseAll(frame, COMMAND, [NAMES.noLocal], 'subscriptions that are not of a group');
   const fault = groupFault(group, filter, link.services.limits);
   if (fault !== undefined) throw new Refusal('fieldInvalid', `the header group ${shown(group)} of SUBSCRIBE ${fault}`);
@@ -186,13 +192,6 @@ function readPrefetch(frame: Frame, limits: Limits): number {
   return asked === 0 ? most : Math.min(asked, most);
 }
 
-/** `false` asks for nothing. */
-function refuseSelector(frame: Frame): void {
-  const text = frame.find(NAMES.selector[0]);
-  if (text === undefined || text === 'false') return;
-  throw new Refusal(
-    'unsupported',
-    'the header selector of SUBSCRIBE asks for what is not offered yet',
-    'Leave it out.',
-  );
+function withSelector(what: string): Refusal {
+  return new Refusal('unsupported', `the header selector of SUBSCRIBE is not offered for ${what}`, 'Leave it out.');
 }
