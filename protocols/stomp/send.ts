@@ -18,8 +18,9 @@ export interface TemporaryNames extends AnswerNames {
 const TEMPORARY = Buffer.from('/temp-');
 
 /**
- * The message of a SEND, which the client may publish. Durable with `persistent:true`, and where a receipt is asked for:
- * that is only given for a durable message. Throws a Refusal.
+ * The message of a SEND, which the client may publish. Durable with `persistent:true`, where a receipt is asked for, which is only
+ * given for a durable message, and for durable subscriptions: applications written for other brokers expect them to get all.
+ * Throws a Refusal.
  */
 export function readSend(frame: Frame, link: Link, names: TemporaryNames, now: number): Message {
   const { authorizer, limits } = link.services;
@@ -30,7 +31,7 @@ export function readSend(frame: Frame, link: Link, names: TemporaryNames, now: n
     const destination = shown(frame.text(HEADER.destination) ?? '');
     throw new Refusal('notAuthorized', `SEND: not allowed to publish to ${destination}`);
   }
-  const durable = frame.has(HEADER.receipt) || frame.isTrue(HEADER.persistent);
+  const durable = frame.has(HEADER.receipt) || frame.isTrue(HEADER.persistent) || link.services.logs(topic);
   const retain = frame.isTrue(HEADER.retain);
   const queue = queueOf(topic) !== undefined;
   if (retain && queue) {

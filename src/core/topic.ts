@@ -47,6 +47,12 @@ export const QUEUE_PREFIX = '$queue/';
 /** Topics for answers. Each belongs to one client, which alone may subscribe to it; the rest of the name is unpredictable. */
 export const REPLY_PREFIX = '$reply/';
 
+/**
+ * How the names of groups begin that are durable subscriptions, whose members share what is for them: a character that is in no name
+ * a client can write.
+ */
+export const DURABLE_GROUP = '\0';
+
 const SYS = '$SYS';
 const SYS_PREFIX = `${SYS}/`;
 
