@@ -198,6 +198,8 @@ class FrameReader {
   }
 
   #decoded(name: string, value: string, command: string): readonly [string, string] {
+    // The grammar of 1.0 has no escapes.
+    if (this.#version === '1.0' && this.#by === 'server') return [name, value];
     if (this.#version === '1.0') {
       const trimmed = [trim(name), trim(value)] as const;
       if (trimmed[0] !== name || trimmed[1] !== value) this.#needed.add('blanks');
