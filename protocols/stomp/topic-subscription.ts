@@ -44,6 +44,8 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
   readonly #self: readonly Subscription[] = [this];
   /** Live messages that wait for the window, and the bytes of their bodies. */
   #held: Message[] | undefined;
+  /** Of the same subscription, and before this one: what they match is not this one's. */
+  readonly #before: readonly string[] | undefined;
   #heldBytes = 0;
 
   constructor(link: Link, number: number, request: TopicRequest, progress?: Progress) {
@@ -60,6 +62,8 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
     this.#start = request.start;
     this.#from = this.since;
     this.#progress = progress;
+    this.#before = request.together && [...request.together.filters];
+    request.together?.filters.push(request.filter);
   }
 
   start(): Effect {
@@ -143,8 +147,14 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
     return matches(this.filter, message.topic) && this.#wants(message) ? this.#self : NO_SUBSCRIPTIONS;
   }
 
+  /** Whether a message of its topics is for it: selected, and not another's of the same SUBSCRIBE. */
   #wants(message: Message): boolean {
+    if (this.#before !== undefined && this.#comesBefore(message, this.#before)) return false;
     return this.#selector === undefined || this.#selector.matches(message);
+  }
+
+  #comesBefore(message: Message, filters: readonly string[]): boolean {
+    return filters.some((each) => matches(each, message.topic));
   }
 
   lost(removed: number, shard: number, first: number): void {

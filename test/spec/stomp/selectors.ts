@@ -150,9 +150,22 @@ selectors('one that cannot be read is an ERROR that says where and what was expe
   expectError(deep, 'limits.selectorDepth');
 });
 
-selectors('groups have none', () => {
-  const client = subscribed(Harness.open(), 'a = 1', ['group:g']);
-  expectError(client, 'the header selector of SUBSCRIBE is not offered for a group');
+selectors('groups have none, nor have the durable subscriptions that several may have', () => {
+  for (const lines of [['group:g'], ['durable:true'], ['durable:true', 'group:g']]) {
+    const client = subscribed(Harness.open(), 'a = 1', lines);
+    expectError(client, /the header selector of SUBSCRIBE is not offered for .*activemq.subscriptionName/s);
+  }
+});
+
+selectors('of several destinations each is selected from', () => {
+  const harness = Harness.open();
+  const client = harness.connect();
+  client.send('SUBSCRIBE', ['id:1', 'destination:/topic/t,/topic/u.*', "selector:kind = 'a'"]);
+  for (const topic of ['t', 'u/1', 'u']) {
+    harness.publish(topic, `${topic} a`, A);
+    harness.publish(topic, `${topic} b`, B);
+  }
+  assert.equal(client.bodies(), ['t a', 'u/1 a']);
 });
 
 selectors('a browser shows what its selector takes, and then the end', async () => {
@@ -180,11 +193,18 @@ selectors('of a queue, destination and reply-to cannot be asked for', () => {
 
 // --- durable subscriptions --------------------------------------------------------------------------------------------
 
-const DURABLE = ['id:d', 'destination:/topic/t', 'durable:true', 'auto-delete:false'];
+const DURABLE = ['id:d', 'destination:/topic/t', 'activemq.subscriptionName:reader'];
+
+function reader(harness: Harness): TestClient {
+  const client = harness.open();
+  client.send('CONNECT', ['accept-version:1.2', 'host:test', 'client-id:me']);
+  assert.is(client.frame().command, 'CONNECTED');
+  return client;
+}
 
 /** What comes on return with these lines; then the connection is gone again. */
 async function returned(harness: Harness, lines: readonly string[]): Promise<string[]> {
-  const client = harness.connect();
+  const client = reader(harness);
   client.send('SUBSCRIBE', [...DURABLE, ...lines]);
   const bodies = bodiesOf(await client.later());
   client.drop();
@@ -231,7 +251,7 @@ selectors('what it does not select is settled: its place in the log moves on', a
   await returned(harness, lines);
   published(harness, 'b1', 'a1', 'b2');
   assert.equal(await returned(harness, lines), ['a1'], 'not acknowledged');
-  const client = harness.connect();
+  const client = reader(harness);
   client.send('SUBSCRIBE', [...DURABLE, ...lines]);
   const [message] = await client.later();
   assert.is(message?.headers.redelivered, 'true');
@@ -240,7 +260,7 @@ selectors('what it does not select is settled: its place in the log moves on', a
   client.drop();
   await harness.turn();
   const { log, state } = harness.backbone;
-  const entry = await state.get('sessions', 'stomp:["nobody","d","t"]');
+  const entry = await state.get('sessions', 'stomp:["me","reader"]');
   const kept = new Unpacker(decodeSession(entry?.value ?? new Uint8Array()).state);
   kept.integer();
   assert.equal([kept.text(), kept.integer(), kept.text()], ['t', 0, "kind = 'a'"]);
