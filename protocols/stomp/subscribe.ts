@@ -76,6 +76,9 @@ export interface GroupRequest extends SubscribeRequest {
   readonly start: Start | undefined;
 }
 
+/** What is read first, whatever it is. */
+type Common = Omit<SubscribeRequest, 'selector'>;
+
 const COMMAND = 'SUBSCRIBE';
 
 /** For one destination. */
@@ -144,7 +147,6 @@ function readSingle(
     ack: readAck(frame.text(HEADER.ack)),
     prefetch: readPrefetch(frame, limits),
     positions: readFlag(frame, NAMES.positions, COMMAND) ?? start !== undefined,
-    selector: readSelector(frame, queue !== undefined, limits),
     own: temporary ? frame.raw(HEADER.destination) : undefined,
     together,
   };
@@ -157,9 +159,10 @@ function readSingle(
   return readTopic(frame, request, start, link);
 }
 
-function readQueue(frame: Frame, request: SubscribeRequest, queue: string, link: Link): QueueRequest | BrowserRequest {
+function readQueue(frame: Frame, common: Common, queue: string, link: Link): QueueRequest | BrowserRequest {
   refuseAll(frame, COMMAND, [NAMES.group, NAMES.groupOrder, NAMES.start, NAMES.positions, NAMES.noLocal], 'topics');
-  readDurable(frame, request.filter, link);
+  readDurable(frame, common.filter, link);
+  const request = { ...common, selector: readSelector(frame, 'elsewhere', link.services.limits) };
   const settings = readSettings(frame);
   const priority = readWhole(frame, NAMES.consumerPriority, COMMAND, { min: -100, max: 100, unit: '' });
   const exclusive = readFlag(frame, NAMES.exclusive, COMMAND) ?? false;
@@ -173,12 +176,8 @@ function readQueue(frame: Frame, request: SubscribeRequest, queue: string, link:
   return { ...request, kind: 'browser', queue };
 }
 
-function readTopic(
-  frame: Frame,
-  request: SubscribeRequest,
-  start: Start | undefined,
-  link: Link,
-): TopicRequest | GroupRequest {
+function readTopic(frame: Frame, request: Common, start: Start | undefined, link: Link): TopicRequest | GroupRequest {
+  const { limits } = link.services;
   const { destination, filter } = request;
   const temporary = isTemporary(destination);
   if (temporary) {
@@ -190,23 +189,26 @@ function readTopic(
   const noLocal = readFlag(frame, NAMES.noLocal, COMMAND) ?? false;
   if (group === undefined) {
     refuseAll(frame, COMMAND, [NAMES.groupOrder], 'groups: with the header group');
-    if (durable?.shared === undefined) return { ...request, kind: 'topic', noLocal, durable, start };
-    if (request.selector !== undefined) throw withSelector('subscriptions that are shared, as durable:true makes them');
+    if (durable?.shared === undefined) {
+      const selector = readSelector(frame, 'here', limits);
+      return { ...request, kind: 'topic', selector, noLocal, durable, start };
+    }
     refuseAll(
       frame,
       COMMAND,
       [NAMES.noLocal],
       'subscriptions that are not shared; durable:true with an id makes one that is',
     );
-    return { ...request, kind: 'group', group: durable.shared.group, ordered: false, durable, start };
+    const selector = readSelector(frame, 'elsewhere', limits);
+    return { ...request, kind: 'group', group: durable.shared.group, selector, ordered: false, durable, start };
   }
-  if (request.selector !== undefined) throw withSelector('groups');
   if (noLocal) refuseAll(frame, COMMAND, [NAMES.noLocal], 'subscriptions that are not of a group');
-  const fault = groupFault(group, filter, link.services.limits);
+  const fault = groupFault(group, filter, limits);
   if (fault !== undefined) throw new Refusal('fieldInvalid', `the header group ${shown(group)} of SUBSCRIBE ${fault}`);
   // The group it names is the one that is kept, not one of its own.
   const kept = durable && { ...durable, shared: undefined };
-  return { ...request, kind: 'group', group, ordered: readOrder(frame), durable: kept, start };
+  const selector = readSelector(frame, 'elsewhere', limits);
+  return { ...request, kind: 'group', group, selector, ordered: readOrder(frame), durable: kept, start };
 }
 
 /** The names are those of MQTT, where group and filter are one: `$share/NAME/FILTER`. */
@@ -251,6 +253,5 @@ function readPrefetch(frame: Frame, limits: Limits): number {
 }
 
 function withSelector(what: string): Refusal {
-  const advice = 'It is for subscriptions of one client, durable ones by activemq.subscriptionName among them.';
-  return new Refusal('unsupported', `the header selector of SUBSCRIBE is not offered for ${what}`, advice);
+  return new Refusal('unsupported', `the header selector of SUBSCRIBE is not offered for ${what}`, 'Leave it out.');
 }
