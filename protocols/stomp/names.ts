@@ -51,6 +51,8 @@ export const COMMA = ',';
 const FORMS =
   'is not a destination; /topic/NAME, /queue/NAME, /amq/queue/NAME, /exchange/NAME/KEY, /reply-queue/NAME, /temp-queue/NAME, /temp-topic/NAME or the name of a queue alone is expected';
 
+const KINDS = /^\/(?:topic|queue|amq\/queue|exchange|reply-queue|temp-queue|temp-topic)(?:\/|$)/;
+
 /** The destination of a topic. */
 export function destinationOf(topic: string): string {
   return (
@@ -150,7 +152,7 @@ class Reading {
       if (this.kind === 'exchange') this.#checkExchange();
       else if (this.#name === '') throw this.invalid('has no key; /exchange/amq.topic/KEY is expected');
     } else if (destination !== '' && !destination.includes('/')) [this.kind, this.#name] = ['queue', destination];
-    else throw this.invalid(FORMS);
+    else throw unknown(header, destination);
   }
 
   #checkExchange(): void {
@@ -222,6 +224,12 @@ class Reading {
   invalid(what: string, code: 'topicInvalid' | 'filterInvalid' = 'topicInvalid'): Refusal {
     return invalid(this.#header, this.#destination, what, code);
   }
+}
+
+/** Its beginning is that of none; or there is nothing behind one of those there are. */
+function unknown(header: string, destination: string): Refusal {
+  const title = KINDS.test(destination) ? 'Invalid destination' : 'Unknown destination';
+  return new Refusal('topicInvalid', `the header ${header} ${shown(destination)} ${FORMS}`, '', title);
 }
 
 function invalid(header: string, destination: string, what: string, code: 'topicInvalid' | 'filterInvalid'): Refusal {
