@@ -3,7 +3,7 @@ import type { Start } from '../../src/core/start.ts';
 import { MessageId } from './acknowledgement.ts';
 import { isAmqQueue, requireQueue } from './amq-queue.ts';
 import { CompositeSubscription } from './composite-subscription.ts';
-import { type Deletion, readDeletion } from './durable.ts';
+import { type Deletion, type DurableName, readDeletion } from './durable.ts';
 import { DurableSubscription, deleteStored } from './durable-subscription.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
@@ -159,7 +159,7 @@ export class ClientSubscriptions implements TemporaryNames {
       this.#replays.delete(subscription);
       return subscription.unsubscribe(deletion !== undefined);
     }
-    if (named !== undefined) return deleteStored(this.#link.services, named.key, this.#link.principal.name);
+    if (named !== undefined) return this.#delete(named);
     throw new Refusal(
       'protocol',
       'UNSUBSCRIBE: there is no such subscription',
@@ -167,6 +167,14 @@ export class ClientSubscriptions implements TemporaryNames {
         ? 'The header id of a SUBSCRIBE on this connection is expected.'
         : 'One that this connection does not have is known by id and destination: send both.',
     );
+  }
+
+  /** What is kept of one that this connection does not have. */
+  #delete({ key, shared }: DurableName): Promise<void> {
+    const { services, principal } = this.#link;
+    return shared === undefined
+      ? deleteStored(services, key, principal.name)
+      : services.groups.delete(shared.group, shared.filter);
   }
 
   /** By what it is kept as, else by id; in 1.0 also by destination (STOMP 1.0, UNSUBSCRIBE). */

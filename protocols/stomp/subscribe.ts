@@ -185,12 +185,21 @@ function readTopic(
   const noLocal = readFlag(frame, NAMES.noLocal, COMMAND) ?? false;
   if (group === undefined) {
     refuseAll(frame, COMMAND, [NAMES.groupOrder], 'groups: with the header group');
-    return { ...request, kind: 'topic', noLocal, durable, start };
+    if (durable?.shared === undefined) return { ...request, kind: 'topic', noLocal, durable, start };
+    refuseAll(
+      frame,
+      COMMAND,
+      [NAMES.noLocal],
+      'subscriptions that are not shared; durable:true with an id makes one that is',
+    );
+    return { ...request, kind: 'group', group: durable.shared.group, ordered: false, durable, start };
   }
   if (noLocal) refuseAll(frame, COMMAND, [NAMES.noLocal], 'subscriptions that are not of a group');
   const fault = groupFault(group, filter, link.services.limits);
   if (fault !== undefined) throw new Refusal('fieldInvalid', `the header group ${shown(group)} of SUBSCRIBE ${fault}`);
-  return { ...request, kind: 'group', group, ordered: readOrder(frame), durable, start };
+  // The group it names is the one that is kept, not one of its own.
+  const kept = durable && { ...durable, shared: undefined };
+  return { ...request, kind: 'group', group, ordered: readOrder(frame), durable: kept, start };
 }
 
 /** The names are those of MQTT, where group and filter are one: `$share/NAME/FILTER`. */

@@ -19,6 +19,8 @@ export class Transaction {
   bytes = 0;
 }
 
+const SMALLER = 'COMMIT it in smaller parts; else the limit has to be raised.';
+
 /** The open transactions of a connection, bounded in number, frames and bytes. */
 export class Transactions {
   readonly #open = new Map<string, Transaction>();
@@ -49,10 +51,12 @@ export class Transactions {
     transaction.bytes += bytes;
     const { transactionActions, transactionBytes } = this.#limits;
     if (transaction.messages.length + transaction.acks.length + actions > transactionActions) {
-      throw new Refusal('quota', `more than ${transactionActions} frames in a transaction (limits.transactionActions)`);
+      const detail = `more than ${transactionActions} frames in a transaction (limits.transactionActions)`;
+      throw new Refusal('quota', detail, SMALLER);
     }
     if (transaction.bytes > transactionBytes) {
-      throw new Refusal('quota', `more than ${transactionBytes} bytes in a transaction (limits.transactionBytes)`);
+      const detail = `more than ${transactionBytes} bytes in a transaction (limits.transactionBytes)`;
+      throw new Refusal('quota', detail, SMALLER);
     }
     return transaction;
   }
