@@ -200,6 +200,27 @@ rabbit('what is no destination of an exchange: an ERROR that says what is expect
   }
 });
 
+rabbit("the header message of ERROR, with RabbitMQ's words", () => {
+  for (const [destination, title] of [
+    ['/something/interesting', 'Unknown destination'],
+    ['foo/bar', 'Unknown destination'],
+    ['/queues/a', 'Unknown destination'],
+    ['/queue', 'Invalid destination'],
+    ['/topic/', 'Invalid destination'],
+    ['/exchange', 'Invalid destination'],
+    ['', 'Invalid destination'],
+    ['/exchange/amq.direct/a/b', 'Invalid destination'],
+    ['/exchange/does.not.exist', 'not_found'],
+    ['/amq/queue/none', 'not_found'],
+  ] as const) {
+    for (const command of ['SEND', 'SUBSCRIBE']) {
+      const client = Harness.open().connect();
+      client.send(command, ['id:1', `destination:${destination}`]);
+      assert.is(client.frame().headers.message, title, destination);
+    }
+  }
+});
+
 rabbit('/amq/queue/NAME: a queue that is there, for SEND and SUBSCRIBE, and comes back as /queue/NAME', async () => {
   const harness = Harness.open();
   const owner = harness.connect();
