@@ -84,7 +84,7 @@ for (const version of VERSIONS.keys()) {
 
 test('STOMP 1.2, Repeated Header Entries: a later one does not mend the first', () => {
   const client = listening('1.2');
-  client.send('SEND', ['destination:nowhere', 'destination:/topic/a']);
+  client.send('SEND', ['destination:/nowhere', 'destination:/topic/a']);
   expectError(client, 'nowhere');
 });
 
