@@ -53,6 +53,8 @@ export class HeartBeat {
   readonly #clock: Clock;
   readonly #connection: Connection;
   readonly #owner: HeartBeatOwner;
+  /** Bytes that had come when it was last looked at. */
+  #received: number;
   #sending: Timer | undefined;
   #listening: Timer | undefined;
 
@@ -62,6 +64,7 @@ export class HeartBeat {
     this.#connection = connection;
     this.#owner = owner;
     this.heardAt = clock.now();
+    this.#received = connection.received;
     if (send > 0) this.#send(Math.max(1, Math.floor(send * SEND_AFTER)));
     if (expect > 0) this.#listen(expect * SILENCE, expect * SILENCE);
   }
@@ -82,7 +85,11 @@ export class HeartBeat {
   #listen(delay: number, silence: number): void {
     this.#listening = this.#clock.schedule(delay, () => {
       const now = this.#clock.now();
-      if (this.#owner.deaf()) this.heardAt = now;
+      const { received } = this.#connection;
+      // "Any new data received over the network connection" counts, and a WebSocket message shows only when all of it is there.
+      const arriving = received !== this.#received && this.heardAt + silence <= now;
+      this.#received = received;
+      if (arriving || this.#owner.deaf()) this.heardAt = now;
       const left = this.heardAt + silence - now;
       if (left > 0) this.#listen(left, silence);
       else this.#owner.silent(now - this.heardAt);
