@@ -45,12 +45,12 @@ export class Transactions {
     this.#open.set(id, new Transaction());
   }
 
-  /** The transaction that a frame of `bytes` bytes is added to. */
-  grow(id: string, bytes: number): Transaction {
+  /** The transaction that a frame of `bytes` bytes is added to; `actions`: the messages of it, where there are several. */
+  grow(id: string, bytes: number, actions: number): Transaction {
     const transaction = this.#get(id);
     transaction.bytes += bytes;
     const { transactionActions, transactionBytes } = this.#limits;
-    if (transaction.messages.length + transaction.acks.length >= transactionActions) {
+    if (transaction.messages.length + transaction.acks.length + actions > transactionActions) {
       const detail = `more than ${transactionActions} frames in a transaction (limits.transactionActions)`;
       throw new Refusal('quota', detail, SMALLER);
     }
