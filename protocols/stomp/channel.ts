@@ -50,7 +50,7 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
   receive(chunk: Buffer, now: number): void {
     if (this.#state === 'over' || this.#state === 'leaving') return;
     this.#now = now;
-    if (this.#heartBeat !== undefined) this.#heartBeat.heardAt = now;
+    this.#heartBeat?.hear(now);
     this.#decode(() => this.#decoder.push(chunk));
   }
 

@@ -135,8 +135,19 @@ export class Decoder {
         at = next;
       }
     } catch (error) {
+      if (this.#partial !== undefined && !this.#current) this.#recall(this.#partial);
       this.stop();
       throw error;
+    }
+  }
+
+  /** Reads again what has come of a frame that is refused before its end: the ERROR names its receipt. */
+  #recall({ buffer, length }: Partial): void {
+    this.#current = true;
+    try {
+      parseHead(frame, buffer.subarray(0, length), 0, this.version, this.#limits);
+    } catch {
+      // Why it is refused is known; what stands before that was read.
     }
   }
 

@@ -48,12 +48,11 @@ export interface HeartBeatOwner {
 
 /** The heart-beats of a connection, both ways. Made only where some were agreed. */
 export class HeartBeat {
-  /** When something last came, milliseconds since 1970. */
-  heardAt: number;
   readonly #clock: Clock;
   readonly #connection: Connection;
   readonly #owner: HeartBeatOwner;
-  /** Bytes that had come when it was last looked at. */
+  /** When something last came, milliseconds since 1970, and how many bytes had come by then. */
+  #heardAt: number;
   #received: number;
   #sending: Timer | undefined;
   #listening: Timer | undefined;
@@ -63,10 +62,16 @@ export class HeartBeat {
     this.#clock = clock;
     this.#connection = connection;
     this.#owner = owner;
-    this.heardAt = clock.now();
+    this.#heardAt = clock.now();
     this.#received = connection.received;
     if (send > 0) this.#send(Math.max(1, Math.floor(send * SEND_AFTER)));
     if (expect > 0) this.#listen(expect * SILENCE, expect * SILENCE);
+  }
+
+  /** Something has come. */
+  hear(now: number): void {
+    this.#heardAt = now;
+    this.#received = this.#connection.received;
   }
 
   stop(): void {
@@ -87,12 +92,10 @@ export class HeartBeat {
       const now = this.#clock.now();
       const { received } = this.#connection;
       // "Any new data received over the network connection" counts, and a WebSocket message shows only when all of it is there.
-      const arriving = received !== this.#received && this.heardAt + silence <= now;
-      this.#received = received;
-      if (arriving || this.#owner.deaf()) this.heardAt = now;
-      const left = this.heardAt + silence - now;
+      if (received !== this.#received || this.#owner.deaf()) this.hear(now);
+      const left = this.#heardAt + silence - now;
       if (left > 0) this.#listen(left, silence);
-      else this.#owner.silent(now - this.heardAt);
+      else this.#owner.silent(now - this.#heardAt);
     });
   }
 }

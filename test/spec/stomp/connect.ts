@@ -81,23 +81,6 @@ connect('a client-id has its limit', () => {
   assert.match(String(client.frame().body), 'limits.clientIdBytes');
 });
 
-connect('a login must come within limits.loginSeconds', () => {
-  const harness = Harness.open();
-  const client = harness.open();
-  client.write('CONN');
-  harness.clock.advance(10_000);
-  harness.tick(client);
-  assert.not(client.closed);
-  harness.clock.advance(1001);
-  harness.tick(client);
-  assert.match(String(client.frame().body), 'limits.loginSeconds');
-  assert.ok(client.closed);
-  const other = harness.connect();
-  harness.clock.advance(60_000);
-  harness.tick(other);
-  assert.not(other.closed);
-});
-
 connect('1.2, DISCONNECT: the receipt, then the end; nothing after it is served', () => {
   const harness = Harness.open();
   const client = harness.connect();
@@ -148,44 +131,6 @@ connect('a DISCONNECT is not held up for ever by a store that does not answer', 
   harness.tick(client);
   assert.ok(client.closed);
   harness.clock.settle();
-});
-
-connect('a shut-down is an ERROR that says so', () => {
-  const client = Harness.open().connect();
-  client.channel.shutdown('shutdown');
-  assert.match(client.frame().headers.message ?? '', 'shutting down');
-  assert.is(client.connection.ended, '');
-  client.channel.shutdown('shutdown');
-  client.drop();
-});
-
-connect('ERROR: the body names what was wrong and what to do; the receipt-id is as it was asked for', () => {
-  const client = Harness.open().connect();
-  client.send('SEND', ['receipt:a\\cb\\\\c', 'x:y']);
-  const { command, headers, body } = client.frame();
-  assert.is(command, 'ERROR');
-  assert.is(headers['receipt-id'], 'a\\cb\\\\c');
-  assert.is(headers['content-type'], 'text/plain');
-  assert.ok((headers.message ?? '').length > 0);
-  assert.match(String(body), /header destination[\s\S]*\/topic\/NAME or \/queue\/NAME/);
-});
-
-connect('ERROR: a malformed frame is answered with the receipt-id it had up to there, and no other one', () => {
-  const harness = Harness.open();
-  const other = harness.connect();
-  other.send('SEND', ['destination:/topic/a', 'receipt:other']);
-  const client = harness.connect();
-  client.write('SEND\nreceipt:mine\nbad\n\n\0');
-  assert.is(client.frame().headers['receipt-id'], 'mine');
-  const foreign = harness.connect();
-  foreign.send('SEND', ['receipt:é☕']);
-  assert.is(foreign.frame().headers['receipt-id'], 'é☕');
-  const late = harness.connect();
-  late.write('SEND\n');
-  other.send('SEND', ['destination:/topic/a', 'receipt:other']);
-  late.write(`a:${'x'.repeat(300)}`);
-  assert.is(late.frame().headers['receipt-id'], undefined);
-  assert.ok(late.closed);
 });
 
 connect.run();
