@@ -47,7 +47,8 @@ export function parseHead(
   frame.command = commandAt(buffer, at, crlf ? p - 2 : p - 1);
   if (frame.command === COMMAND.unknown) {
     const name = buffer.toString('latin1', at, crlf ? p - 2 : p - 1);
-    throw new Refusal('malformed', `${name} is not a command`, 'Commands are upper case, as in CONNECT or SEND.');
+    const advice = 'Commands are upper case, as in CONNECT or SEND.';
+    throw new Refusal('malformed', `${name} is not a command`, advice, 'Bad command');
   }
   const stripCr = crlf || version === undefined || version === VERSION.v12;
   let bits = 0;

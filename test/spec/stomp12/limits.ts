@@ -18,7 +18,6 @@ function expectLimit(client: TestClient, message: string, key: keyof typeof limi
 }
 
 const TOO_LARGE = 'larger than this server takes';
-const QUOTA = 'a quota is used up';
 
 for (const version of VERSIONS.keys()) {
   const headers = (count: number) => ['destination:/topic/a', 'receipt:1', ...Array(count - 2).fill('a:b')];
@@ -96,7 +95,7 @@ for (const version of VERSIONS.keys()) {
     many.send('BEGIN', ['transaction:again']);
     assert.equal(many.frames(), []);
     many.send('BEGIN', ['transaction:more', 'receipt:1']);
-    expectLimit(many, QUOTA, 'transactions', '1');
+    expectLimit(many, 'Transaction limit exceeded', 'transactions', '1');
 
     const send = ['destination:/topic/a', 'transaction:t'];
     const long = Harness.open().connect(version);
@@ -104,14 +103,14 @@ for (const version of VERSIONS.keys()) {
     for (let i = 0; i < limits.transactionActions; i++) long.send('SEND', send);
     assert.equal(long.frames(), []);
     long.send('SEND', [...send, 'receipt:2']);
-    expectLimit(long, QUOTA, 'transactionActions', '2');
+    expectLimit(long, 'Transaction too large', 'transactionActions', '2');
 
     const big = Harness.open().connect(version);
     big.send('BEGIN', ['transaction:t']);
     big.send('SEND', send, 'x'.repeat(limits.transactionBytes / 2));
     assert.equal(big.frames(), []);
     big.send('SEND', [...send, 'receipt:3'], 'x'.repeat(limits.transactionBytes / 2));
-    expectLimit(big, QUOTA, 'transactionBytes', '3');
+    expectLimit(big, 'Transaction too large', 'transactionBytes', '3');
   });
 }
 
