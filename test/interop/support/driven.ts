@@ -1,11 +1,11 @@
 import type { Test } from 'uvu';
 import type { Address } from '../../../src/broker.ts';
 import { findTool, requireTool, type ToolName } from '../../support/tools.ts';
-import { Driver } from './stomp-driver.ts';
+import { type DrivenPeer, Driver } from './stomp-driver.ts';
 import type { Client, StompPeer, Terms } from './stomp-peer.ts';
 import type { Register } from './stomp-steps.ts';
 
-interface Traits extends Omit<Client, 'transport' | 'connect' | 'end'> {
+interface Traits extends Omit<Client, 'transport' | 'connect' | 'end' | 'readsPieces'> {
   readonly tool: ToolName;
   readonly script: string;
 }
@@ -18,6 +18,7 @@ export class Driven implements Client {
   readonly nacks: readonly string[];
   readonly waits: boolean;
   readonly transport = 'stomp';
+  readonly readsPieces = true;
   readonly #tool: ToolName;
   readonly #script: string;
   #driver: Driver | undefined;
@@ -41,6 +42,11 @@ export class Driven implements Client {
 
   connect(address: Address, terms: Terms): Promise<StompPeer> {
     return this.driver.connect(address, terms);
+  }
+
+  /** With commands that only this driver knows, and options of it. */
+  drive(address: Address, version: string, options: Readonly<Record<string, unknown>> = {}): Promise<DrivenPeer> {
+    return this.driver.connect(address, { version }, options);
   }
 
   /** After a failure the next test gets another process. */

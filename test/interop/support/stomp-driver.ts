@@ -25,6 +25,8 @@ const line = z.looseObject({
 });
 type Line = z.infer<typeof line>;
 
+type Fields = Readonly<Record<string, unknown>>;
+
 interface Waiting {
   resolve(answer: Line): void;
   reject(error: Error): void;
@@ -53,17 +55,23 @@ export class Driver {
     this.#child.ended.then(over, over);
   }
 
-  async connect({ host, port }: Address, terms: Terms): Promise<StompPeer> {
-    const at = String(this.#peers.size);
-    const peer = new DrivenPeer(this, at);
-    this.#peers.set(at, peer);
-    const { version } = await this.command({ do: 'connect', at, host, port, ...terms });
+  async connect(address: Address, terms: Terms, more: Fields = {}): Promise<DrivenPeer> {
+    const peer = this.peer();
+    const { version } = await peer.command('connect', { ...address, ...terms, ...more });
     peer.version = String(version);
     return peer;
   }
 
+  /** A connection yet to be made by a command. */
+  peer(): DrivenPeer {
+    const at = String(this.#peers.size);
+    const peer = new DrivenPeer(this, at);
+    this.#peers.set(at, peer);
+    return peer;
+  }
+
   /** Its answer. */
-  command(fields: Readonly<Record<string, unknown>>): Promise<Line> {
+  command(fields: Fields): Promise<Line> {
     const id = ++this.#commands;
     const answered = new Promise<Line>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
     this.#child.write(`${JSON.stringify({ id, ...fields })}\n`);
@@ -80,10 +88,6 @@ export class Driver {
     }
   }
 
-  kill(): void {
-    this.#child.kill('SIGKILL');
-  }
-
   #take(text: string): void {
     const told = line.parse(JSON.parse(text));
     if (told.id === undefined) {
@@ -97,7 +101,7 @@ export class Driver {
   }
 }
 
-class DrivenPeer implements StompPeer {
+export class DrivenPeer implements StompPeer {
   version = '';
   closed = false;
   readonly #driver: Driver;
@@ -105,6 +109,7 @@ class DrivenPeer implements StompPeer {
   readonly #inbox = new Inbox<Received>();
   readonly #receipts = new Set<string>();
   #error: Received | undefined;
+  #waiting = 0;
   #ids = 0;
 
   constructor(driver: Driver, at: string) {
@@ -113,7 +118,10 @@ class DrivenPeer implements StompPeer {
   }
 
   take({ message, error, receipt, closed }: Line): void {
-    if (message !== undefined) this.#inbox.push(message);
+    if (message !== undefined) {
+      this.#waiting++;
+      this.#inbox.push(message);
+    }
     if (error !== undefined) this.#error = error;
     if (receipt !== undefined) this.#receipts.add(receipt);
     if (closed === true) {
@@ -155,7 +163,18 @@ class DrivenPeer implements StompPeer {
   }
 
   next(): Promise<Received> {
+    this.#waiting--;
     return this.#inbox.next();
+  }
+
+  /** Whether there is a message to take. */
+  get has(): boolean {
+    return this.#waiting > 0;
+  }
+
+  /** Whether this receipt has come. */
+  got(receipt: string): boolean {
+    return this.#receipts.has(receipt);
   }
 
   async provoke(destination: string): Promise<void> {
@@ -177,12 +196,12 @@ class DrivenPeer implements StompPeer {
     this.closed = true;
   }
 
-  command(what: string, fields: Readonly<Record<string, unknown>>): Promise<Line> {
+  command(what: string, fields: Fields): Promise<Line> {
     return this.#driver.command({ do: what, at: this.#at, ...fields });
   }
 
   /** With a receipt, which has come when this resolves. */
-  async #do(what: string, fields: Readonly<Record<string, unknown>>, headers: Headers = {}): Promise<void> {
+  async #do(what: string, fields: Fields, headers: Headers = {}): Promise<void> {
     const receipt = `${what}-${++this.#ids}`;
     await this.command(what, { ...fields, headers: { ...headers, receipt } });
     await eventually(`the receipt of ${what}`, () => this.#receipts.has(receipt));

@@ -50,6 +50,8 @@ export interface Client {
   readonly nacks: readonly string[];
   /** It waits for the receipt of its DISCONNECT. */
   readonly waits: boolean;
+  /** It puts together what the network took apart: else a frame must come in one piece, and alone. */
+  readonly readsPieces: boolean;
   /** STOMP over TCP or HTTP. */
   readonly transport: 'stomp' | 'http';
   connect(address: Address, terms: Terms): Promise<StompPeer>;

@@ -43,14 +43,18 @@ export class Scene {
     return this.#open;
   }
 
+  get guarded(): TestBroker {
+    if (this.#guarded === undefined) throw new Error('the broker is not started');
+    return this.#guarded;
+  }
+
   async connect(version: string, terms: Partial<Terms> = {}): Promise<StompPeer> {
     return this.#keep(await this.client.connect(this.open[this.client.transport], { version, ...terms }));
   }
 
   /** To the broker with users. */
   async login(version: string, login: string, passcode: string): Promise<StompPeer> {
-    if (this.#guarded === undefined) throw new Error('the broker is not started');
-    return this.#keep(await this.client.connect(this.#guarded[this.client.transport], { version, login, passcode }));
+    return this.#keep(await this.client.connect(this.guarded[this.client.transport], { version, login, passcode }));
   }
 
   /** Through a tap. */
@@ -146,10 +150,12 @@ function talking(step: Step, scene: Scene, version: string): void {
     assert.equal(await drain(peer), []);
   });
 
-  step('many messages in one go, large ones among them', async () => {
+  step(`many messages in one go${client.readsPieces ? ', large ones among them' : ''}`, async () => {
     const [sender, receiver] = [await scene.connect(version), await scene.connect(version)];
     await receiver.subscribe('/topic/many');
-    const sent = Array.from({ length: 40 }, (_, i) => (i % 10 === 7 ? `#${i} ${'ü '.repeat(20_000)}` : `#${i}`));
+    const sent = Array.from({ length: 40 }, (_, i) =>
+      i % 10 === 7 && client.readsPieces ? `#${i} ${'ü '.repeat(20_000)}` : `#${i}`,
+    );
     await Promise.all(sent.map((body) => sender.send('/topic/many', body)));
     const seen = bodies(await take(receiver, sent.length));
     const wrong = sent.flatMap((body, i) => (seen[i] === body ? [] : [`${i}: ${seen[i]?.length} of ${body.length}`]));
@@ -181,6 +187,7 @@ function talking(step: Step, scene: Scene, version: string): void {
         // Each gives the other twice its interval: longer silence had ended the connection.
         assert.ok(tap.silence('toClient', start) < wants * 2, `silence of ${tap.silence('toClient', start)} ms`);
         assert.not(peer.closed);
+        if (!client.readsPieces) return;
         await peer.subscribe('/topic/beats');
         await peer.send('/topic/beats', 'still here');
         assert.is((await peer.next()).body, 'still here');
