@@ -25,8 +25,7 @@ own('receive_frame waits for a message, and ack takes the frame, without its sub
     const queue = `/queue/by-frame-${version}`;
     const peer = await perl.drive(scene.open.stomp, version);
     await peer.send(queue, 'work');
-    await peer.command('subscribe', { destination: queue, headers: { ack: 'client', id: '0' } });
-    const { message } = await peer.command('receive_and_ack', {});
+    const { message } = await peer.command('work', { destination: queue, headers: { ack: 'client', id: '0' } });
     assert.is(message?.body, 'work');
     await peer.leave();
     const other = await scene.connect('1.0');

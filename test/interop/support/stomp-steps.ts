@@ -6,7 +6,14 @@ import { eventually } from '../../support/eventually.ts';
 import type { Client, Headers, Received, StompPeer, Terms } from './stomp-peer.ts';
 import { Tap } from './tap.ts';
 
-const USERS: ConfigInput = { security: { users: [{ name: 'ann', password: 'pässword' }] } };
+const USERS: ConfigInput = {
+  security: {
+    users: [
+      { name: 'ann', password: 'pässword' },
+      { name: 'bob', password: 'secret' },
+    ],
+  },
+};
 /** Milliseconds offered, sent and wanted; the broker's own least is shorter. */
 const BEATS = [250, 200] as const;
 /** How many of them are waited for in each direction. */

@@ -83,7 +83,8 @@ sub act {
     } elsif ($what eq 'send_with_receipt' || $what eq 'send_transactional') {
         my $message = { %$headers, destination => $command->{destination}, body => $command->{body} };
         die "no receipt\n" unless $stomp->$what($message);
-    } elsif ($what eq 'receive_and_ack') {
+    } elsif ($what eq 'work') {
+        $stomp->subscribe({ %$headers, destination => $command->{destination} });
         my $frame = $stomp->receive_frame({ timeout => 5 }) or die "nothing came\n";
         $stomp->ack({ frame => $frame });
         return { message => told($frame) };

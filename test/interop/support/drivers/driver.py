@@ -56,9 +56,6 @@ class Session:
         what = command['do']
         headers = command.get('headers', {})
         if what == 'send':
-            # A text's length in characters would be its content-length.
-            self.connection.send(command['destination'], command['body'].encode(), headers=headers)
-        elif what == 'send text':
             self.connection.send(command['destination'], command['body'], headers=headers)
         elif what == 'subscribe':
             own = {name: value for name, value in headers.items() if name not in ('id', 'ack')}
