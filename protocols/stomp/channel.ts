@@ -101,6 +101,7 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
           'protocol',
           'the first frame is not CONNECT',
           'Log in with CONNECT (or STOMP) and wait for CONNECTED.',
+          'Illegal command',
         );
       }
       this.#connect(frame);
@@ -141,6 +142,7 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
           'protocol',
           'a frame that only servers send',
           'Clients do not send CONNECTED, MESSAGE, RECEIPT or ERROR.',
+          'Bad command',
         );
     }
   }

@@ -44,6 +44,8 @@ export interface Envelope {
   readonly webSocket: boolean;
   /** Whether messages say where in the log they are. */
   readonly positions: boolean;
+  /** `destination:…\n` where it is not the topic's; its messages go to no one else. */
+  readonly line: Buffer | undefined;
 }
 
 /** What is said of one delivery. A subscription has one of them, and fills it in for each message. */
@@ -86,7 +88,7 @@ export function writeMessage(
     copyBytes(buffer, writeOwn(buffer, at, message, envelope, stamp), wire.bytes, wire.start, wire.end);
     return;
   }
-  const line = encoding.names.line(message.topic, envelope.version);
+  const line = envelope.line ?? encoding.names.line(message.topic, envelope.version);
   const lines = propertyLinesOf(message, envelope.version, encoding);
   const lineBytes = lines === '' ? 0 : textBytes(lines);
   const total = own + headBytes(message, line, lineBytes) + message.size + TAIL_BYTES;
@@ -136,7 +138,7 @@ function writeLarge(
   stamp: Stamp,
   encoding: Encoding,
 ): void {
-  const line = encoding.names.line(message.topic, envelope.version);
+  const line = envelope.line ?? encoding.names.line(message.topic, envelope.version);
   const lines = propertyLinesOf(message, envelope.version, encoding);
   const lineBytes = textBytes(lines);
   const head = own + headBytes(message, line, lineBytes);

@@ -6,9 +6,12 @@ export class Sink implements Connection {
   buffer = Buffer.alloc(0);
   #pieces: Buffer[] = [];
   #announced = 0;
+  /** The last frame was begun as a text message. */
+  text = false;
 
-  begin(total: number): void {
+  begin(total: number, text = false): void {
     this.#announced += total;
+    this.text = text;
   }
 
   reserve(bytes: number): number {
