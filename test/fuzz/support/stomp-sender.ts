@@ -30,6 +30,8 @@ export class Sender {
   readonly #received: Buffer[] = [];
   /** Of WebSocket messages, whether each is text. */
   readonly #texts: boolean[] = [];
+  /** The frames in so many chunks. */
+  #read: { readonly chunks: number; readonly frames: readonly ReferenceFrame[] } = { chunks: 0, frames: [] };
   #ended = false;
   #closed = false;
 
@@ -112,8 +114,12 @@ export class Sender {
   }
 
   #frames(): readonly ReferenceFrame[] {
-    const bytes = Buffer.concat(this.#received);
-    return readStomp(bytes, { by: 'server', version: this.#version() }).frames;
+    if (this.#read.chunks !== this.#received.length) {
+      const bytes = Buffer.concat(this.#received);
+      const { frames } = readStomp(bytes, { by: 'server', version: this.#version() });
+      this.#read = { chunks: this.#received.length, frames };
+    }
+    return this.#read.frames;
   }
 
   /** What CONNECTED says; a mutation may have made it another than the client's. */
@@ -137,7 +143,7 @@ export class Sender {
       const all = (): boolean => this.#ended || got().length >= receipts.length;
       await eventually(`${receipts.length} receipts, ${got()}`, all);
     }
-    const frames = this.#read(version);
+    const frames = this.#check(version);
     const answered = receiptsOf(frames, 'RECEIPT');
     for (const [id, count] of counted(answered))
       assert.ok(count <= (counted(receipts).get(id) ?? 0), `the receipt ${id} came ${count} times`);
@@ -159,7 +165,7 @@ export class Sender {
   }
 
   /** All that came, which must be as the grammar has it; on a WebSocket each frame by itself, as text where it is text. */
-  #read(version: StompVersion): readonly ReferenceFrame[] {
+  #check(version: StompVersion): readonly ReferenceFrame[] {
     const bytes = Buffer.concat(this.#received);
     const { frames, fault, left, needed } = readStomp(bytes, { by: 'server', version });
     assert.is(fault, undefined, `what the broker sent is no STOMP ${version}: ${fault} in ${bytes}`);
