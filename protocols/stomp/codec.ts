@@ -9,7 +9,7 @@ import {
   tooManyHeaders,
 } from './head.ts';
 import { Refusal } from './refusal.ts';
-import type { Version } from './version.ts';
+import { VERSION, type Version } from './version.ts';
 import { COMMAND, HEADER } from './words.ts';
 
 export interface DecoderLimits extends HeadLimits {
@@ -84,9 +84,10 @@ export class Decoder {
     this.#held = undefined;
   }
 
-  /** After the frame at hand no further one is looked at until `proceed`. */
-  hold(): void {
-    this.#held = [];
+  /** After the frame at hand no further one is looked at until `proceed`. `again`: it comes once more, in a copy. */
+  hold(again?: Buffer): void {
+    this.#held = again === undefined ? [] : [again];
+    if (again !== undefined) this.#frames--;
   }
 
   /** Takes up what came meanwhile; throws as `push` does. */
@@ -119,8 +120,9 @@ export class Decoder {
           break;
         }
         const byte = chunk[at];
-        // Line ends between frames are heart-beats, and what clients append to a frame.
-        if (byte === LF || byte === CR) {
+        // Line ends between frames are heart-beats, and what clients append to a frame. Null bytes are let pass, as in
+        // RabbitMQ, whose own tests begin frames with one.
+        if (byte === LF || byte === CR || byte === NUL) {
           at++;
           continue;
         }
@@ -142,7 +144,7 @@ export class Decoder {
     this.#current = true;
     const bodyStart = parseHead(frame, buffer, at, this.version, this.#limits);
     if (bodyStart === INCOMPLETE) return INCOMPLETE;
-    const length = contentLength(frame);
+    const length = contentLength(frame, this.version);
     let bodyEnd: number;
     if (length >= 0) {
       bodyEnd = bodyStart + length;
@@ -157,14 +159,22 @@ export class Decoder {
     frame.bodyStart = bodyStart;
     frame.bodyEnd = bodyEnd;
     this.#frames++;
-    if (bodyEnd > bodyStart && frame.command !== COMMAND.send) requireNoBody(buffer, bodyStart, bodyEnd);
+    if (bodyEnd > bodyStart && frame.command !== COMMAND.send && !this.#ignoresBody()) {
+      requireNoBody(buffer, bodyStart, bodyEnd);
+    }
     this.#handler.frame(frame);
     return bodyEnd + 1;
   }
 
+  /** "The body of the SUBSCRIBE command is ignored" (STOMP 1.0, SUBSCRIBE). */
+  #ignoresBody(): boolean {
+    return this.version === VERSION.v10 && frame.command === COMMAND.subscribe;
+  }
+
   #tooLarge(): Refusal {
     const key = this.#maxBytes === this.#limits.packetBytes ? 'packetBytes' : 'loginPacketBytes';
-    return new Refusal('tooLarge', `the frame is larger than ${this.#maxBytes} bytes (limits.${key})`);
+    const detail = `the frame is larger than ${this.#maxBytes} bytes (limits.${key})`;
+    return new Refusal('tooLarge', detail, 'Send less at a time; else the limit has to be raised.');
   }
 
   // --- frames over several chunks ---------------------------------------------------------------------------------------
@@ -234,7 +244,7 @@ export class Decoder {
     const head = partial.length;
     this.#current = true;
     parseHead(frame, partial.buffer.subarray(0, head), 0, this.version, this.#limits);
-    const length = contentLength(frame);
+    const length = contentLength(frame, this.version);
     partial.state = length < 0 ? 'open' : 'counted';
     partial.total = head + length + 1;
     if (Math.max(head, partial.total) > this.#maxBytes) throw this.#tooLarge();

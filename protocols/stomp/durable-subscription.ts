@@ -60,7 +60,7 @@ export class DurableSubscription implements StompSubscription, SessionOwner {
     const { sessions, limits } = this.#link.services;
     const { key } = this.durable;
     const principal = this.#link.principal.name;
-    const claim = { key, principal, clean: false, keptFor: limits.sessionExpirySeconds };
+    const claim = { key, principal, clean: false, keptFor: limits.sessionExpirySeconds, filter: this.#filter };
     this.#opened = sessions.open(claim, this).then((place) => this.#open(place));
     return this.#opened;
   }

@@ -2,16 +2,26 @@ import type { PartialSettings } from '../../src/core/queue-settings.ts';
 import { parseStart, START_FORMS, type Start } from '../../src/core/start.ts';
 import { nameFault } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
+import { splitDestinations } from './composite.ts';
 import { type DurableName, readDurable } from './durable.ts';
-import type { AckMode, Link } from './feed.ts';
+import { type AckMode, type Link, Together } from './feed.ts';
 import type { Frame } from './frame.ts';
-import { filterOf, isTemporary } from './names.ts';
+import { COMMA, filterOf, isTemporary } from './names.ts';
 import { queueOf, readSettings } from './queue-fields.ts';
 import { Refusal, shown } from './refusal.ts';
 import type { Temporaries } from './temporaries.ts';
 import { findFirst, readFlag, readWhole, refuseAll, wrong } from './values.ts';
 import { VERSION } from './version.ts';
 import { HEADER, NAMES } from './words.ts';
+
+/** To several destinations: each is a subscription as it would be alone, but they share id, window and numbers. */
+export interface CompositeRequest {
+  readonly kind: 'composite';
+  readonly id: string | undefined;
+  readonly destination: string;
+  readonly requests: readonly SingleRequest[];
+  readonly together: Together;
+}
 
 /** What every SUBSCRIBE says. */
 export interface SubscribeRequest {
@@ -26,6 +36,10 @@ export interface SubscribeRequest {
   readonly prefetch: number;
   /** Messages are to say where in the log they are. */
   readonly positions: boolean;
+  /** The destination as it stands in the frame, where it is the connection's own; its messages say it, as in ActiveMQ. */
+  readonly own: string | undefined;
+  /** With which others it is one subscription. */
+  readonly together: Together | undefined;
 }
 
 export interface QueueRequest extends SubscribeRequest {
@@ -60,13 +74,11 @@ export interface GroupRequest extends SubscribeRequest {
 
 const COMMAND = 'SUBSCRIBE';
 
+/** For one destination. */
+export type SingleRequest = QueueRequest | BrowserRequest | TopicRequest | GroupRequest;
+
 /** A SUBSCRIBE, understood. Throws a BrokerError. */
-export function readSubscribe(
-  frame: Frame,
-  link: Link,
-  temporaries: Temporaries,
-): QueueRequest | BrowserRequest | TopicRequest | GroupRequest {
-  const { limits } = link.services;
+export function readSubscribe(frame: Frame, link: Link, temporaries: Temporaries): SingleRequest | CompositeRequest {
   const destination = frame.text(HEADER.destination);
   if (destination === undefined) {
     throw new Refusal(
@@ -83,17 +95,53 @@ export function readSubscribe(
       'Since STOMP 1.1 each subscription has an id of its own.',
     );
   }
-  const filter = isTemporary(destination) ? temporaries.topicOf(destination) : filterOf(destination, limits);
+  if (id !== undefined && id !== destination && isTemporary(id)) {
+    throw new Refusal(
+      'protocol',
+      `the header id ${shown(id)} of SUBSCRIBE is what answers to this reply-to come with`,
+      'Choose an id that does not begin with /temp-queue/ or /temp-topic/.',
+    );
+  }
+  if (destination.includes(COMMA)) return readComposite(frame, link, destination);
+  return readSingle(frame, link, destination, temporaries, undefined);
+}
+
+function readComposite(frame: Frame, link: Link, destination: string): CompositeRequest {
+  const parts = splitDestinations(destination, link.services.limits.compositeDestinations);
+  const together = new Together();
+  const alone = [NAMES.browser, NAMES.group, NAMES.durable, NAMES.subscriptionName, NAMES.start];
+  refuseAll(frame, COMMAND, alone, 'subscriptions to one destination');
+  const requests = parts.map((each) => readSingle(frame, link, each, undefined, together));
+  return { kind: 'composite', id: frame.text(HEADER.id), destination, requests, together };
+}
+
+/** `temporaries`: undefined where the connection's own destinations cannot be. */
+function readSingle(
+  frame: Frame,
+  link: Link,
+  destination: string,
+  temporaries: Temporaries | undefined,
+  together: Together | undefined,
+): SingleRequest {
+  const { limits } = link.services;
+  const temporary = isTemporary(destination);
+  if (temporary && temporaries === undefined) {
+    const detail = `SUBSCRIBE: the destination ${shown(destination)}, which is this connection's own, is one of several`;
+    throw new Refusal('unsupported', detail, 'Subscribe to it by itself.');
+  }
+  const filter = temporary && temporaries ? temporaries.topicOf(destination) : filterOf(destination, limits);
   refuseSelector(frame);
   const start = readStart(frame);
   const request = {
-    id,
+    id: frame.text(HEADER.id),
     rawId: frame.raw(HEADER.id),
     destination,
     filter,
     ack: readAck(frame.text(HEADER.ack)),
     prefetch: readPrefetch(frame, limits),
     positions: readFlag(frame, NAMES.positions, COMMAND) ?? start !== undefined,
+    own: temporary ? frame.raw(HEADER.destination) : undefined,
+    together,
   };
   const queue = queueOf(filter);
   if (queue !== undefined) return readQueue(frame, request, queue, link);
@@ -137,12 +185,21 @@ function readTopic(
   const noLocal = readFlag(frame, NAMES.noLocal, COMMAND) ?? false;
   if (group === undefined) {
     refuseAll(frame, COMMAND, [NAMES.groupOrder], 'groups: with the header group');
-    return { ...request, kind: 'topic', noLocal, durable, start };
+    if (durable?.shared === undefined) return { ...request, kind: 'topic', noLocal, durable, start };
+    refuseAll(
+      frame,
+      COMMAND,
+      [NAMES.noLocal],
+      'subscriptions that are not shared; durable:true with an id makes one that is',
+    );
+    return { ...request, kind: 'group', group: durable.shared.group, ordered: false, durable, start };
   }
   if (noLocal) refuseAll(frame, COMMAND, [NAMES.noLocal], 'subscriptions that are not of a group');
   const fault = groupFault(group, filter, link.services.limits);
   if (fault !== undefined) throw new Refusal('fieldInvalid', `the header group ${shown(group)} of SUBSCRIBE ${fault}`);
-  return { ...request, kind: 'group', group, ordered: readOrder(frame), durable, start };
+  // The group it names is the one that is kept, not one of its own.
+  const kept = durable && { ...durable, shared: undefined };
+  return { ...request, kind: 'group', group, ordered: readOrder(frame), durable: kept, start };
 }
 
 /** The names are those of MQTT, where group and filter are one: `$share/NAME/FILTER`. */

@@ -42,6 +42,8 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
   readonly #self: readonly Subscription[] = [this];
   /** Live messages that wait for the window, and the bytes of their bodies. */
   #held: Message[] | undefined;
+  /** Of the same subscription, and before this one: what they match is not this one's. */
+  readonly #before: readonly string[] | undefined;
   #heldBytes = 0;
 
   constructor(link: Link, number: number, request: TopicRequest, progress?: Progress) {
@@ -57,6 +59,8 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
     this.#start = request.start;
     this.#from = this.since;
     this.#progress = progress;
+    this.#before = request.together && [...request.together.filters];
+    request.together?.filters.push(request.filter);
   }
 
   start(): Effect {
@@ -84,7 +88,8 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
     if (retained) {
       outbox.replay(this, (visit) => {
         services.retained.match(this.filter, (message) => {
-          if (!this.noLocal || message.publisher.clientId !== this.clientId) visit(message);
+          if (this.noLocal && message.publisher.clientId === this.clientId) return;
+          if (this.#before === undefined || !this.#comesBefore(message, this.#before)) visit(message);
         });
       });
     }
@@ -99,6 +104,7 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
   // --- from the router ----------------------------------------------------------------------------------------------
 
   deliver(message: Message): void {
+    if (this.#before !== undefined && this.#comesBefore(message, this.#before)) return;
     const link = this.#link;
     if (message.qos > 0) this.#deliverLogged(message);
     else if (message.properties !== undefined && message.expired(link.services.clock.now()))
@@ -135,7 +141,12 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
     const passed = message.sequence < (this.#from[message.shard] ?? 0);
     if (this.#progress === undefined ? passed : !this.#progress.wants(message)) return NO_SUBSCRIPTIONS;
     if (this.noLocal && message.publisher.clientId === this.clientId) return NO_SUBSCRIPTIONS;
+    if (this.#before !== undefined && this.#comesBefore(message, this.#before)) return NO_SUBSCRIPTIONS;
     return matches(this.filter, message.topic) ? this.#self : NO_SUBSCRIPTIONS;
+  }
+
+  #comesBefore(message: Message, filters: readonly string[]): boolean {
+    return filters.some((each) => matches(each, message.topic));
   }
 
   lost(removed: number, shard: number, first: number): void {

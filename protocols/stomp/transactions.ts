@@ -19,6 +19,8 @@ export class Transaction {
   bytes = 0;
 }
 
+const SMALLER = 'COMMIT it in smaller parts; else the limit has to be raised.';
+
 /** The open transactions of a connection, bounded in number, frames and bytes. */
 export class Transactions {
   readonly #open = new Map<string, Transaction>();
@@ -43,16 +45,18 @@ export class Transactions {
     this.#open.set(id, new Transaction());
   }
 
-  /** The transaction that a frame of `bytes` bytes is added to. */
-  grow(id: string, bytes: number): Transaction {
+  /** The transaction that a frame of `bytes` bytes is added to; `actions`: the messages of it, where there are several. */
+  grow(id: string, bytes: number, actions: number): Transaction {
     const transaction = this.#get(id);
     transaction.bytes += bytes;
     const { transactionActions, transactionBytes } = this.#limits;
-    if (transaction.messages.length + transaction.acks.length >= transactionActions) {
-      throw new Refusal('quota', `more than ${transactionActions} frames in a transaction (limits.transactionActions)`);
+    if (transaction.messages.length + transaction.acks.length + actions > transactionActions) {
+      const detail = `more than ${transactionActions} frames in a transaction (limits.transactionActions)`;
+      throw new Refusal('quota', detail, SMALLER);
     }
     if (transaction.bytes > transactionBytes) {
-      throw new Refusal('quota', `more than ${transactionBytes} bytes in a transaction (limits.transactionBytes)`);
+      const detail = `more than ${transactionBytes} bytes in a transaction (limits.transactionBytes)`;
+      throw new Refusal('quota', detail, SMALLER);
     }
     return transaction;
   }

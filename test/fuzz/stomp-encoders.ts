@@ -151,6 +151,7 @@ test('MESSAGE: each delivery of a message, alone and fanned out, in each version
             start: Buffer.from('MESSAGE\nsubscription:s\nmessage-id:p-'),
             ack: acknowledged ? Buffer.from('\nack:p-') : undefined,
             webSocket: true,
+            line: undefined,
             positions,
           };
           writeMessage(sink, message, envelope, Object.assign(new Stamp(), stamp), { names, counters });

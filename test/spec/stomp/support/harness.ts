@@ -285,7 +285,8 @@ export class Harness {
       outbox: (sink, from) => new LogOutbox(sink, log, clock, counters, logger, all, from),
       sessions,
       unmatched: () => false,
-      groups: { join: unexpected, status: unexpected, move: unexpected },
+      logs: (topic) => sessions.logs(topic),
+      groups: { join: unexpected, status: unexpected, move: unexpected, delete: unexpected },
       startOf: (start, filter) => startOf(log, start, filter),
       backlog: (connection) => new ConnectionBacklog(router, connection, all.publishBacklog),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),
@@ -315,9 +316,13 @@ export class Harness {
   }
 
   /** A client that has logged in; its CONNECTED is taken. */
-  connect(version: '1.0' | '1.1' | '1.2' = '1.2', transport: 'tcp' | 'websocket' = 'tcp'): TestClient {
+  connect(
+    version: '1.0' | '1.1' | '1.2' = '1.2',
+    transport: 'tcp' | 'websocket' = 'tcp',
+    login: readonly string[] = [],
+  ): TestClient {
     const client = this.open(transport);
-    client.send('CONNECT', [`accept-version:${version}`, 'host:test']);
+    client.send('CONNECT', [`accept-version:${version}`, 'host:test', ...login]);
     const { command, headers } = client.frame();
     if (command !== 'CONNECTED' || headers.version !== version) throw new Error(`not connected: ${command}`);
     return client;
