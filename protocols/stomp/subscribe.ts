@@ -92,6 +92,7 @@ export function readSubscribe(frame: Frame, link: Link, temporaries: Temporaries
       'protocol',
       'SUBSCRIBE without the header destination',
       'It names a topic or a queue: /topic/NAME or /queue/NAME.',
+      'Missing destination',
     );
   }
   const id = frame.text(HEADER.id);
@@ -100,6 +101,7 @@ export function readSubscribe(frame: Frame, link: Link, temporaries: Temporaries
       'protocol',
       'SUBSCRIBE without the header id',
       'Since STOMP 1.1 each subscription has an id of its own.',
+      'Missing Header',
     );
   }
   if (id !== undefined && id !== destination && isTemporary(id)) {
