@@ -1,5 +1,5 @@
 import type { PartialSettings } from '../../src/core/queue-settings.ts';
-import type { TopicLimits } from '../../src/core/topic.ts';
+import { EXCHANGE_PREFIX, type TopicLimits } from '../../src/core/topic.ts';
 import type { Frame } from './frame.ts';
 import { topicOf } from './names.ts';
 import { Refusal, shown } from './refusal.ts';
@@ -30,8 +30,8 @@ const ROUTING_KEY = 'x-dead-letter-routing-key';
 const OVERFLOW = 'x-overflow';
 const QUEUE_TYPE = 'x-queue-type';
 
-/** 0 would mean to RabbitMQ that nothing is kept, or is refused there, and to us that there is no bound. */
-const COUNTED: ReadonlyMap<string, Reader> = new Map<string, Reader>([
+const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
+  // 0 would mean to RabbitMQ that nothing is kept, or is refused there, and to us that there is no bound.
   ['x-message-ttl', whole(1, YEAR, 'milliseconds', (messageMilliseconds) => ({ messageMilliseconds }))],
   ['x-expires', whole(1, YEAR, 'milliseconds', (expiryMilliseconds) => ({ expiryMilliseconds }))],
   ['x-max-length', whole(1, 1_000_000_000, 'messages', (maxMessages) => ({ maxMessages }))],
@@ -40,10 +40,6 @@ const COUNTED: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   // Deliveries that failed: the first one is not counted (rabbit_fifo). -1: no limit.
   ['x-delivery-limit', whole(-1, 999_999, 'redeliveries; -1: no limit', (limit) => ({ maxDeliveries: limit + 1 }))],
   ['x-consumer-timeout', whole(1, YEAR, 'milliseconds', (ackMilliseconds) => ({ ackMilliseconds }))],
-]);
-
-const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
-  ...COUNTED,
   ['x-single-active-consumer', flag((singleActiveConsumer) => ({ singleActiveConsumer }))],
   ['auto-delete', flag((autoDelete) => ({ autoDelete }))],
   // All queues are durable: who asks for less gets more.
@@ -117,7 +113,7 @@ function understand(name: string, text: string, place: Place): PartialSettings {
   if (name === 'exclusive') {
     if (parseFlag(text) === false) return NOTHING;
     if (parseFlag(text) === undefined) throw wrong({ name, text }, command, 'true or false');
-    const detail = 'the header exclusive of SEND is for consumers: a queue is everyone’s';
+    const detail = 'the header exclusive of SEND is for consumers: a queue is for everyone';
     throw new Refusal('fieldInvalid', detail, 'Write it on SUBSCRIBE: that consumer is the only one then.');
   }
   const advice = REFUSED.get(name)?.advice;
@@ -152,9 +148,8 @@ function readDeadLetters(given: ReadonlyMap<string, string>, { queue, limits, co
     case 'amq.topic':
       return { deadLetterTopic: topicOf(`/topic/${key ?? queue.replaceAll('%', '%25')}`, ROUTING_KEY, limits) };
     case 'amq.direct':
-      return { deadLetterTopic: `$exchange/amq.direct/${key ?? queue}` };
     case 'amq.fanout':
-      return { deadLetterTopic: '$exchange/amq.fanout' };
+      return { deadLetterTopic: `${EXCHANGE_PREFIX}${exchange}${key === '' ? '' : `/${key ?? queue}`}` };
     default:
       throw new Refusal(
         'unsupported',

@@ -16,6 +16,8 @@ export interface Queues {
   declare(queue: string, settings: PartialSettings): Promise<QueueStatus>;
   /** undefined when there is no such queue; it is not made by asking. */
   status(queue: string): Promise<QueueStatus | undefined>;
+  /** Whether there is such a queue, as far as this node has been told. */
+  has(queue: string): boolean;
   /** Names of all queues of the cluster, in order. */
   list(): readonly string[];
   /** What is in it, untouched. `after`: 0, or `next` of the portion before. Rejects when there is no such queue (`notFound`). */

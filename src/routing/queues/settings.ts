@@ -6,7 +6,7 @@ import {
   type PartialSettings,
   type QueueSettings,
 } from '../../core/queue-settings.ts';
-import { QUEUE_PREFIX, reservedFault, type TopicLimits, topicFault } from '../../core/topic.ts';
+import { isExchange, QUEUE_PREFIX, reservedFault, type TopicLimits, topicFault } from '../../core/topic.ts';
 
 /** Stores take no longer names, bytes. */
 const NAME_BYTES = 1024;
@@ -66,13 +66,10 @@ function withoutOther(defaults: QueueSettings, given: PartialSettings): QueueSet
   return defaults;
 }
 
-/** Topics that stand for RabbitMQ's exchanges begin so. */
-const EXCHANGE_PREFIX = '$exchange/';
-
 /** Why dead letters cannot be published on this topic; undefined when they can. */
 export function deadLetterTopicFault(topic: string, limits: TopicLimits): string | undefined {
   if (topic.startsWith(QUEUE_PREFIX)) return 'names a queue; deadLetterQueue is for that';
-  return topicFault(topic, limits) ?? (topic.startsWith(EXCHANGE_PREFIX) ? undefined : reservedFault(topic));
+  return topicFault(topic, limits) ?? reservedFault(topic);
 }
 
 export interface BindingLimits extends TopicLimits {
@@ -95,8 +92,8 @@ function bindingsFault(bindings: readonly string[], limits: BindingLimits): stri
 }
 
 function bindingFault(binding: string, limits: TopicLimits): string | undefined {
-  return binding.startsWith('$')
-    ? "begins with $, where topics are the server's own; a filter of other topics is expected"
+  return binding.startsWith('$') && !isExchange(binding)
+    ? "begins with $, where topics are the server's own; a filter of other topics, or of $exchange/amq.direct/KEY and its like, is expected"
     : mqttFilterFault(binding, limits);
 }
 

@@ -107,6 +107,10 @@ export class FakeQueues implements Queues {
 
   async status(): Promise<undefined> {}
 
+  has(): boolean {
+    return false;
+  }
+
   list(): readonly string[] {
     return [];
   }

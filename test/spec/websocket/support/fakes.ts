@@ -236,6 +236,7 @@ export class World {
         consume: unexpected,
         declare: unexpected,
         status: unexpected,
+        has: unexpected,
         list: unexpected,
         browse: unexpected,
         purge: unexpected,

@@ -111,6 +111,10 @@ export class FakeQueues implements Queues {
     return this.#answer(queue === 'none' ? undefined : statusOf(queue), 'status', queue);
   }
 
+  has(): boolean {
+    return false;
+  }
+
   list(): readonly string[] {
     return [];
   }
