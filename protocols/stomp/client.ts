@@ -83,7 +83,8 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
   send(frame: Frame, now: number): void {
     const message = readSend(frame, this.#link, this, now);
     const queue = queueOf(message.topic);
-    const settings = queue === undefined ? undefined : readSettings(frame);
+    const { limits } = this.#services;
+    const settings = queue === undefined ? undefined : readSettings(frame, { command: 'SEND', queue, limits });
     requireSettings(settings, this.#link);
     const receipt = frame.raw(HEADER.receipt);
     if (queue !== undefined && settings !== undefined) this.#declare(queue, settings, receipt);

@@ -12,7 +12,7 @@ import { parseFlag, wrong } from './values.ts';
 
 type Command = 'SUBSCRIBE' | 'SEND';
 
-interface Place {
+export interface QueuePlace {
   readonly command: Command;
   /** The queue's name: the routing key of what was sent to it. */
   readonly queue: string;
@@ -22,7 +22,7 @@ interface Place {
 const YEAR = 366 * 86_400_000;
 
 /** What one header says of the queue. */
-type Reader = (text: string, name: string, place: Place) => PartialSettings;
+type Reader = (text: string, name: string, place: QueuePlace) => PartialSettings;
 
 const NOTHING: PartialSettings = {};
 const EXCHANGE = 'x-dead-letter-exchange';
@@ -60,36 +60,33 @@ const STREAM = 'It is for streams. SUBSCRIBE to a topic with the header start re
 const PLACE = 'Where a queue is kept, and how often, the backbone says (backbone.nats.replicas); leave it out.';
 const MEMORY = 'What waits is on disk, and in memory within limits.queueMemoryBytes; leave it out.';
 
-/** What is refused, and what to do instead. RabbitMQ's plugin acts on those that are refused on SEND, too. */
-const REFUSED: ReadonlyMap<string, { readonly advice: string; readonly onSend: boolean }> = new Map([
-  ...['x-max-age', 'x-stream-max-segment-size-bytes'].map((name) => [name, { advice: STREAM, onSend: true }] as const),
-  ...['x-stream-offset', 'x-stream-filter', 'x-stream-match-unfiltered', 'x-stream-filter-size-bytes'].map(
-    (name) => [name, { advice: STREAM, onSend: false }] as const,
-  ),
-  ...[
-    'x-ha-policy',
-    'x-queue-master-locator',
-    'x-queue-leader-locator',
-    'x-initial-cluster-size',
-    'x-quorum-initial-group-size',
-    'x-quorum-target-group-size',
-  ].map((name) => [name, { advice: PLACE, onSend: false }] as const),
-  ...['x-max-in-memory-length', 'x-max-in-memory-bytes'].map(
-    (name) => [name, { advice: MEMORY, onSend: false }] as const,
-  ),
+/** RabbitMQ's plugin acts on these on SEND, too. */
+const OF_STREAMS = ['x-max-age', 'x-stream-max-segment-size-bytes'];
+
+/** What is refused, and what to do instead. */
+const REFUSED: ReadonlyMap<string, string> = new Map([
+  ...advise(STREAM, OF_STREAMS),
+  ...advise(STREAM, ['x-stream-offset', 'x-stream-filter', 'x-stream-match-unfiltered', 'x-stream-filter-size-bytes']),
+  ...advise(PLACE, ['x-ha-policy', 'x-queue-master-locator', 'x-queue-leader-locator', 'x-initial-cluster-size']),
+  ...advise(PLACE, ['x-quorum-initial-group-size', 'x-quorum-target-group-size']),
+  ...advise(MEMORY, ['x-max-in-memory-length', 'x-max-in-memory-bytes']),
 ]);
+
+function advise(advice: string, names: readonly string[]): [name: string, advice: string][] {
+  return names.map((name) => [name, advice]);
+}
 
 /** Headers of SUBSCRIBE beginning with `x-` that are read elsewhere. */
 const ELSEWHERE: ReadonlySet<string> = new Set(['x-queue-name', 'x-priority']);
 
 /** Whether a header is one of RabbitMQ's for queues, also one that is not understood. */
-export function isArgument(name: string, command: Command): boolean {
+function isArgument(name: string, command: Command): boolean {
   if (command === 'SUBSCRIBE') return (name.startsWith('x-') && !ELSEWHERE.has(name)) || READERS.has(name);
-  return READERS.has(name) || REFUSED.get(name)?.onSend === true || name === 'exclusive';
+  return READERS.has(name) || OF_STREAMS.includes(name) || name === 'exclusive';
 }
 
 /** What these headers set a queue to; undefined where there are none. Throws a Refusal that names the header. */
-export function readArguments(frame: Frame, place: Place): PartialSettings | undefined {
+export function readArguments(frame: Frame, place: QueuePlace): PartialSettings | undefined {
   if (!frame.others) return undefined;
   const given = new Map<string, string>();
   for (let i = 0; i < frame.count; i++) {
@@ -106,7 +103,7 @@ export function readArguments(frame: Frame, place: Place): PartialSettings | und
   return { ...settings, ...deadLetters, ...readOverflow(given, deadLetters) };
 }
 
-function understand(name: string, text: string, place: Place): PartialSettings {
+function understand(name: string, text: string, place: QueuePlace): PartialSettings {
   const reader = READERS.get(name);
   if (reader !== undefined) return reader(text, name, place);
   const { command } = place;
@@ -116,11 +113,11 @@ function understand(name: string, text: string, place: Place): PartialSettings {
     const detail = 'the header exclusive of SEND is for consumers: a queue is for everyone';
     throw new Refusal('fieldInvalid', detail, 'Write it on SUBSCRIBE: that consumer is the only one then.');
   }
-  const advice = REFUSED.get(name)?.advice;
   throw new Refusal(
     'unsupported',
     `the header ${name} of ${command} asks for what is not offered`,
-    advice ?? `Of RabbitMQ's there are ${[...READERS.keys(), 'x-queue-name'].sort().join(', ')}; leave it out.`,
+    REFUSED.get(name) ??
+      `Of RabbitMQ's there are ${[...READERS.keys(), 'x-queue-name'].sort().join(', ')}; leave it out.`,
   );
 }
 
@@ -129,7 +126,7 @@ function understand(name: string, text: string, place: Place): PartialSettings {
  * to the topics that are behind the destinations with their names. Without a key a message has that with which it was sent: the
  * queue's name.
  */
-function readDeadLetters(given: ReadonlyMap<string, string>, { queue, limits, command }: Place): PartialSettings {
+function readDeadLetters(given: ReadonlyMap<string, string>, { queue, limits, command }: QueuePlace): PartialSettings {
   const exchange = given.get(EXCHANGE);
   const key = given.get(ROUTING_KEY);
   if (exchange === undefined) {
@@ -169,7 +166,7 @@ function readOverflow(given: ReadonlyMap<string, string>, deadLetters: PartialSe
 }
 
 /** [rabbit_quorum_queue] is durable, and neither exclusive nor deleted with its consumers. */
-function requireQueueType(given: ReadonlyMap<string, string>, { command }: Place): void {
+function requireQueueType(given: ReadonlyMap<string, string>, { command }: QueuePlace): void {
   if (given.get(QUEUE_TYPE) !== 'quorum') return;
   for (const [name, refused] of [
     ['durable', false],

@@ -1,9 +1,16 @@
 import type { Properties } from '../../src/core/message.ts';
-import { type PartialSettings, SETTING_PREFIX, settingsOfHeaders } from '../../src/core/queue-settings.ts';
+import {
+  contradiction,
+  DEFAULT_SETTINGS,
+  type PartialSettings,
+  SETTING_PREFIX,
+  settingsOfHeaders,
+} from '../../src/core/queue-settings.ts';
 import { QUEUE_PREFIX } from '../../src/core/topic.ts';
 import { settingsRefusal } from '../../src/ports/rights.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
+import { type QueuePlace, readArguments } from './queue-arguments.ts';
 import { Refusal } from './refusal.ts';
 import { LONGEST_DELAY, wrong } from './values.ts';
 import { HEADER, HEADER_NAMES, type HeaderId } from './words.ts';
@@ -51,10 +58,21 @@ export function queueOf(topic: string): string | undefined {
   return topic.charCodeAt(0) === 0x24 && topic.startsWith(QUEUE_PREFIX) ? topic.slice(QUEUE_PREFIX.length) : undefined;
 }
 
-/** What the headers set a queue to; undefined when they say nothing of it. */
-export function readSettings(frame: Frame): PartialSettings | undefined {
+/** What the headers set a queue to, by our names and by RabbitMQ's; undefined when they say nothing of it. */
+export function readSettings(frame: Frame, place: QueuePlace): PartialSettings | undefined {
   // All settings are headers without an id.
   if (!frame.others) return undefined;
+  const own = readOwn(frame);
+  const foreign = readArguments(frame, place);
+  if (own === undefined || foreign === undefined) return own ?? foreign;
+  const { overflow: _, ...others } = foreign;
+  const contradicted = contradiction({ ...DEFAULT_SETTINGS, ...own, ...others }, own);
+  if (contradicted === undefined) return { ...foreign, ...own };
+  const detail = `headers of ${place.command} contradict each other: ${contradicted}`;
+  throw new Refusal('fieldInvalid', detail, "Set it by RabbitMQ's name (x-…) or by ours (queue-…).");
+}
+
+function readOwn(frame: Frame): PartialSettings | undefined {
   const given: (readonly [string, string])[] = [];
   for (let i = 0; i < frame.count; i++) {
     if (isSetting(frame, i)) given.push([frame.name(i), frame.value(i)]);

@@ -1,10 +1,12 @@
 import type { PartialSettings } from '../../src/core/queue-settings.ts';
 import { parseStart, START_FORMS, type Start } from '../../src/core/start.ts';
-import { nameFault } from '../../src/core/topic.ts';
+import { nameFault, QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
+import { checkActiveMq, readConsumerPriority, requirePush } from './activemq.ts';
 import { type DurableName, readDurable } from './durable.ts';
 import type { AckMode, Link } from './feed.ts';
 import type { Frame } from './frame.ts';
+import { readNamedQueue } from './named-queue.ts';
 import { filterOf, isTemporary } from './names.ts';
 import { queueOf, readSettings } from './queue-fields.ts';
 import { Refusal, shown } from './refusal.ts';
@@ -33,6 +35,9 @@ export interface QueueRequest extends SubscribeRequest {
   readonly queue: string;
   readonly priority: number;
   readonly exclusive: boolean;
+  readonly locksOut: boolean;
+  /** It was named by a subscription to a topic (`x-queue-name`), whose UNSUBSCRIBE may delete it. */
+  readonly named: boolean;
   readonly settings: PartialSettings | undefined;
 }
 
@@ -85,6 +90,7 @@ export function readSubscribe(
   }
   const filter = isTemporary(destination) ? temporaries.topicOf(destination) : filterOf(destination, limits);
   refuseSelector(frame);
+  checkActiveMq(frame);
   const start = readStart(frame);
   const request = {
     id,
@@ -96,24 +102,54 @@ export function readSubscribe(
     positions: readFlag(frame, NAMES.positions, COMMAND) ?? start !== undefined,
   };
   const queue = queueOf(filter);
-  if (queue !== undefined) return readQueue(frame, request, queue, link);
-  refuseAll(frame, COMMAND, [NAMES.browser, NAMES.consumerPriority, NAMES.exclusive], 'queues: /queue/NAME');
-  const [setting] = Object.keys(readSettings(frame) ?? {});
-  if (setting !== undefined) {
-    throw new Refusal('fieldInvalid', `SUBSCRIBE sets ${setting} of a queue, but its destination is a topic`);
+  if (queue !== undefined) {
+    refuseAll(frame, COMMAND, [NAMES.queueName], "topics; a queue's name is in the destination");
+    return readQueue(frame, request, queue, link);
   }
+  const named = readNamedQueue(frame, filter, link);
+  if (named !== undefined) {
+    const { queue, settings } = named;
+    return {
+      ...request,
+      filter: QUEUE_PREFIX + queue,
+      kind: 'queue',
+      queue,
+      ...readConsumer(frame),
+      named: true,
+      settings,
+    };
+  }
+  refuseAll(frame, COMMAND, [NAMES.browser, NAMES.consumerPriority, NAMES.locksOut], 'queues: /queue/NAME');
+  requireNoSettings(frame, filter, limits);
   return readTopic(frame, request, start, link);
+}
+
+/** What else is said of consumers. */
+function readConsumer(frame: Frame): Pick<QueueRequest, 'priority' | 'exclusive' | 'locksOut'> {
+  return {
+    priority: readConsumerPriority(frame) ?? 0,
+    exclusive: readFlag(frame, NAMES.exclusive, COMMAND) ?? false,
+    locksOut: readFlag(frame, NAMES.locksOut, COMMAND) ?? false,
+  };
+}
+
+function requireNoSettings(frame: Frame, filter: string, limits: Limits): void {
+  const settings = readSettings(frame, { command: COMMAND, queue: filter, limits }) ?? {};
+  const setting = Object.keys(settings).find((name) => name !== 'autoDelete');
+  if (setting === undefined) return;
+  const advice = 'With x-queue-name:NAME it is of a queue of that name, which gets what is published on the topic.';
+  throw new Refusal('fieldInvalid', `SUBSCRIBE sets ${setting} of a queue, but its destination is a topic`, advice);
 }
 
 function readQueue(frame: Frame, request: SubscribeRequest, queue: string, link: Link): QueueRequest | BrowserRequest {
   refuseAll(frame, COMMAND, [NAMES.group, NAMES.groupOrder, NAMES.start, NAMES.positions, NAMES.noLocal], 'topics');
   readDurable(frame, request.filter, link);
-  const settings = readSettings(frame);
-  const priority = readWhole(frame, NAMES.consumerPriority, COMMAND, { min: -100, max: 100, unit: '' });
-  const exclusive = readFlag(frame, NAMES.exclusive, COMMAND) ?? false;
+  const settings = readSettings(frame, { command: COMMAND, queue, limits: link.services.limits });
+  const consumer = readConsumer(frame);
   if (readFlag(frame, NAMES.browser, COMMAND) !== true)
-    return { ...request, kind: 'queue', queue, priority: priority ?? 0, exclusive, settings };
-  if (exclusive || priority !== undefined || settings !== undefined) {
+    return { ...request, kind: 'queue', queue, ...consumer, named: false, settings };
+  const { exclusive, locksOut } = consumer;
+  if (exclusive || locksOut || findFirst(frame, NAMES.consumerPriority) !== undefined || settings !== undefined) {
     const detail = 'SUBSCRIBE with browser:true and with headers for consumers of the queue, or settings of it';
     throw new Refusal('fieldInvalid', detail, 'A browser takes no messages and makes no queue; leave them out.');
   }
@@ -133,6 +169,11 @@ function readTopic(
     refuseAll(frame, COMMAND, headers, 'what outlives the connection, or has others');
   }
   const durable = readDurable(frame, filter, link);
+  if (readFlag(frame, NAMES.exclusive, COMMAND) === true && durable !== undefined) {
+    // Without it, a subscription to a topic is its connection's own anyway.
+    const detail = 'the header exclusive of SUBSCRIBE, for what is to outlive its connection';
+    throw new Refusal('fieldInvalid', detail, 'One connection at a time has a durable subscription; leave it out.');
+  }
   const group = frame.find(NAMES.group[0]);
   const noLocal = readFlag(frame, NAMES.noLocal, COMMAND) ?? false;
   if (group === undefined) {
@@ -182,6 +223,7 @@ function readPrefetch(frame: Frame, limits: Limits): number {
   const range = { min: 0, max: 999_999_999, unit: 'messages; 0: as many as the server allows' };
   const asked = readWhole(frame, NAMES.prefetch, COMMAND, range);
   if (asked === undefined) return limits.stompPrefetch;
+  if (asked === 0) requirePush(frame);
   const most = Math.max(limits.stompPrefetch, limits.outboxMessages);
   return asked === 0 ? most : Math.min(asked, most);
 }
