@@ -43,7 +43,13 @@ export class Feed {
   /** By number, in order: the number of the delivery; 0 where there is no one to tell that it is settled. */
   #unsettled: Map<number, number> | undefined;
 
-  constructor(link: Link, subscription: number, { rawId, ack: mode, prefetch, positions }: SubscribeRequest) {
+  /** `redelivers`: a message may be given back, and come again. */
+  constructor(
+    link: Link,
+    subscription: number,
+    { rawId, ack: mode, prefetch, positions }: SubscribeRequest,
+    redelivers = false,
+  ) {
     this.#link = link;
     this.#mode = mode;
     this.#window = prefetch;
@@ -56,6 +62,7 @@ export class Feed {
       ack: mode !== 'auto' && link.version === VERSION.v12 ? Buffer.from(`\nack:${prefix}`) : undefined,
       webSocket: link.connection.peer.transport === 'websocket',
       positions,
+      redelivers,
     };
   }
 

@@ -17,6 +17,10 @@ import { HEADER, HEADER_NAMES, type HeaderId } from './words.ts';
 
 /** What queues go by: headers of a SEND, and settings of a queue in headers of SEND and SUBSCRIBE. */
 
+/** The highest priority there is in a queue. RabbitMQ's, which has more of them, takes what is above its own for that, too. */
+export const HIGHEST = 9;
+const MOST_PRIORITY = 255;
+
 type Fields = { -readonly [K in 'priority' | 'deliverAt' | 'key']?: Properties[K] };
 
 /**
@@ -24,8 +28,9 @@ type Fields = { -readonly [K in 'priority' | 'deliverAt' | 'key']?: Properties[K
  * into queues by bindings, it is an application's own header and means nothing here.
  */
 export function readQueueFields(frame: Frame, now: number, strict: boolean, fields: Fields): void {
-  const priority = read(frame, HEADER.priority, strict, /^[0-9]$/, 9, 'a digit from 0 to 9');
-  if (priority !== undefined) fields.priority = priority;
+  const levels = `a whole number from 0 to ${MOST_PRIORITY}, where those above ${HIGHEST} are as high as that`;
+  const priority = read(frame, HEADER.priority, strict, /^[0-9]{1,3}$/, MOST_PRIORITY, levels);
+  if (priority !== undefined) fields.priority = Math.min(priority, HIGHEST);
   const wait = `a whole number from 0 to ${LONGEST_DELAY} (milliseconds from now)`;
   const delay = read(frame, HEADER.delay, strict, /^[0-9]{1,11}$/, LONGEST_DELAY, wait) ?? 0;
   const time = 'a time in milliseconds since 1970, in digits,';

@@ -18,7 +18,7 @@ export class QueueSubscription extends ConsumerSubscription<Consumption> {
 
   protected consume(): Consumption {
     const { queue, prefetch, priority, exclusive, locksOut, settings } = this.#request;
-    const options = { clientId: this.link.clientId, prefetch, priority, exclusive, locksOut };
+    const options = { clientId: this.link.clientId, prefetch, priority, exclusive, ...(locksOut && { locksOut }) };
     return this.link.services.queues.consume(queue, this, options, settings);
   }
 

@@ -106,7 +106,7 @@ export function readSubscribe(
     refuseAll(frame, COMMAND, [NAMES.queueName], "topics; a queue's name is in the destination");
     return readQueue(frame, request, queue, link);
   }
-  const named = readNamedQueue(frame, filter, link);
+  const named = isTemporary(destination) ? undefined : readNamedQueue(frame, filter, link);
   if (named !== undefined) {
     const { queue, settings } = named;
     return {
@@ -165,7 +165,7 @@ function readTopic(
   const { destination, filter } = request;
   const temporary = isTemporary(destination);
   if (temporary) {
-    const headers = [NAMES.group, NAMES.durable, NAMES.subscriptionName];
+    const headers = [NAMES.group, NAMES.durable, NAMES.subscriptionName, NAMES.queueName];
     refuseAll(frame, COMMAND, headers, 'what outlives the connection, or has others');
   }
   const durable = readDurable(frame, filter, link);

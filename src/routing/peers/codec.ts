@@ -173,7 +173,7 @@ function readWanted(from: Unpacker): Wanted {
       prefetch: from.integer(),
       priority: readSigned(from),
       exclusive: readFlag(from),
-      locksOut: readFlag(from),
+      ...(readFlag(from) && { locksOut: true }),
     };
     return { kind: 'queue', queue, options, settings: readFlag(from) ? readSettings(from) : undefined };
   }

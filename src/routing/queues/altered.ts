@@ -17,14 +17,3 @@ interface Changes {
   readonly qos?: Qos;
   readonly timestamp?: number;
 }
-
-/**
- * A message of a priority that is too high for its queue counts as one of the highest there is. What its publisher had said
- * stays with it, as consumers of RabbitMQ see it.
- */
-export function withPriority(message: Message, priority: number): Message {
-  const { user = [], ...properties } = message.properties ?? {};
-  const told = user.some(([name]) => name === 'priority');
-  const said = told ? user : [...user, ['priority', String(properties.priority)] as const];
-  return altered(message, { ...properties, priority, user: said });
-}

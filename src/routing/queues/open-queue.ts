@@ -9,7 +9,7 @@ import type { QueueEntry, QueueStore } from '../../ports/queue-store.ts';
 import type { BrowsedPortion, Consumer, ConsumerOptions, Consumption, QueueStatus } from '../../ports/queues.ts';
 import type { Logger } from '../../ports/routing.ts';
 import { type DeadReason, Dispatcher, type DispatcherHandlers } from '../dispatch/dispatcher.ts';
-import { withPriority } from './altered.ts';
+import { altered } from './altered.ts';
 import { WatchedConsumption } from './auto-delete.ts';
 import {
   DEAD_LETTER_ID,
@@ -97,9 +97,12 @@ export class OpenQueue implements DispatcherHandlers {
     if (this.settings.overflow !== 'refuse') this.#shed();
   }
 
+  /** A priority that is too high counts as the highest there is. */
   #admitted(message: Message): Message {
     const { maxPriority } = this.settings;
-    return (message.properties?.priority ?? 0) > maxPriority ? withPriority(message, maxPriority) : message;
+    return (message.properties?.priority ?? 0) > maxPriority
+      ? altered(message, { ...message.properties, priority: maxPriority })
+      : message;
   }
 
   /** Throws a BrokerError when the queue is set otherwise, or the consumer is not taken. */
