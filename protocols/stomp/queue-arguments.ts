@@ -85,7 +85,7 @@ function isArgument(name: string, command: Command): boolean {
   return READERS.has(name) || OF_STREAMS.includes(name) || name === 'exclusive';
 }
 
-/** What these headers set a queue to; undefined where there are none. Throws a Refusal that names the header. */
+/** What these headers set a queue to; undefined where they set nothing. Throws a Refusal that names the header. */
 export function readArguments(frame: Frame, place: QueuePlace): PartialSettings | undefined {
   if (!frame.others) return undefined;
   const given = new Map<string, string>();
@@ -100,7 +100,8 @@ export function readArguments(frame: Frame, place: QueuePlace): PartialSettings 
   for (const [name, text] of given) settings = { ...settings, ...understand(name, text, place) };
   const deadLetters = readDeadLetters(given, place);
   requireQueueType(given, place);
-  return { ...settings, ...deadLetters, ...readOverflow(given, deadLetters) };
+  const all = { ...settings, ...deadLetters, ...readOverflow(given, deadLetters) };
+  return Object.keys(all).length === 0 ? undefined : all;
 }
 
 function understand(name: string, text: string, place: QueuePlace): PartialSettings {
