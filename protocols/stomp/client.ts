@@ -1,4 +1,5 @@
 import { BrokerError } from '../../src/core/errors.ts';
+import type { Message } from '../../src/core/message.ts';
 import type { PartialSettings } from '../../src/core/queue-settings.ts';
 import type { Outcome } from '../../src/ports/queues.ts';
 import type { Services } from '../../src/ports/routing.ts';
@@ -10,7 +11,7 @@ import type { Frame } from './frame.ts';
 import { type Completion, Publications, type PublicationsOwner } from './publications.ts';
 import { queueOf, readSettings, requireSettings } from './queue-fields.ts';
 import { Refusal } from './refusal.ts';
-import { readSend, type TemporaryNames } from './send.ts';
+import { readSend, readSendToSeveral, type TemporaryNames } from './send.ts';
 import type { Effect } from './subscription.ts';
 import { Transactions } from './transactions.ts';
 import { HEADER } from './words.ts';
@@ -82,6 +83,10 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
 
   send(frame: Frame, now: number): void {
     const message = readSend(frame, this.#link, this, now);
+    if (message === undefined) {
+      this.#sendToSeveral(frame, readSendToSeveral(frame, this.#link, this, now));
+      return;
+    }
     const queue = queueOf(message.topic);
     const { limits } = this.#services;
     const settings = queue === undefined ? undefined : readSettings(frame, { command: 'SEND', queue, limits });
@@ -95,6 +100,28 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
       this.#publications.publish(message);
     } else {
       this.#publications.publishReceipted(message, receipt);
+    }
+  }
+
+  /** One RECEIPT, when all are durable. */
+  #sendToSeveral(frame: Frame, messages: readonly Message[]): void {
+    const receipt = frame.raw(HEADER.receipt);
+    const { limits } = this.#services;
+    // What is wrong with one of them is said before anything is done.
+    const wanted = messages.flatMap(({ topic }) => {
+      const queue = queueOf(topic);
+      const settings = queue === undefined ? undefined : readSettings(frame, { command: 'SEND', queue, limits });
+      requireSettings(settings, this.#link);
+      return queue === undefined || settings === undefined ? [] : [{ queue, settings }];
+    });
+    for (const { queue, settings } of wanted) this.#declare(queue, settings, receipt);
+    if (frame.has(HEADER.transaction)) {
+      this.#hold(frame, messages.length).messages.push(...messages);
+      this.receipt(frame);
+    } else if (receipt === undefined) {
+      for (const message of messages) this.#publications.publish(message);
+    } else {
+      this.#publications.publishAll(messages, { receipt, acks: [] });
     }
   }
 
@@ -194,8 +221,8 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
     this.#publications.publishAll(logged, { receipt, acks });
   }
 
-  #hold(frame: Frame): ReturnType<Transactions['grow']> {
-    return this.#table().grow(frame.text(HEADER.transaction) ?? '', frame.bodyEnd - frame.start);
+  #hold(frame: Frame, actions = 1): ReturnType<Transactions['grow']> {
+    return this.#table().grow(frame.text(HEADER.transaction) ?? '', frame.bodyEnd - frame.start, actions);
   }
 
   #table(): Transactions {
@@ -279,7 +306,12 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
 function named(frame: Frame, command: string): string {
   const id = frame.text(HEADER.transaction);
   if (id === undefined)
-    throw new Refusal('protocol', `${command} without the header transaction`, 'It names the transaction.');
+    throw new Refusal(
+      'protocol',
+      `${command} without the header transaction`,
+      'It names the transaction.',
+      'Missing transaction',
+    );
   return id;
 }
 

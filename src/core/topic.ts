@@ -54,6 +54,12 @@ export const REPLY_PREFIX = '$reply/';
 export const EXCHANGE_PREFIX = '$exchange/';
 const EXCHANGES = ['amq.direct', 'amq.fanout'].map((name) => EXCHANGE_PREFIX + name);
 
+/**
+ * How the names of groups begin that are durable subscriptions, whose members share what is for them: a character that is in no name
+ * a client can write.
+ */
+export const DURABLE_GROUP = '\0';
+
 const SYS = '$SYS';
 const SYS_PREFIX = `${SYS}/`;
 

@@ -111,6 +111,11 @@ export interface Groups {
   status(name: string, filter: string): Promise<GroupStatus | undefined>;
   /** Moves the group's place; what is with members stays with them. Rejects when there is no such group (`notFound`). */
   move(name: string, filter: string, to: Start): Promise<void>;
+  /**
+   * Throws away what is kept of it: members that it has begin anew, with what comes from now on. Resolves when that is durable,
+   * also when there is no such group.
+   */
+  delete(name: string, filter: string): Promise<void>;
 }
 
 export interface GroupOptions {

@@ -14,7 +14,7 @@ export interface QueueHost extends Omit<Queues, 'list' | 'has'> {
   drop(queue: string): void;
 }
 
-export interface GroupHost extends Pick<Groups, 'status' | 'move'> {
+export interface GroupHost extends Pick<Groups, 'status' | 'move' | 'delete'> {
   /** Logged messages of the group; live ones are each node's own affair. */
   consume(name: string, filter: string, consumer: Consumer, options: GroupOptions): Membership;
   drop(name: string, filter: string): void;

@@ -141,6 +141,8 @@ export class FakeGroups implements Groups {
   async status(): Promise<undefined> {}
 
   async move(): Promise<void> {}
+
+  async delete(): Promise<void> {}
 }
 
 export function messageOf(topic: string, body: string, properties?: Properties, position = 0): Message {

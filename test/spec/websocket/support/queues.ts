@@ -164,6 +164,8 @@ export class FakeGroups implements Groups {
   async status(): Promise<undefined> {}
 
   async move(): Promise<void> {}
+
+  async delete(): Promise<void> {}
 }
 
 export function ofQueue(queue: string, payload: string, properties?: Properties): Message {
