@@ -183,31 +183,65 @@ test('auto-delete:true: the queue goes with its last consumer, and not before it
 });
 
 test('x-dead-letter-exchange: what is rejected is published on the topic that stands for it, with its headers', async () => {
-  const harness = Harness.open();
+  const harness = Harness.open({ queues: 10 });
   const client = harness.connect();
   const rows = [
     ['amq.topic', 'dead.letters', '/topic/dead.letters'],
     ['amq.direct', 'k', '/exchange/amq.direct/k'],
+    ['amq.fanout', 'k', '/exchange/amq.fanout/k'],
     ['', 'other', '/queue/other'],
   ] as const;
   for (const [i, [exchange, key, destination]] of rows.entries()) {
     const lines = [`x-dead-letter-exchange:${exchange}`, `x-dead-letter-routing-key:${key}`];
-    if (destination.startsWith('/topic/') || destination.startsWith('/queue/'))
-      await subscribed(client, [`id:dead${i}`, `destination:${destination}`]);
+    await subscribed(client, [`id:dead${i}`, `destination:${destination}`]);
     await subscribed(client, [`id:${i}`, `destination:/queue/q${i}`, 'ack:client', ...lines]);
     const [frame] = await send(client, [`destination:/queue/q${i}`, 'persistent:true', 'type:order'], 'x').then((all) =>
       all.filter(({ command }) => command === 'MESSAGE'),
     );
     client.send('NACK', [`id:${frame?.headers.ack}`, 'requeue:false']);
     const [dead] = await client.later();
-    if (exchange === 'amq.direct') continue;
     assert.is(dead?.headers.destination, destination);
     assert.is(dead?.headers.subscription, `dead${i}`);
     assert.is(dead?.headers['dead-letter-reason'], 'rejected');
     assert.is(dead?.headers['dead-letter-queue'], `q${i}`);
     assert.is(dead?.headers.type, 'order');
   }
-  assert.is(harness.counters.deadLettered, 3);
+  assert.is(harness.counters.deadLettered, 4);
+});
+
+test('a SEND to several queues sets each; what is wrong for one of them is said before any is made', async () => {
+  const harness = Harness.open();
+  const client = harness.connect();
+  await send(client, ['destination:/queue/a,/queue/b', 'x-max-length:5']);
+  const settings = (queue: string) =>
+    harness.services.queues.status(queue).then((status) => status?.settings.maxMessages);
+  assert.equal([await settings('a'), await settings('b')], [5, 5]);
+  const lines = ['x-dead-letter-exchange:', 'x-dead-letter-routing-key:d', 'receipt:r'];
+  client.send('SEND', ['destination:/queue/c,/queue/d', ...lines]);
+  await harness.turn();
+  expectError(client, /come back to the queue/, 'r');
+  assert.equal(harness.services.queues.list(), ['a', 'b']);
+});
+
+test('a queue that must be there (/amq/queue/NAME) is set to nothing', async () => {
+  for (const command of ['SUBSCRIBE', 'SEND']) {
+    const harness = Harness.open();
+    await send(harness.connect(), ['destination:/queue/a']);
+    const client = harness.connect();
+    client.send(command, ['id:1', 'destination:/amq/queue/a', 'x-message-ttl:5', 'receipt:r']);
+    await harness.turn();
+    expectError(client, /messageMilliseconds/, 'r');
+  }
+});
+
+test('x-queue-name with an exchange: what is published there by its key, and by the name of the queue', async () => {
+  const harness = Harness.open();
+  const client = harness.connect();
+  await subscribed(client, ['id:1', 'destination:/exchange/amq.direct/test', 'x-queue-name:named']);
+  client.send('SEND', ['destination:/exchange/amq.direct/test'], 'by key');
+  client.send('SEND', ['destination:/exchange/amq.direct/other'], 'by another');
+  client.send('SEND', ['destination:/amq/queue/named'], 'by name');
+  assert.equal(bodiesOf(await client.later()), ['by key', 'by name']);
 });
 
 test('dead letters go only where the client may send itself', async () => {
