@@ -215,6 +215,21 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     this.#fail(error, receipt);
   }
 
+  hold(): void {
+    if (this.#state !== 'connected') return;
+    this.#decoder.hold();
+    this.#connection.pause();
+  }
+
+  /** Not at once: who says so is in the middle of other clients' affairs. */
+  proceed(): void {
+    this.#server.services.clock.defer(() => {
+      if (this.#state !== 'connected') return;
+      this.#connection.resume();
+      this.#decode(() => this.#decoder.proceed());
+    });
+  }
+
   silent(milliseconds: number): void {
     const detail = `nothing was heard for ${milliseconds} milliseconds, more than the heart-beat agreed allows`;
     this.#fail(new Refusal('timeout', detail, 'Send a line end where there is nothing else to send.'), undefined);
