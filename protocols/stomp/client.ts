@@ -13,7 +13,7 @@ import { queueOf, readSettings, requireSettings } from './queue-fields.ts';
 import { Refusal } from './refusal.ts';
 import { readSend, type TemporaryNames } from './send.ts';
 import type { Effect, StompSubscription } from './subscription.ts';
-import { Transactions } from './transactions.ts';
+import { type Actions, Transactions } from './transactions.ts';
 import { HEADER } from './words.ts';
 
 /** The connection of a client, as far as the client must reach it. */
@@ -193,8 +193,12 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
   }
 
   commit(frame: Frame): void {
-    const transaction = this.#table().end(named(frame, 'COMMIT'));
-    const commit = new Commit(transaction, frame.raw(HEADER.receipt), this);
+    this.#apply(this.#table().end(named(frame, 'COMMIT')), frame.raw(HEADER.receipt));
+  }
+
+  /** All of it, or nothing. */
+  #apply(actions: Actions, receipt: string | undefined): void {
+    const commit = new Commit(actions, receipt, this);
     const begun = this.#publications.publishAll(commit);
     if (begun === undefined) commit.begin();
     else void begun.then(() => commit.begin());

@@ -3,7 +3,7 @@ import type { Message } from '../../src/core/message.ts';
 import type { Unit } from '../../src/ports/routing.ts';
 import { Refusal } from './refusal.ts';
 import type { StompSubscription } from './subscription.ts';
-import type { HeldAck, Transaction } from './transactions.ts';
+import type { Actions, HeldAck } from './transactions.ts';
 
 export interface CommitOwner {
   /** It has begun, and what it settles is settled: frames behind it may be looked at. */
@@ -27,7 +27,7 @@ export class Commit implements Unit {
   /** Settled so far: those that can be with the messages, all. */
   #settled: 'none' | 'joined' | 'all';
 
-  constructor({ messages, acks }: Transaction, receipt: string | undefined, owner: CommitOwner) {
+  constructor({ messages, acks }: Actions, receipt: string | undefined, owner: CommitOwner) {
     this.messages = messages;
     this.receipt = receipt;
     this.#acks = acks;

@@ -19,7 +19,8 @@ const TEMPORARY = Buffer.from('/temp-');
 
 /**
  * The message of a SEND, which the client may publish. Durable with `persistent:true`, and where a receipt is asked for:
- * that is only given for a durable message. Throws a Refusal.
+ * that is only given for a durable message; and in a queue: what that does not take is an ERROR (STOMP 1.2, SEND). Throws a
+ * Refusal.
  */
 export function readSend(frame: Frame, link: Link, names: TemporaryNames, now: number): Message {
   const { authorizer, limits } = link.services;
@@ -30,9 +31,9 @@ export function readSend(frame: Frame, link: Link, names: TemporaryNames, now: n
     const destination = shown(frame.text(HEADER.destination) ?? '');
     throw new Refusal('notAuthorized', `SEND: not allowed to publish to ${destination}`);
   }
-  const durable = frame.has(HEADER.receipt) || frame.isTrue(HEADER.persistent);
-  const retain = frame.isTrue(HEADER.retain);
   const queue = queueOf(topic) !== undefined;
+  const durable = queue || frame.has(HEADER.receipt) || frame.isTrue(HEADER.persistent);
+  const retain = frame.isTrue(HEADER.retain);
   if (retain && queue) {
     const detail = 'SEND: the header retain is for topics; a queue keeps its messages anyway';
     throw new Refusal('unsupported', detail, 'Leave it out.');
