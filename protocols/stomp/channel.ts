@@ -200,7 +200,9 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     this.#since = this.#now;
     this.#decoder.stop();
     client.leave(this.#farewell !== undefined);
-    if (!client.busy) this.settled();
+    // It may have ended its side already: while it is not read from, that is not the end of the connection.
+    if (client.busy) this.#connection.pause();
+    else this.settled();
   }
 
   // --- from the client and its heart-beats --------------------------------------------------------------------------

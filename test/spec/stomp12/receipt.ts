@@ -118,11 +118,12 @@ for (const version of ALL) {
       const queues = new FakeQueues();
       const client = Harness.open({}, {}, { queues }).connect(version);
       client.send('SUBSCRIBE', ['id:1', 'destination:/queue/a', 'ack:client']);
+      queues.last.open();
       queues.last.give('$queue/a', 'x');
-      const message = client.frame();
+      const [message] = await client.later();
       settle(client, command, naming(version, message));
       assert.equal(receiptsOf(await client.later()), [], `${command}: not yet`);
-      queues.last.durable();
+      queues.last.keep();
       assert.equal(receiptsOf(await client.later()), ['r'], command);
     }
   });
