@@ -93,6 +93,8 @@ export interface Consumption {
    * the delivery is settled, or was taken back after a time-out.
    */
   settle(delivery: number, outcome: Outcome, delay?: number): void;
+  /** Whether the delivery is the consumer's to settle, as far as is known on this node: it was not taken back. */
+  holds(delivery: number): boolean;
   /** Resolves when all that is settled so far is durably so; rejects with a BrokerError when that cannot be said. */
   settled(): Promise<void>;
   /** The consumer may be ready again. */
