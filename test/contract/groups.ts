@@ -75,7 +75,7 @@ export function groupsContract({ name, create, reopen }: GroupsFactory): void {
 
   test('a group with a selector has that part of its messages, and goes on with it after a restart', async () => {
     const options = { ...LASTING, selector: 'number % 2 = 1' };
-    const publish = (texts: readonly string[]): Promise<void[]> =>
+    const publish = (texts: readonly string[]): Promise<unknown> =>
       Promise.all(texts.map((text) => node.publish('t/a', text, { user: [['number', text]] })));
     const odd = (from: number, to: number): string[] => numbers(from, to).filter((each) => Number(each) % 2 === 1);
     const before = [await node.join(options, eager()), await node.join(options, eager())];
