@@ -15,7 +15,7 @@ const SELECTOR =
 const numbers = Array.from({ length: COUNT }, (_, i) => i);
 const selected = numbers.filter((each) => each % 2 === 1).map(String);
 
-onEveryBackbone('selectors', (test, scene: Scene) => {
+onEveryBackbone('selectors of topics and groups', (test, scene: Scene) => {
   const subscribers = scene.those('stomp', 'json');
   /** Those that can say all of it. */
   const publishers = scene.those('mqtt5', 'stomp', 'json');
