@@ -10,11 +10,11 @@ export interface Source {
   readonly topic: string;
   readonly group?: string;
   readonly start?: string;
-  /** By STOMP and JSON. */
-  readonly selector?: string;
   readonly positions?: boolean;
   readonly prefetch?: number;
   readonly consumerPriority?: number;
+  /** STOMP's alone. */
+  readonly selector?: string;
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
 }
 
@@ -68,8 +68,8 @@ const settingHeader = (name: string): string =>
   `queue-${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 /** What MQTT 5 (user properties) and STOMP (headers) say alike. */
-export function wishesOf({ start, selector, positions, prefetch, consumerPriority, settings = {} }: Source): Pair[] {
-  const wishes = { start, selector, positions, prefetch, 'consumer-priority': consumerPriority };
+export function wishesOf({ start, positions, prefetch, consumerPriority, settings = {} }: Source): Pair[] {
+  const wishes = { start, positions, prefetch, 'consumer-priority': consumerPriority };
   return [
     ...Object.entries(wishes).flatMap(([name, value]): Pair[] => (value === undefined ? [] : [[name, String(value)]])),
     ...Object.entries(settings).map(([name, value]): Pair => [settingHeader(name), String(value)]),
