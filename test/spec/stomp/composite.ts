@@ -172,6 +172,15 @@ function bySent(a: string, b: string): number {
   return Number(a.at(-1)) - Number(b.at(-1));
 }
 
+composite('SUBSCRIBE: one that is written in two ways is one', async () => {
+  const harness = Harness.open();
+  const client = harness.connect();
+  subscribe(client, '/queue/a,a,/queue/%61', 'exclusive:true', 'receipt:r');
+  assert.is((await client.later())[0]?.command, 'RECEIPT');
+  await send(harness.connect(), ['/queue/a', 'x']);
+  assert.equal(await got(client), ['1 /queue/a x']);
+});
+
 composite('SUBSCRIBE: in the short forms of ActiveMQ', async () => {
   const harness = Harness.open();
   const client = harness.connect('1.0');
