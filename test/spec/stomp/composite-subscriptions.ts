@@ -41,7 +41,7 @@ function bySent(a: string, b: string): number {
 composite('SUBSCRIBE: one that is written in two ways is one', async () => {
   const harness = Harness.open();
   const client = harness.connect();
-  subscribe(client, '/queue/a,a,/queue/%61', 'exclusive:true', 'receipt:r');
+  subscribe(client, '/queue/a,a,/queue/%61', 'activemq.exclusive:true', 'receipt:r');
   assert.is((await client.later())[0]?.command, 'RECEIPT');
   await send(harness.connect(), ['/queue/a', 'x']);
   assert.equal(await got(client), ['1 /queue/a x']);
@@ -284,7 +284,8 @@ composite('SUBSCRIBE: what is for one destination is refused by name', () => {
     ['/topic/a,/topic/b', 'start:first', 'start'],
     ['/queue/a,/queue/b', 'browser:true', 'browser'],
     ['/queue/a,/temp-queue/b', 'x:y', 'Subscribe to it by itself'],
-    ['/queue/a,/topic/b', 'exclusive:true', 'exclusive'],
+    ['/queue/a,/topic/b', 'activemq.exclusive:true', 'activemq.exclusive'],
+    ['/topic/a,/topic/b', 'x-queue-name:q', 'x-queue-name'],
     ['/queue/a,/reply-queue/b', 'x:y', '/temp-queue/NAME'],
     ['/queue/a,/queue/b,/queue/c', 'x:y', 'limits.compositeDestinations'],
   ] as const) {
