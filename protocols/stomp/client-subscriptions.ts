@@ -134,7 +134,14 @@ export class ClientSubscriptions implements TemporaryNames {
       prefetch,
       own: raw,
     } as const;
-    const none = { positions: false, together: undefined, noLocal: false, durable: undefined, start: undefined };
+    const none = {
+      positions: false,
+      selector: undefined,
+      together: undefined,
+      noLocal: false,
+      durable: undefined,
+      start: undefined,
+    };
     this.#start(new TopicSubscription(this.#link, this.#table.nextNumber, { ...own, ...none }));
     return filter;
   }

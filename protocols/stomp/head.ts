@@ -219,6 +219,7 @@ export function noCommand(): Refusal {
     'malformed',
     'the frame does not begin with a STOMP command and a line end',
     'Is this client meant for another protocol or port? If not: is the content-length of the frame before it right?',
+    'Bad command',
   );
 }
 

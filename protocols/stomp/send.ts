@@ -88,6 +88,7 @@ function readTopic(frame: Frame, { names, services }: Link, temporary: Temporary
   }
   if (frame.valueEscaped(destination)) {
     const text = frame.text(destination) ?? '';
+    if (isTemporary(text)) return temporary.topicOf(text);
     return text.includes(COMMA) ? undefined : topicOf(text, 'destination', services.limits);
   }
   const start = frame.valueStart(destination);

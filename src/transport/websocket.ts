@@ -135,10 +135,15 @@ function chooseProtocol(protocols: readonly Protocol[], request: IncomingMessage
   return protocols.find((protocol) => protocol.webSocket.subprotocols.includes(subprotocol)) ?? byPath;
 }
 
-/** The client's first that is known: within one protocol the client lists its preference. */
+/**
+ * The client's first that is known says which protocol; of that protocol's, the one that comes first in its own list: the highest
+ * version. Clients list them in any order: webstomp-client from the lowest on, and takes its version of STOMP from the answer.
+ */
 function chooseSubprotocol(protocols: readonly Protocol[], offered: Iterable<string>): string | undefined {
-  for (const name of offered) {
-    if (protocols.some((protocol) => protocol.webSocket.subprotocols.includes(name))) return name;
+  const names = [...offered];
+  for (const name of names) {
+    const known = protocols.find((protocol) => protocol.webSocket.subprotocols.includes(name));
+    if (known !== undefined) return known.webSocket.subprotocols.find((each) => names.includes(each));
   }
   return undefined;
 }
