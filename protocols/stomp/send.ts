@@ -68,7 +68,8 @@ function messageTo(
   const retain = frame.isTrue(HEADER.retain);
   const name = queueOf(topic);
   const queue = name !== undefined;
-  if (queue && existing) requireQueue(link, name, readSettings(frame), 'SEND');
+  if (queue && existing)
+    requireQueue(link, name, readSettings(frame, { command: 'SEND', queue: name, limits }), 'SEND');
   if (retain && queue) {
     const detail = 'SEND: the header retain is for topics; a queue keeps its messages anyway';
     throw new Refusal('unsupported', detail, 'Leave it out.');
