@@ -41,7 +41,8 @@ export function writeReceipt(connection: Connection, receipt: string, duplicate 
 /** ERROR: what is wrong in a header for programs, and in full in the body for those who read it. */
 export function writeError(connection: Connection, error: BrokerError, receipt: string | undefined): void {
   const advice = adviceOf(error);
-  const body = `${error.message}${/[.!?]$/.test(error.message) ? '' : '.'}\n${advice === '' ? '' : `${advice}\n`}`;
+  // No full stop behind a number: it would look like part of it.
+  const body = `${error.message}${/[.!?\d]$/.test(error.message) ? '' : '.'}\n${advice === '' ? '' : `${advice}\n`}`;
   const title = error instanceof Refusal ? error.title : titleOf(error.code);
   const versions = error.code === 'unsupportedVersion' ? `version:${VERSION_NAMES.join(',')}\n` : '';
   // The receipt's characters are bytes of UTF-8.
