@@ -129,7 +129,7 @@ function talking(step: Step, scene: Scene, version: string): void {
       ['eve', 'pässword'],
     ] as const) {
       const refusal = await scene.login(version, login, passcode).catch(String);
-      assert.match(String(refusal), /wrong user name or password/);
+      assert.match(String(refusal), /Bad CONNECT/);
     }
   });
 

@@ -4,8 +4,6 @@ import type { Address } from '../../../src/broker.ts';
 import { Inbox } from '../../support/inbox.ts';
 import { within } from './within.ts';
 
-const LINE_FEED = 0x0a;
-
 interface Received {
   readonly message: Message;
   readonly body: string;
@@ -14,8 +12,8 @@ interface Received {
 /** The npm package `stompit` as it is. Its methods call back; those without a callback can have a receipt. */
 export class Stompit {
   readonly client: StompitClient;
-  /** How often a heart-beat of the broker came, alone. */
-  heartBeats = 0;
+  /** Its socket is closed. */
+  closed = false;
   readonly #inbox = new Inbox<Received>();
 
   private constructor(client: StompitClient) {
@@ -37,8 +35,8 @@ export class Stompit {
       });
     });
     const made = new Stompit(await within('CONNECTED', connected));
-    socket?.on('data', (bytes: Buffer) => {
-      if (bytes.every((byte) => byte === LINE_FEED)) made.heartBeats++;
+    socket?.on('close', () => {
+      made.closed = true;
     });
     return made;
   }
