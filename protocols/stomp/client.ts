@@ -88,7 +88,8 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
       return;
     }
     const queue = queueOf(message.topic);
-    const settings = queue === undefined ? undefined : readSettings(frame);
+    const { limits } = this.#services;
+    const settings = queue === undefined ? undefined : readSettings(frame, { command: 'SEND', queue, limits });
     requireSettings(settings, this.#link);
     const receipt = frame.raw(HEADER.receipt);
     if (queue !== undefined && settings !== undefined) this.#declare(queue, settings, receipt);
@@ -104,13 +105,16 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
 
   /** One RECEIPT, when all are durable. */
   #sendToSeveral(frame: Frame, messages: readonly Message[]): void {
-    const settings = readSettings(frame);
-    requireSettings(settings, this.#link);
     const receipt = frame.raw(HEADER.receipt);
-    for (const { topic } of messages) {
+    const { limits } = this.#services;
+    // What is wrong with one of them is said before anything is done.
+    const wanted = messages.flatMap(({ topic }) => {
       const queue = queueOf(topic);
-      if (queue !== undefined && settings !== undefined) this.#declare(queue, settings, receipt);
-    }
+      const settings = queue === undefined ? undefined : readSettings(frame, { command: 'SEND', queue, limits });
+      requireSettings(settings, this.#link);
+      return queue === undefined || settings === undefined ? [] : [{ queue, settings }];
+    });
+    for (const { queue, settings } of wanted) this.#declare(queue, settings, receipt);
     if (frame.has(HEADER.transaction)) {
       this.#hold(frame, messages.length).messages.push(...messages);
       this.receipt(frame);

@@ -28,7 +28,7 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
   /** `failed`: it has ended by itself. */
   constructor(link: Link, number: number, request: SubscribeRequest, failed: (error: BrokerError) => void) {
     this.link = link;
-    this.feed = new Feed(link, number, request);
+    this.feed = new Feed(link, number, request, true);
     this.name = request.id;
     this.destination = request.destination;
     this.#failed = failed;

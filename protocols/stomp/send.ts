@@ -68,7 +68,8 @@ function messageTo(
   const retain = frame.isTrue(HEADER.retain);
   const name = queueOf(topic);
   const queue = name !== undefined;
-  if (queue && existing) requireQueue(link, name, readSettings(frame), 'SEND');
+  if (queue && existing)
+    requireQueue(link, name, readSettings(frame, { command: 'SEND', queue: name, limits }), 'SEND');
   if (retain && queue) {
     const detail = 'SEND: the header retain is for topics; a queue keeps its messages anyway';
     throw new Refusal('unsupported', detail, 'Leave it out.');
@@ -88,6 +89,7 @@ function readTopic(frame: Frame, { names, services }: Link, temporary: Temporary
   }
   if (frame.valueEscaped(destination)) {
     const text = frame.text(destination) ?? '';
+    if (isTemporary(text)) return temporary.topicOf(text);
     return text.includes(COMMA) ? undefined : topicOf(text, 'destination', services.limits);
   }
   const start = frame.valueStart(destination);

@@ -1,14 +1,18 @@
 import type { PartialSettings } from '../../src/core/queue-settings.ts';
+import type { Selector } from '../../src/core/selector.ts';
 import { parseStart, START_FORMS, type Start } from '../../src/core/start.ts';
-import { nameFault } from '../../src/core/topic.ts';
+import { nameFault, QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
+import { checkActiveMq, readConsumerPriority, requirePush } from './activemq.ts';
 import { splitDestinations } from './composite.ts';
 import { type DurableName, readDurable } from './durable.ts';
 import { type AckMode, type Link, Together } from './feed.ts';
 import type { Frame } from './frame.ts';
+import { readNamedQueue } from './named-queue.ts';
 import { COMMA, filterOf, isTemporary } from './names.ts';
 import { queueOf, readSettings } from './queue-fields.ts';
 import { Refusal, shown } from './refusal.ts';
+import { readSelector } from './selector.ts';
 import type { Temporaries } from './temporaries.ts';
 import { findFirst, readFlag, readWhole, refuseAll, wrong } from './values.ts';
 import { VERSION } from './version.ts';
@@ -36,6 +40,8 @@ export interface SubscribeRequest {
   readonly prefetch: number;
   /** Messages are to say where in the log they are. */
   readonly positions: boolean;
+  /** What it wants of the destination's messages; undefined: all. */
+  readonly selector: Selector | undefined;
   /** The destination as it stands in the frame, where it is the connection's own; its messages say it, as in ActiveMQ. */
   readonly own: string | undefined;
   /** With which others it is one subscription. */
@@ -47,6 +53,9 @@ export interface QueueRequest extends SubscribeRequest {
   readonly queue: string;
   readonly priority: number;
   readonly exclusive: boolean;
+  readonly locksOut: boolean;
+  /** It was named by a subscription to a topic (`x-queue-name`), whose UNSUBSCRIBE may delete it. */
+  readonly named: boolean;
   readonly settings: PartialSettings | undefined;
 }
 
@@ -97,6 +106,7 @@ export function readSubscribe(frame: Frame, link: Link, temporaries: Temporaries
       'Missing Header',
     );
   }
+  checkActiveMq(frame);
   if (id !== undefined && id !== destination && isTemporary(id)) {
     throw new Refusal(
       'protocol',
@@ -111,7 +121,7 @@ export function readSubscribe(frame: Frame, link: Link, temporaries: Temporaries
 function readComposite(frame: Frame, link: Link, destination: string): CompositeRequest {
   const parts = splitDestinations(destination, link.services.limits.compositeDestinations);
   const together = new Together();
-  const alone = [NAMES.browser, NAMES.group, NAMES.durable, NAMES.subscriptionName, NAMES.start];
+  const alone = [NAMES.browser, NAMES.group, NAMES.durable, NAMES.subscriptionName, NAMES.start, NAMES.queueName];
   refuseAll(frame, COMMAND, alone, 'subscriptions to one destination');
   const requests = parts.map((each) => readSingle(frame, link, each, undefined, together));
   return { kind: 'composite', id: frame.text(HEADER.id), destination, requests, together };
@@ -132,7 +142,7 @@ function readSingle(
     throw new Refusal('unsupported', detail, 'Subscribe to it by itself.');
   }
   const filter = temporary && temporaries ? temporaries.topicOf(destination) : filterOf(destination, limits);
-  refuseSelector(frame);
+  const queue = queueOf(filter);
   const start = readStart(frame);
   const request = {
     id: frame.text(HEADER.id),
@@ -142,28 +152,59 @@ function readSingle(
     ack: readAck(frame.text(HEADER.ack)),
     prefetch: readPrefetch(frame, limits),
     positions: readFlag(frame, NAMES.positions, COMMAND) ?? start !== undefined,
+    selector: readSelector(frame, queue !== undefined, limits),
     own: temporary ? frame.raw(HEADER.destination) : undefined,
     together,
   };
-  const queue = queueOf(filter);
-  if (queue !== undefined) return readQueue(frame, request, queue, link);
-  refuseAll(frame, COMMAND, [NAMES.browser, NAMES.consumerPriority, NAMES.exclusive], 'queues: /queue/NAME');
-  const [setting] = Object.keys(readSettings(frame) ?? {});
-  if (setting !== undefined) {
-    throw new Refusal('fieldInvalid', `SUBSCRIBE sets ${setting} of a queue, but its destination is a topic`);
+  if (queue !== undefined) {
+    refuseAll(frame, COMMAND, [NAMES.queueName], "topics; a queue's name is in the destination");
+    return readQueue(frame, request, queue, link);
   }
+  const named = temporary ? undefined : readNamedQueue(frame, filter, link);
+  if (named !== undefined) {
+    const inQueue = { ...request, filter: QUEUE_PREFIX + named.queue };
+    return consumerOf(frame, inQueue, named.queue, named.settings, true);
+  }
+  refuseAll(frame, COMMAND, [NAMES.browser, NAMES.consumerPriority, NAMES.locksOut], 'queues: /queue/NAME');
+  requireNoSettings(frame, filter, limits);
   return readTopic(frame, request, start, link);
+}
+
+function consumerOf(
+  frame: Frame,
+  request: SubscribeRequest,
+  queue: string,
+  settings: PartialSettings | undefined,
+  named: boolean,
+): QueueRequest {
+  if (request.selector !== undefined) throw withSelector('queues');
+  return { ...request, kind: 'queue', queue, ...readConsumer(frame), named, settings };
+}
+
+/** What else is said of consumers. */
+function readConsumer(frame: Frame): Pick<QueueRequest, 'priority' | 'exclusive' | 'locksOut'> {
+  return {
+    priority: readConsumerPriority(frame) ?? 0,
+    exclusive: readFlag(frame, NAMES.exclusive, COMMAND) ?? false,
+    locksOut: readFlag(frame, NAMES.locksOut, COMMAND) ?? false,
+  };
+}
+
+function requireNoSettings(frame: Frame, filter: string, limits: Limits): void {
+  const settings = readSettings(frame, { command: COMMAND, queue: filter, limits }) ?? {};
+  const setting = Object.keys(settings).find((name) => name !== 'autoDelete');
+  if (setting === undefined) return;
+  const advice = 'With x-queue-name:NAME it is of a queue of that name, which gets what is published on the topic.';
+  throw new Refusal('fieldInvalid', `SUBSCRIBE sets ${setting} of a queue, but its destination is a topic`, advice);
 }
 
 function readQueue(frame: Frame, request: SubscribeRequest, queue: string, link: Link): QueueRequest | BrowserRequest {
   refuseAll(frame, COMMAND, [NAMES.group, NAMES.groupOrder, NAMES.start, NAMES.positions, NAMES.noLocal], 'topics');
   readDurable(frame, request.filter, link);
-  const settings = readSettings(frame);
-  const priority = readWhole(frame, NAMES.consumerPriority, COMMAND, { min: -100, max: 100, unit: '' });
-  const exclusive = readFlag(frame, NAMES.exclusive, COMMAND) ?? false;
-  if (readFlag(frame, NAMES.browser, COMMAND) !== true)
-    return { ...request, kind: 'queue', queue, priority: priority ?? 0, exclusive, settings };
-  if (exclusive || priority !== undefined || settings !== undefined) {
+  const settings = readSettings(frame, { command: COMMAND, queue, limits: link.services.limits });
+  if (readFlag(frame, NAMES.browser, COMMAND) !== true) return consumerOf(frame, request, queue, settings, false);
+  const { exclusive, locksOut } = readConsumer(frame);
+  if (exclusive || locksOut || findFirst(frame, NAMES.consumerPriority) !== undefined || settings !== undefined) {
     const detail = 'SUBSCRIBE with browser:true and with headers for consumers of the queue, or settings of it';
     throw new Refusal('fieldInvalid', detail, 'A browser takes no messages and makes no queue; leave them out.');
   }
@@ -179,15 +220,21 @@ function readTopic(
   const { destination, filter } = request;
   const temporary = isTemporary(destination);
   if (temporary) {
-    const headers = [NAMES.group, NAMES.durable, NAMES.subscriptionName];
+    const headers = [NAMES.group, NAMES.durable, NAMES.subscriptionName, NAMES.queueName];
     refuseAll(frame, COMMAND, headers, 'what outlives the connection, or has others');
   }
   const durable = readDurable(frame, filter, link);
+  if (readFlag(frame, NAMES.exclusive, COMMAND) === true && durable !== undefined) {
+    // Without it, a subscription to a topic is its connection's own anyway.
+    const detail = 'the header exclusive of SUBSCRIBE, for what is to outlive its connection';
+    throw new Refusal('fieldInvalid', detail, 'One connection at a time has a durable subscription; leave it out.');
+  }
   const group = frame.find(NAMES.group[0]);
   const noLocal = readFlag(frame, NAMES.noLocal, COMMAND) ?? false;
   if (group === undefined) {
     refuseAll(frame, COMMAND, [NAMES.groupOrder], 'groups: with the header group');
     if (durable?.shared === undefined) return { ...request, kind: 'topic', noLocal, durable, start };
+    if (request.selector !== undefined) throw withSelector('subscriptions that are shared, as durable:true makes them');
     refuseAll(
       frame,
       COMMAND,
@@ -196,6 +243,7 @@ function readTopic(
     );
     return { ...request, kind: 'group', group: durable.shared.group, ordered: false, durable, start };
   }
+  if (request.selector !== undefined) throw withSelector('groups');
   if (noLocal) refuseAll(frame, COMMAND, [NAMES.noLocal], 'subscriptions that are not of a group');
   const fault = groupFault(group, filter, link.services.limits);
   if (fault !== undefined) throw new Refusal('fieldInvalid', `the header group ${shown(group)} of SUBSCRIBE ${fault}`);
@@ -241,17 +289,12 @@ function readPrefetch(frame: Frame, limits: Limits): number {
   const range = { min: 0, max: 999_999_999, unit: 'messages; 0: as many as the server allows' };
   const asked = readWhole(frame, NAMES.prefetch, COMMAND, range);
   if (asked === undefined) return limits.stompPrefetch;
+  if (asked === 0) requirePush(frame);
   const most = Math.max(limits.stompPrefetch, limits.outboxMessages);
   return asked === 0 ? most : Math.min(asked, most);
 }
 
-/** `false` asks for nothing. */
-function refuseSelector(frame: Frame): void {
-  const text = frame.find(NAMES.selector[0]);
-  if (text === undefined || text === 'false') return;
-  throw new Refusal(
-    'unsupported',
-    'the header selector of SUBSCRIBE asks for what is not offered yet',
-    'Leave it out.',
-  );
+function withSelector(what: string): Refusal {
+  const advice = 'It is for subscriptions of one client, durable ones by activemq.subscriptionName among them.';
+  return new Refusal('unsupported', `the header selector of SUBSCRIBE is not offered for ${what}`, advice);
 }

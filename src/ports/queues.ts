@@ -55,6 +55,11 @@ export interface ConsumerOptions {
   readonly priority: number;
   /** It wants to be the only one: it is refused when there are others (`quota`), and others are while it is there. */
   readonly exclusive: boolean;
+  /**
+   * While it is there, it alone gets messages, and others wait: the one of the highest priority that says so, of these the one
+   * that came first.
+   */
+  readonly locksOut?: boolean;
 }
 
 /** Who consumes. Every call of it may come during a call to its `Consumption`. */

@@ -24,6 +24,11 @@ class WebSocketCarrier implements Carrier {
     this.framing = framing;
   }
 
+  get received(): number {
+    // Sockets of node:net and node:tls count, whatever the type of an upgrade's socket says.
+    return 'bytesRead' in this.socket && typeof this.socket.bytesRead === 'number' ? this.socket.bytesRead : 0;
+  }
+
   pause(): void {
     this.#webSocket.pause();
   }
@@ -103,6 +108,7 @@ function accept(
       connection.end(`a ${binary ? 'binary' : 'text'} message where ${accepts} ones are expected`);
       return;
     }
+    connection.binary ??= binary;
     registry.receive(connection, data);
   });
   // A violation of RFC 6455 or of maxPayload: ws has answered with the fitting close code; 'close' follows.

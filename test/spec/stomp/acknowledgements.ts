@@ -53,7 +53,7 @@ for (const version of ['1.0', '1.1', '1.2'] as const) {
       client.send('SUBSCRIBE', ['id:1', 'destination:/queue/a', 'ack:client-individual']);
       harness.publish('$queue/a', 'x');
       const [first] = await client.later();
-      assert.is(first?.headers.redelivered, undefined);
+      assert.is(first?.headers.redelivered, 'false');
       client.send('NACK', ackLine(version, first?.headers ?? {}));
       const [second] = await client.later();
       assert.is(second?.headers.redelivered, 'true');
