@@ -26,7 +26,8 @@ export class Stompit {
     let socket: Socket | undefined;
     const connected = new Promise<StompitClient>((resolve, reject) => {
       const open = (options: TcpNetConnectOpts, onOpen: () => void): Socket => {
-        socket = connect(options, onOpen);
+        // It writes a frame in pieces, which would wait for each other's acknowledgements.
+        socket = connect(options, onOpen).setNoDelay(true);
         return socket;
       };
       stompit.connect({ ...address, timeout: 5000, connectHeaders, connect: open }, (error, client) => {
