@@ -151,6 +151,14 @@ export class Feed {
     return this.#unsettled?.has(number) ?? false;
   }
 
+  /** What is unacknowledged and would be settled with this message, itself included; 0 for what needs no settling. */
+  deliveries(number: number): number[] {
+    const deliveries: number[] = [];
+    for (const [each, delivery] of this.#unsettled ?? [])
+      if (each === number || (each < number && this.cumulative)) deliveries.push(delivery);
+    return deliveries;
+  }
+
   /**
    * The client is done with a message, in mode `client` with all before it, too. Returns the deliveries that are settled
    * by this, in order; none when the message was settled before. Where there are several feeds, it may be another one's.

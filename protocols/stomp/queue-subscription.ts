@@ -9,6 +9,7 @@ import type { Effect } from './subscription.ts';
 /** A consumer of a queue. What it has not acknowledged when it goes is given to others. */
 export class QueueSubscription extends ConsumerSubscription<Consumption> {
   readonly durable = undefined;
+  readonly joins = true;
   readonly #request: QueueRequest;
 
   constructor(link: Link, number: number, request: QueueRequest, failed: (error: BrokerError) => void) {

@@ -28,6 +28,7 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
   readonly since: readonly number[];
   readonly durable = undefined;
   readonly competes = false;
+  readonly joins = false;
   readonly subscriber = this;
   readonly #link: Link;
   readonly #feed: Feed;

@@ -16,6 +16,10 @@ export class WatchedConsumption implements Consumption {
     this.#inner.settle(delivery, outcome, delay);
   }
 
+  holds(delivery: number): boolean {
+    return this.#inner.holds(delivery);
+  }
+
   settled(): Promise<void> {
     return this.#inner.settled();
   }

@@ -88,6 +88,21 @@ export class LocalQueues implements QueueHost, Queues, QueueInlet {
     }
   }
 
+  ready(queue: string): Promise<void> | undefined {
+    if (this.#queues.get(queue)?.now !== undefined) return undefined;
+    try {
+      const opening = this.#queue(queue, NOTHING);
+      opening.create = true;
+      return opening.opened.then(() => {});
+    } catch (error) {
+      return Promise.reject(asBrokerError(error));
+    }
+  }
+
+  full(queue: string, messages: number, bytes: number): BrokerError | undefined {
+    return this.#queues.get(queue)?.now?.full(messages, bytes);
+  }
+
   request(queue: string, message: Message, nobody: () => void): void {
     const found = this.#queues.get(queue);
     const give = (open: OpenQueue): void => {

@@ -82,7 +82,7 @@ export class OpenQueue implements DispatcherHandlers {
     const { messageId, priority } = message.properties ?? {};
     if (messageId !== undefined && !message.dedupId?.startsWith(DEAD_LETTER_ID))
       message.dedupId = `${this.name}\0${messageId}`;
-    const refusal = this.#refusal(message.size);
+    const refusal = this.full(1, message.size);
     if (refusal !== undefined) {
       // Nothing is lost of a dead letter, which is tried again; one of QoS 0 is counted where it came in.
       if (message.qos > 0 && !message.dedupId?.startsWith(DEAD_LETTER_ID)) this.#context.counters.droppedQueue++;
@@ -185,14 +185,15 @@ export class OpenQueue implements DispatcherHandlers {
     if (excess > 0) this.dispatcher.probe(excess);
   }
 
-  /** Why a message of this size is not taken. */
-  #refusal(size: number): BrokerError | undefined {
+  /** Why so many messages more, of this size together, are not taken. */
+  full(count: number, size: number): BrokerError | undefined {
     const { messages, bytes } = this.store;
     const slack = this.settings.overflow === 'refuse' ? 0 : SLACK;
     const limits = this.#context.limits;
-    if (messages >= this.#maxMessages + slack) {
+    if (messages + count > this.#maxMessages + slack) {
       const name = this.#maxMessages === this.settings.maxMessages ? 'maxMessages' : 'limits.queueMessages';
-      return this.#full(`${messages} messages are in it, ${name} is ${this.#maxMessages}`);
+      const many = count > 1 ? ` and ${count} more are too many` : '';
+      return this.#full(`${messages} messages are in it${many}, ${name} is ${this.#maxMessages}`);
     }
     if (bytes + size <= this.#maxBytes || (slack > 0 && size <= this.#maxBytes && bytes <= 2 * this.#maxBytes))
       return undefined;

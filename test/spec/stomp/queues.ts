@@ -216,20 +216,6 @@ consuming('NACK with a wrong value is refused by name', () => {
   expectError(client, /delay of NACK is for messages of queues and groups/);
 });
 
-consuming('receipts of ACK, NACK, UNSUBSCRIBE and DISCONNECT come when what is settled is durable', async () => {
-  for (const command of ['ACK', 'NACK', 'UNSUBSCRIBE', 'DISCONNECT']) {
-    const { queues, client } = subscribed(['ack:client']);
-    queues.last.open();
-    queues.last.give('$queue/a.b', '1');
-    const [message] = await client.later();
-    client.send(command, [command.endsWith('ACK') ? `id:${message?.headers.ack}` : 'id:1', 'receipt:r']);
-    assert.equal(await client.later(), [], command);
-    queues.last.keep();
-    const [receipt] = await client.later();
-    assert.is(receipt?.headers['receipt-id'], 'r', command);
-  }
-});
-
 consuming('a transaction settles at its COMMIT, whose receipt comes when that is durable', async () => {
   const { queues, client } = subscribed(['ack:client-individual']);
   queues.last.open();

@@ -169,6 +169,8 @@ export class FakeConnection implements Connection {
   end(reason: string): void {
     if (this.ended !== undefined) throw new Error('ended twice');
     this.ended = reason;
+    // What comes from then on is read, and thrown away.
+    this.pauses = 0;
   }
 
   take(): Buffer {
