@@ -113,6 +113,11 @@ export class StompModel {
     return ids.flatMap(([id, { unsettled }]) => (all || unsettled.has(id) ? [id] : []));
   }
 
+  /** Whether the transaction has begun. */
+  holds(name: string, tx: string): boolean {
+    return this.#client(name).transactions.has(tx);
+  }
+
   /** False when it is an ERROR. */
   right(name: string, command: Command): boolean {
     const { subscriptions, transactions, issued } = this.#client(name);
