@@ -118,6 +118,10 @@ export class StompModel {
     return this.#client(name).transactions.has(tx);
   }
 
+  open(name: string): readonly string[] {
+    return [...this.#client(name).transactions.keys()];
+  }
+
   /** False when it is an ERROR. */
   right(name: string, command: Command): boolean {
     const { subscriptions, transactions, issued } = this.#client(name);
