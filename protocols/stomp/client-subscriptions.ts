@@ -134,7 +134,14 @@ export class ClientSubscriptions implements TemporaryNames {
       prefetch,
       own: raw,
     } as const;
-    const none = { positions: false, together: undefined, noLocal: false, durable: undefined, start: undefined };
+    const none = {
+      positions: false,
+      selector: undefined,
+      together: undefined,
+      noLocal: false,
+      durable: undefined,
+      start: undefined,
+    };
     this.#start(new TopicSubscription(this.#link, this.#table.nextNumber, { ...own, ...none }));
     return filter;
   }
@@ -166,6 +173,7 @@ export class ClientSubscriptions implements TemporaryNames {
       deletion === undefined
         ? 'The header id of a SUBSCRIBE on this connection is expected.'
         : 'One that this connection does not have is known by id and destination: send both.',
+      'No subscription found',
     );
   }
 
@@ -200,6 +208,7 @@ export class ClientSubscriptions implements TemporaryNames {
         'protocol',
         `UNSUBSCRIBE without the header ${headers}`,
         'It says which subscription is meant.',
+        'Missing destination or id',
       );
     }
     return this.#table.findByDestination(destination);
@@ -229,6 +238,7 @@ export class ClientSubscriptions implements TemporaryNames {
       'protocol',
       `${command}: no message with the ${name} ${shown(frame.text(header) ?? '')} was delivered on this connection`,
       'What was delivered on an earlier connection has been given back.',
+      'Invalid header',
     );
   }
 
@@ -250,12 +260,14 @@ export class ClientSubscriptions implements TemporaryNames {
 
 function taken(which: string): Refusal {
   const detail = `SUBSCRIBE: there is a subscription ${which} already`;
-  return new Refusal('protocol', detail, 'Choose another id, or UNSUBSCRIBE first.');
+  const advice = 'Choose another id, or UNSUBSCRIBE first.';
+  return new Refusal('protocol', detail, advice, 'Duplicated subscription identifier');
 }
 
 function unnamed(command: string, byId: boolean): Refusal {
   const [header, where] = byId ? ['id', 'header ack'] : ['message-id', 'header message-id'];
-  return new Refusal('protocol', `${command} without the header ${header}`, `It is the ${where} of the MESSAGE meant.`);
+  const advice = `It is the ${where} of the MESSAGE meant.`;
+  return new Refusal('protocol', `${command} without the header ${header}`, advice, 'Missing header');
 }
 
 /** Whether it is to begin elsewhere than all others. */

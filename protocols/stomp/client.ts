@@ -302,7 +302,12 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
 function named(frame: Frame, command: string): string {
   const id = frame.text(HEADER.transaction);
   if (id === undefined)
-    throw new Refusal('protocol', `${command} without the header transaction`, 'It names the transaction.');
+    throw new Refusal(
+      'protocol',
+      `${command} without the header transaction`,
+      'It names the transaction.',
+      'Missing transaction',
+    );
   return id;
 }
 

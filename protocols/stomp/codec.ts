@@ -5,12 +5,13 @@ import {
   type HeadLimits,
   headerTooLong,
   INCOMPLETE,
+  noCommand,
   parseHead,
   tooManyHeaders,
 } from './head.ts';
 import { Refusal } from './refusal.ts';
 import { VERSION, type Version } from './version.ts';
-import { COMMAND, HEADER } from './words.ts';
+import { COMMAND, HEADER, LONGEST_COMMAND } from './words.ts';
 
 export interface DecoderLimits extends HeadLimits {
   readonly loginPacketBytes: number;
@@ -134,8 +135,19 @@ export class Decoder {
         at = next;
       }
     } catch (error) {
+      if (this.#partial !== undefined && !this.#current) this.#recall(this.#partial);
       this.stop();
       throw error;
+    }
+  }
+
+  /** Reads again what has come of a frame that is refused before its end: the ERROR names its receipt. */
+  #recall({ buffer, length }: Partial): void {
+    this.#current = true;
+    try {
+      parseHead(frame, buffer.subarray(0, length), 0, this.version, this.#limits);
+    } catch {
+      // Why it is refused is known; what stands before that was read.
     }
   }
 
@@ -166,9 +178,9 @@ export class Decoder {
     return bodyEnd + 1;
   }
 
-  /** "The body of the SUBSCRIBE command is ignored" (STOMP 1.0, SUBSCRIBE). */
+  /** "The body of the SUBSCRIBE command is ignored" (STOMP 1.0, SUBSCRIBE). Before a login none is served, or by 1.0. */
   #ignoresBody(): boolean {
-    return this.version === VERSION.v10 && frame.command === COMMAND.subscribe;
+    return (this.version ?? VERSION.v10) === VERSION.v10 && frame.command === COMMAND.subscribe;
   }
 
   #tooLarge(): Refusal {
@@ -220,6 +232,8 @@ export class Decoder {
       if (byte !== LF) {
         // A line of one carriage return is empty. Bytes are counted as they come, so that no line outgrows its limit.
         partial.line++;
+        // Who speaks another protocol is told at once, not when it happens to send an empty line.
+        if (partial.lines === 0 && !inCommand(byte, partial.line)) throw noCommand();
         if (partial.line > limits.stompHeaderBytes) throw headerTooLong(limits);
         if (byte === NUL) throw endsInHead();
         continue;
@@ -252,6 +266,11 @@ export class Decoder {
 }
 
 const EMPTY = Buffer.alloc(0);
+
+/** Whether this can be byte `place` of the line of a command, its CR included. */
+function inCommand(byte: number | undefined, place: number): boolean {
+  return byte !== undefined && place <= LONGEST_COMMAND + 1 && ((byte >= 0x41 && byte <= 0x5a) || byte === CR);
+}
 
 function append(partial: Partial, chunk: Buffer, from: number, to: number): void {
   const length = partial.length + to - from;

@@ -78,7 +78,8 @@ export function readDeletion(frame: Frame, link: Link): Deletion | undefined {
 /** RabbitMQ's: one for each user, id and destination, shared by all who subscribe to it. */
 function byId(id: string | undefined, filter: string, command: string, link: Link): DurableName {
   if (id === undefined) {
-    throw new Refusal('protocol', `${command} with durable:true, without the header id`, 'The id is part of its name.');
+    const detail = `${command} with durable:true, without the header id`;
+    throw new Refusal('protocol', detail, 'The id is part of its name.', 'Missing Header');
   }
   const group = DURABLE_GROUP + encodeURIComponent(JSON.stringify([link.principal.name, id]));
   const title = `with the id ${shown(id)}`;

@@ -1,7 +1,7 @@
 import { textBytes, writeText } from '../../src/core/bytes.ts';
-import { type BrokerError, FAULTS } from '../../src/core/errors.ts';
+import type { BrokerError } from '../../src/core/errors.ts';
 import type { Connection } from '../../src/ports/transport.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal, titleOf } from './refusal.ts';
 import { VERSION, VERSION_NAMES, type Version } from './version.ts';
 
 /**
@@ -42,10 +42,11 @@ export function writeReceipt(connection: Connection, receipt: string, duplicate 
 export function writeError(connection: Connection, error: BrokerError, receipt: string | undefined): void {
   const advice = error instanceof Refusal && error.advice !== '' ? `\n${error.advice}` : '';
   const body = `${error.message}${/[.!?]$/.test(error.message) ? '' : '.'}${advice}\n`;
+  const title = error instanceof Refusal ? error.title : titleOf(error.code);
   const versions = error.code === 'unsupportedVersion' ? `version:${VERSION_NAMES.join(',')}\n` : '';
   // The receipt's characters are bytes of UTF-8.
   const receiptId = receipt === undefined ? '' : `receipt-id:${Buffer.from(receipt, 'latin1').toString('utf8')}\n`;
-  const head = `ERROR\nmessage:${FAULTS[error.code].text}\n${receiptId}${versions}content-type:text/plain\n`;
+  const head = `ERROR\nmessage:${title}\n${receiptId}${versions}content-type:text/plain\n`;
   writeFrame(connection, `${head}content-length:${Buffer.byteLength(body)}\n\n${body}\0\n`);
 }
 

@@ -47,7 +47,8 @@ export function parseHead(
   frame.command = commandAt(buffer, at, crlf ? p - 2 : p - 1);
   if (frame.command === COMMAND.unknown) {
     const name = buffer.toString('latin1', at, crlf ? p - 2 : p - 1);
-    throw new Refusal('malformed', `${name} is not a command`, 'Commands are upper case, as in CONNECT or SEND.');
+    const advice = 'Commands are upper case, as in CONNECT or SEND.';
+    throw new Refusal('malformed', `${name} is not a command`, advice, 'Bad command');
   }
   const stripCr = crlf || version === undefined || version === VERSION.v12;
   let bits = 0;
@@ -130,11 +131,7 @@ function skipCommand(buffer: Buffer, at: number): number {
     break;
   }
   if (p === end) return INCOMPLETE;
-  throw new Refusal(
-    'malformed',
-    'the frame does not begin with a STOMP command and a line end',
-    'Is this client meant for another protocol or port? If not: is the content-length of the frame before it right?',
-  );
+  throw noCommand();
 }
 
 function addHeader(
@@ -215,6 +212,15 @@ export function headerTooLong({ stompHeaderBytes }: HeadLimits): Refusal {
 export function tooManyHeaders({ stompHeaders }: HeadLimits): Refusal {
   const detail = `the frame has more than ${stompHeaders} headers (limits.stompHeaders)`;
   return new Refusal('tooLarge', detail, 'Leave some out; else the limit has to be raised.');
+}
+
+export function noCommand(): Refusal {
+  return new Refusal(
+    'malformed',
+    'the frame does not begin with a STOMP command and a line end',
+    'Is this client meant for another protocol or port? If not: is the content-length of the frame before it right?',
+    'Bad command',
+  );
 }
 
 function noColon(buffer: Buffer, start: number, end: number): Refusal {

@@ -51,6 +51,8 @@ export const COMMA = ',';
 const FORMS =
   'is not a destination; /topic/NAME, /queue/NAME, /amq/queue/NAME, /exchange/NAME/KEY, /reply-queue/NAME, /temp-queue/NAME, /temp-topic/NAME or the name of a queue alone is expected';
 
+const BEGINNING = /^\/(?:topic|queue|amq\/queue|exchange|reply-queue|temp-queue|temp-topic)(?:\/|$)/;
+
 /** The destination of a topic. */
 export function destinationOf(topic: string): string {
   return (
@@ -150,7 +152,7 @@ class Reading {
       if (this.kind === 'exchange') this.#checkExchange();
       else if (this.#name === '') throw this.invalid('has no key; /exchange/amq.topic/KEY is expected');
     } else if (destination !== '' && !destination.includes('/')) [this.kind, this.#name] = ['queue', destination];
-    else throw this.invalid(FORMS);
+    else throw unknown(destination, header);
   }
 
   #checkExchange(): void {
@@ -222,6 +224,14 @@ class Reading {
   invalid(what: string, code: 'topicInvalid' | 'filterInvalid' = 'topicInvalid'): Refusal {
     return invalid(this.#header, this.#destination, what, code);
   }
+}
+
+/** With a beginning that is none of the forms', and none of them by half. */
+function unknown(destination: string, header: string): Refusal {
+  const known = destination === '' || BEGINNING.test(destination);
+  return known
+    ? invalid(header, destination, FORMS, 'topicInvalid')
+    : new Refusal('topicInvalid', `the header ${header} ${shown(destination)} ${FORMS}`, '', 'Unknown destination');
 }
 
 function invalid(header: string, destination: string, what: string, code: 'topicInvalid' | 'filterInvalid'): Refusal {

@@ -84,10 +84,11 @@ function readTopic(frame: Frame, { names, services }: Link, temporary: Temporary
   const { destination } = HEADER;
   if (!frame.has(destination)) {
     const advice = 'It names a topic or a queue: /topic/NAME or /queue/NAME.';
-    throw new Refusal('protocol', 'SEND without the header destination', advice);
+    throw new Refusal('protocol', 'SEND without the header destination', advice, 'Missing destination');
   }
   if (frame.valueEscaped(destination)) {
     const text = frame.text(destination) ?? '';
+    if (isTemporary(text)) return temporary.topicOf(text);
     return text.includes(COMMA) ? undefined : topicOf(text, 'destination', services.limits);
   }
   const start = frame.valueStart(destination);

@@ -1,4 +1,5 @@
 import type { PartialSettings } from '../../src/core/queue-settings.ts';
+import type { Selector } from '../../src/core/selector.ts';
 import { parseStart, START_FORMS, type Start } from '../../src/core/start.ts';
 import { nameFault } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
@@ -9,6 +10,7 @@ import type { Frame } from './frame.ts';
 import { COMMA, filterOf, isTemporary } from './names.ts';
 import { queueOf, readSettings } from './queue-fields.ts';
 import { Refusal, shown } from './refusal.ts';
+import { readSelector } from './selector.ts';
 import type { Temporaries } from './temporaries.ts';
 import { findFirst, readFlag, readWhole, refuseAll, wrong } from './values.ts';
 import { VERSION } from './version.ts';
@@ -36,6 +38,8 @@ export interface SubscribeRequest {
   readonly prefetch: number;
   /** Messages are to say where in the log they are. */
   readonly positions: boolean;
+  /** What it wants of the destination's messages; undefined: all. */
+  readonly selector: Selector | undefined;
   /** The destination as it stands in the frame, where it is the connection's own; its messages say it, as in ActiveMQ. */
   readonly own: string | undefined;
   /** With which others it is one subscription. */
@@ -85,6 +89,7 @@ export function readSubscribe(frame: Frame, link: Link, temporaries: Temporaries
       'protocol',
       'SUBSCRIBE without the header destination',
       'It names a topic or a queue: /topic/NAME or /queue/NAME.',
+      'Missing destination',
     );
   }
   const id = frame.text(HEADER.id);
@@ -93,6 +98,7 @@ export function readSubscribe(frame: Frame, link: Link, temporaries: Temporaries
       'protocol',
       'SUBSCRIBE without the header id',
       'Since STOMP 1.1 each subscription has an id of its own.',
+      'Missing Header',
     );
   }
   if (id !== undefined && id !== destination && isTemporary(id)) {
@@ -130,7 +136,7 @@ function readSingle(
     throw new Refusal('unsupported', detail, 'Subscribe to it by itself.');
   }
   const filter = temporary && temporaries ? temporaries.topicOf(destination) : filterOf(destination, limits);
-  refuseSelector(frame);
+  const queue = queueOf(filter);
   const start = readStart(frame);
   const request = {
     id: frame.text(HEADER.id),
@@ -140,10 +146,10 @@ function readSingle(
     ack: readAck(frame.text(HEADER.ack)),
     prefetch: readPrefetch(frame, limits),
     positions: readFlag(frame, NAMES.positions, COMMAND) ?? start !== undefined,
+    selector: readSelector(frame, queue !== undefined, limits),
     own: temporary ? frame.raw(HEADER.destination) : undefined,
     together,
   };
-  const queue = queueOf(filter);
   if (queue !== undefined) return readQueue(frame, request, queue, link);
   refuseAll(frame, COMMAND, [NAMES.browser, NAMES.consumerPriority, NAMES.exclusive], 'queues: /queue/NAME');
   const [setting] = Object.keys(readSettings(frame) ?? {});
@@ -159,8 +165,9 @@ function readQueue(frame: Frame, request: SubscribeRequest, queue: string, link:
   const settings = readSettings(frame);
   const priority = readWhole(frame, NAMES.consumerPriority, COMMAND, { min: -100, max: 100, unit: '' });
   const exclusive = readFlag(frame, NAMES.exclusive, COMMAND) ?? false;
-  if (readFlag(frame, NAMES.browser, COMMAND) !== true)
-    return { ...request, kind: 'queue', queue, priority: priority ?? 0, exclusive, settings };
+  const browser = readFlag(frame, NAMES.browser, COMMAND) === true;
+  if (request.selector !== undefined && !browser) throw withSelector('queues');
+  if (!browser) return { ...request, kind: 'queue', queue, priority: priority ?? 0, exclusive, settings };
   if (exclusive || priority !== undefined || settings !== undefined) {
     const detail = 'SUBSCRIBE with browser:true and with headers for consumers of the queue, or settings of it';
     throw new Refusal('fieldInvalid', detail, 'A browser takes no messages and makes no queue; leave them out.');
@@ -186,6 +193,7 @@ function readTopic(
   if (group === undefined) {
     refuseAll(frame, COMMAND, [NAMES.groupOrder], 'groups: with the header group');
     if (durable?.shared === undefined) return { ...request, kind: 'topic', noLocal, durable, start };
+    if (request.selector !== undefined) throw withSelector('subscriptions that are shared, as durable:true makes them');
     refuseAll(
       frame,
       COMMAND,
@@ -194,6 +202,7 @@ function readTopic(
     );
     return { ...request, kind: 'group', group: durable.shared.group, ordered: false, durable, start };
   }
+  if (request.selector !== undefined) throw withSelector('groups');
   if (noLocal) refuseAll(frame, COMMAND, [NAMES.noLocal], 'subscriptions that are not of a group');
   const fault = groupFault(group, filter, link.services.limits);
   if (fault !== undefined) throw new Refusal('fieldInvalid', `the header group ${shown(group)} of SUBSCRIBE ${fault}`);
@@ -243,13 +252,7 @@ function readPrefetch(frame: Frame, limits: Limits): number {
   return asked === 0 ? most : Math.min(asked, most);
 }
 
-/** `false` asks for nothing. */
-function refuseSelector(frame: Frame): void {
-  const text = frame.find(NAMES.selector[0]);
-  if (text === undefined || text === 'false') return;
-  throw new Refusal(
-    'unsupported',
-    'the header selector of SUBSCRIBE asks for what is not offered yet',
-    'Leave it out.',
-  );
+function withSelector(what: string): Refusal {
+  const advice = 'It is for subscriptions of one client, durable ones by activemq.subscriptionName among them.';
+  return new Refusal('unsupported', `the header selector of SUBSCRIBE is not offered for ${what}`, advice);
 }

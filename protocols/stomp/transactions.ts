@@ -36,11 +36,12 @@ export class Transactions {
         'protocol',
         `the transaction ${shown(id)} has begun already`,
         'COMMIT or ABORT it, or choose another name.',
+        'Bad transaction',
       );
     }
     if (this.#open.size >= this.#limits.transactions) {
       const detail = `${this.#open.size} transactions are open (limits.transactions)`;
-      throw new Refusal('quota', detail, 'COMMIT or ABORT one of them first.');
+      throw new Refusal('quota', detail, 'COMMIT or ABORT one of them first.', 'Transaction limit exceeded');
     }
     this.#open.set(id, new Transaction());
   }
@@ -52,11 +53,11 @@ export class Transactions {
     const { transactionActions, transactionBytes } = this.#limits;
     if (transaction.messages.length + transaction.acks.length + actions > transactionActions) {
       const detail = `more than ${transactionActions} frames in a transaction (limits.transactionActions)`;
-      throw new Refusal('quota', detail, SMALLER);
+      throw new Refusal('quota', detail, SMALLER, 'Transaction too large');
     }
     if (transaction.bytes > transactionBytes) {
       const detail = `more than ${transactionBytes} bytes in a transaction (limits.transactionBytes)`;
-      throw new Refusal('quota', detail, SMALLER);
+      throw new Refusal('quota', detail, SMALLER, 'Transaction too large');
     }
     return transaction;
   }
@@ -71,7 +72,8 @@ export class Transactions {
   #get(id: string): Transaction {
     const transaction = this.#open.get(id);
     if (transaction === undefined) {
-      throw new Refusal('protocol', `there is no transaction ${shown(id)}`, 'BEGIN it first, on this connection.');
+      const detail = `there is no transaction ${shown(id)}`;
+      throw new Refusal('protocol', detail, 'BEGIN it first, on this connection.', 'Bad transaction');
     }
     return transaction;
   }

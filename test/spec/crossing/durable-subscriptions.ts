@@ -40,6 +40,7 @@ function durableSubscriptions(title: string, start: () => Promise<Nodes>): void 
   for (const [headers, login, destination] of [
     [DURABLE, {}, '/topic/news.a'],
     [NAMED, { 'client-id': 'me' }, '/topic/named.a'],
+    [{ ...DURABLE, destination: '/exchange/amq.fanout/k' }, {}, '/exchange/amq.fanout/any'],
   ] as const) {
     test(`${headers.destination}: what is sent on one node without persistent is kept for a subscription made on the other`, async () => {
       const first = await connect(1, login);

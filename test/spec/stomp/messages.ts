@@ -118,7 +118,7 @@ messages('an expired message is not delivered', () => {
 });
 
 messages('reply-to must be a destination; correlation-id after base64: must be that', () => {
-  for (const line of ['reply-to:a', 'reply-to:/topic/a.#', 'reply-to:/topic/', 'reply-to:'])
+  for (const line of ['reply-to:a/b', 'reply-to:a,b', 'reply-to:/topic/a.#', 'reply-to:/topic/', 'reply-to:'])
     refused([line], 'reply-to');
   for (const line of ['correlation-id:base64\\c@', 'correlation-id:base64:YQ', 'correlation-id:base64:YR==']) {
     refused([line], 'correlation-id');

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MemoryBackbone } from '../../../../adapters/memory/index.ts';
 import { createStomp } from '../../../../protocols/stomp/index.ts';
+import type { StompOptions } from '../../../../protocols/stomp/options.ts';
 import { resolveConfig } from '../../../../src/config/load.ts';
 import { Counters } from '../../../../src/core/counters.ts';
 import { Message, type Properties, type Qos } from '../../../../src/core/message.ts';
@@ -9,9 +10,11 @@ import type { Authorizer } from '../../../../src/ports/authorizer.ts';
 import type { Clock, Timer } from '../../../../src/ports/clock.ts';
 import type { Limits } from '../../../../src/ports/limits.ts';
 import type { Channel } from '../../../../src/ports/protocol.ts';
-import type { Services } from '../../../../src/ports/routing.ts';
+import type { OutboxSink, Services } from '../../../../src/ports/routing.ts';
 import type { Connection, Peer } from '../../../../src/ports/transport.ts';
 import { ConnectionBacklog } from '../../../../src/routing/backlog.ts';
+import { LocalGroups } from '../../../../src/routing/groups/local-groups.ts';
+import { GroupTable } from '../../../../src/routing/groups/table.ts';
 import { LogOutbox } from '../../../../src/routing/outbox.ts';
 import { QueueCatalog } from '../../../../src/routing/queues/catalog.ts';
 import { LocalQueues } from '../../../../src/routing/queues/local-queues.ts';
@@ -113,6 +116,7 @@ export class FakeClock implements Clock {
 export class FakeConnection implements Connection {
   readonly peer: Peer;
   buffer = Buffer.alloc(0);
+  received = 0;
   /** Whether `full` says so. */
   stuck = false;
   /** The reason given to `end`. */
@@ -193,6 +197,7 @@ export class TestClient {
 
   /** Sends bytes as they are and lets the broker finish what follows. */
   write(bytes: string | Buffer): void {
+    this.connection.received += Buffer.byteLength(bytes);
     this.channel.receive(Buffer.from(bytes), this.#clock.now());
     this.#clock.settle();
   }
@@ -256,7 +261,12 @@ export class Harness {
   readonly warnings: string[] = [];
   readonly #open: (connection: Connection) => Channel;
 
-  private constructor(changed: Partial<Limits>, authorizer: Partial<Authorizer>, replaced: Partial<Services>) {
+  private constructor(
+    changed: Partial<Limits>,
+    authorizer: Partial<Authorizer>,
+    replaced: Partial<Services>,
+    options: Partial<StompOptions>,
+  ) {
     const { clock, counters } = this;
     const all = { ...limits, ...changed };
     const note = (_: object, text: string) => void this.warnings.push(text);
@@ -272,6 +282,11 @@ export class Harness {
     const wills = new WillKeeper(this.backbone, router, clock, logger);
     const kept = { checkpointMilliseconds: 500, detachedSessions: all.detachedSessions };
     const sessions = new SessionRegistry(this.backbone, clock, counters, logger, kept, (key) => wills.release(key));
+    const outbox = (sink: OutboxSink, from?: readonly number[]): LogOutbox =>
+      new LogOutbox(sink, log, clock, counters, logger, all, from);
+    const { state } = this.backbone;
+    const parts = { log, router, outbox, sessions, state, node, limits: all, counters, clock, logger };
+    const groups = new LocalGroups(parts);
     this.services = {
       router,
       queues,
@@ -282,18 +297,18 @@ export class Harness {
       limits: all,
       authorizer: { ...everything, ...authorizer },
       wills,
-      outbox: (sink, from) => new LogOutbox(sink, log, clock, counters, logger, all, from),
+      outbox,
       sessions,
       unmatched: () => false,
       logs: (topic) => sessions.logs(topic),
-      groups: { join: unexpected, status: unexpected, move: unexpected, delete: unexpected },
+      groups: new GroupTable(router, counters, groups),
       startOf: (start, filter) => startOf(log, start, filter),
       backlog: (connection) => new ConnectionBacklog(router, connection, all.publishBacklog),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),
       ...replaced,
     };
     void this.backbone.start(router);
-    this.#open = createStomp(this.services).open;
+    this.#open = createStomp(this.services, { ...resolveConfig().stomp, ...options }).open;
   }
 
   /** `replaced`: parts of the routing that the test plays itself. */
@@ -301,8 +316,9 @@ export class Harness {
     changed: Partial<Limits> = {},
     authorizer: Partial<Authorizer> = {},
     replaced: Partial<Services> = {},
+    options: Partial<StompOptions> = {},
   ): Harness {
-    return new Harness(changed, authorizer, replaced);
+    return new Harness(changed, authorizer, replaced, options);
   }
 
   /** What goes on by promises is done. */
@@ -341,8 +357,4 @@ export class Harness {
   tick(client: TestClient): void {
     client.channel.tick(this.clock.now());
   }
-}
-
-function unexpected(): never {
-  throw new Error('no groups here');
 }
