@@ -55,6 +55,11 @@ export interface ConsumerOptions {
   readonly priority: number;
   /** It wants to be the only one: it is refused when there are others (`quota`), and others are while it is there. */
   readonly exclusive: boolean;
+  /**
+   * While it is there, it alone gets messages, and others wait: the one of the highest priority that says so, of these the one
+   * that came first.
+   */
+  readonly locksOut?: boolean;
 }
 
 /** Who consumes. Every call of it may come during a call to its `Consumption`. */
@@ -88,6 +93,8 @@ export interface Consumption {
    * the delivery is settled, or was taken back after a time-out.
    */
   settle(delivery: number, outcome: Outcome, delay?: number): void;
+  /** Whether the delivery is the consumer's to settle, as far as is known on this node: it was not taken back. */
+  holds(delivery: number): boolean;
   /** Resolves when all that is settled so far is durably so; rejects with a BrokerError when that cannot be said. */
   settled(): Promise<void>;
   /** The consumer may be ready again. */
@@ -101,6 +108,7 @@ export interface Consumption {
  * one of them.
  */
 export interface Groups {
+  /** Throws a BrokerError (`fieldInvalid`) for a selector that cannot be read. */
   join(name: string, filter: string, member: GroupMember, options: GroupOptions): Membership;
   /** undefined when there is no such group. */
   status(name: string, filter: string): Promise<GroupStatus | undefined>;
@@ -123,6 +131,11 @@ export interface GroupOptions {
    * first member says; others that differ are refused (`fieldInvalid`).
    */
   readonly ordered: boolean;
+  /**
+   * The group is for messages of which this is true (SQL-92, `core/selector.ts`), and the others count as settled; undefined: all.
+   * A member with another one than those who are there is refused in the same way; where none is, the group begins anew.
+   */
+  readonly selector?: string | undefined;
   /** Where a new group begins; one that is there goes on where it is. */
   readonly start: Start;
 }

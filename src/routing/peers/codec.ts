@@ -153,6 +153,7 @@ function writeWanted(to: Packer, wanted: Wanted): void {
     writeBounded(to.integer(0).text(queue).text(options.clientId), options.prefetch);
     writeSigned(to, options.priority);
     writeFlag(to, options.exclusive);
+    writeFlag(to, options.locksOut === true);
     writeFlag(to, settings !== undefined);
     if (settings !== undefined) writeSettings(to, settings);
     return;
@@ -161,6 +162,7 @@ function writeWanted(to: Packer, wanted: Wanted): void {
   writeBounded(to.integer(1).text(group).text(filter).text(options.clientId), options.prefetch);
   writeBounded(to, options.keptFor);
   writeFlag(to, options.ordered);
+  to.text(options.selector ?? '');
   writeStart(to, options.start);
 }
 
@@ -172,6 +174,7 @@ function readWanted(from: Unpacker): Wanted {
       prefetch: from.integer(),
       priority: readSigned(from),
       exclusive: readFlag(from),
+      ...(readFlag(from) && { locksOut: true }),
     };
     return { kind: 'queue', queue, options, settings: readFlag(from) ? readSettings(from) : undefined };
   }
@@ -181,9 +184,15 @@ function readWanted(from: Unpacker): Wanted {
     prefetch: from.integer(),
     keptFor: from.integer(),
     ordered: readFlag(from),
-    start: readStart(from),
   };
-  return { kind: 'group', group, filter, options };
+  const selector = from.text();
+  const start = readStart(from);
+  return {
+    kind: 'group',
+    group,
+    filter,
+    options: selector === '' ? { ...options, start } : { ...options, selector, start },
+  };
 }
 
 export class TellWriter implements Told {

@@ -169,6 +169,8 @@ export class FakeConnection implements Connection {
   end(reason: string): void {
     if (this.ended !== undefined) throw new Error('ended twice');
     this.ended = reason;
+    // What comes from then on is read, and thrown away.
+    this.pauses = 0;
   }
 
   take(): Buffer {
@@ -277,7 +279,10 @@ export class Harness {
     const { node } = this.backbone.cluster;
     const { queues: stores } = this.backbone;
     const catalog = new QueueCatalog(this.backbone.state, DEFAULT_SETTINGS, all, logger);
-    const queues = new LocalQueues({ stores, catalog, node, limits: all, counters, clock, logger });
+    const queues: LocalQueues = new LocalQueues({
+      ...{ stores, catalog, node, limits: all, counters, clock, logger },
+      publish: (message, receiver, token) => router.publish(message, receiver, token),
+    });
     const router = new TopicRouter(this.backbone, retained, queues, counters, clock, logger);
     const wills = new WillKeeper(this.backbone, router, clock, logger);
     const kept = { checkpointMilliseconds: 500, detachedSessions: all.detachedSessions };
