@@ -1,7 +1,7 @@
 import { copyBytes, textBytes, writeText } from '../../src/core/bytes.ts';
 import type { BrokerError } from '../../src/core/errors.ts';
 import type { Connection } from '../../src/ports/transport.ts';
-import { Refusal, titleOf } from './refusal.ts';
+import { adviceOf, Refusal, titleOf } from './refusal.ts';
 import { VERSION, VERSION_NAMES, type Version } from './version.ts';
 
 /**
@@ -53,8 +53,9 @@ export function writeReceipt(connection: Connection, receipt: string, duplicate 
 
 /** ERROR: what is wrong in a header for programs, and in full in the body for those who read it. */
 export function writeError(connection: Connection, error: BrokerError, receipt: string | undefined): void {
-  const advice = error instanceof Refusal && error.advice !== '' ? `\n${error.advice}` : '';
-  const body = `${error.message}${/[.!?]$/.test(error.message) ? '' : '.'}${advice}\n`;
+  const advice = adviceOf(error);
+  // No full stop behind a number: it would look like part of it.
+  const body = `${error.message}${/[.!?\d]$/.test(error.message) ? '' : '.'}\n${advice === '' ? '' : `${advice}\n`}`;
   const title = error instanceof Refusal ? error.title : titleOf(error.code);
   const versions = error.code === 'unsupportedVersion' ? `version:${VERSION_NAMES.join(',')}\n` : '';
   // The receipt's characters are bytes of UTF-8.

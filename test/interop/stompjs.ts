@@ -1,6 +1,7 @@
 import { type IMessage, type StompConfig, Versions } from '@stomp/stompjs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { WebSocket } from 'ws';
 import { eventually } from '../support/eventually.ts';
 import { StompClients } from './support/stomp-clients.ts';
 import { within } from './support/within.ts';
@@ -157,6 +158,19 @@ for (const version of ['1.0', '1.1', '1.2']) {
     const large = 'ü '.repeat(100_000);
     await client.send('/topic/bytes', large);
     assert.ok((await client.next()).body === large);
+  });
+
+  test('forceBinaryWSFrames: binary messages, both ways', async () => {
+    const client = await clients.stompJs({ forceBinaryWSFrames: true });
+    const kinds = new Set<string>();
+    const { webSocket } = client.client;
+    if (!(webSocket instanceof WebSocket)) throw new Error('not the WebSocket that the test gave it');
+    webSocket.on('message', (_, binary) => kinds.add(binary ? 'binary' : 'text'));
+    await client.subscribe('/topic/binary');
+    await client.send('/topic/binary', 'é☕');
+    assert.is((await client.next()).body, 'é☕');
+    assert.equal([...kinds], ['binary']);
+    await client.end();
   });
 
   test('a message of a queue goes to one consumer', async () => {
