@@ -56,11 +56,27 @@ export class Commit implements Unit {
   }
 
   join(): void {
-    for (const ack of this.#acks) if (ack.subscription.joins) settle(ack);
+    for (const [subscription, acks] of this.#joining()) {
+      if (subscription.join === undefined) acks.forEach(settle);
+      else subscription.join(acks.map(({ number }) => number));
+    }
     if (this.#settled === 'none') this.#settled = this.#acks.every((ack) => ack.subscription.joins) ? 'all' : 'joined';
   }
 
+  /** What can be settled with the messages, by subscription. */
+  #joining(): Map<StompSubscription, HeldAck[]> {
+    const joining = new Map<StompSubscription, HeldAck[]>();
+    for (const ack of this.#acks) {
+      if (!ack.subscription.joins) continue;
+      const acks = joining.get(ack.subscription);
+      if (acks === undefined) joining.set(ack.subscription, [ack]);
+      else acks.push(ack);
+    }
+    return joining;
+  }
+
   done(repeated: boolean): void {
+    for (const subscription of this.#joining().keys()) subscription.joined?.(true);
     for (const ack of this.#acks) if (!ack.subscription.joins) settle(ack);
     this.#settled = 'all';
     this.#begun = true;
@@ -69,6 +85,7 @@ export class Commit implements Unit {
   }
 
   refused(error: BrokerError): void {
+    if (this.#settled !== 'none') for (const subscription of this.#joining().keys()) subscription.joined?.(false);
     this.#begun = true;
     this.#settled = 'all';
     this.#owner.refused(this, error);

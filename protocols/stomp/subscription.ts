@@ -28,6 +28,12 @@ export interface StompSubscription {
   settle(number: number, outcome: Outcome, delay: number | undefined): void;
   /** What has been settled so far is kept. */
   stored(): Effect;
+  /**
+   * Where it is there, it is what is called instead of `settle` if `joins`: these are settled in the write of this turn. What
+   * becomes of that is told to `joined`, in the order of the calls; a failure is one of all that are not told yet.
+   */
+  join?(numbers: readonly number[]): void;
+  joined?(durable: boolean): void;
   /** The connection may have room again. */
   pump(): void;
   /** The client ends it; `forever`: nothing is kept of a durable one. */

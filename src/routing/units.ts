@@ -97,11 +97,10 @@ export class Units {
     try {
       await opening;
       for (let i = 1; i < TRIES; i++) await this.#opening(shares.keys());
+      this.#publish(unit, shares);
     } catch (error) {
       unit.refused(asBrokerError(error));
-      return;
     }
-    this.#publish(unit, shares);
   }
 
   #publish(unit: Unit, shares: Map<string, Share>): void {
