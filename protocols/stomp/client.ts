@@ -1,17 +1,18 @@
 import { BrokerError } from '../../src/core/errors.ts';
+import type { Message } from '../../src/core/message.ts';
 import type { PartialSettings } from '../../src/core/queue-settings.ts';
 import type { Outcome } from '../../src/ports/queues.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import { readNack } from './acknowledgement.ts';
 import { ClientSubscriptions } from './client-subscriptions.ts';
-import { Commit, type CommitOwner, settledOtherwise } from './commit.ts';
+import { Commit, type CommitOwner, canBeSettled, settledOtherwise } from './commit.ts';
 import { writeReceipt } from './encoder.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
 import { Publications, type PublicationsOwner } from './publications.ts';
 import { queueOf, readSettings, requireSettings } from './queue-fields.ts';
 import { Refusal } from './refusal.ts';
-import { readSend, type TemporaryNames } from './send.ts';
+import { readSend, readSendToSeveral, type TemporaryNames } from './send.ts';
 import type { Effect, StompSubscription } from './subscription.ts';
 import { type Actions, Transactions } from './transactions.ts';
 import { HEADER } from './words.ts';
@@ -93,8 +94,13 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
 
   send(frame: Frame, now: number): void {
     const message = readSend(frame, this.#link, this, now);
+    if (message === undefined) {
+      this.#sendToSeveral(frame, readSendToSeveral(frame, this.#link, this, now));
+      return;
+    }
     const queue = queueOf(message.topic);
-    const settings = queue === undefined ? undefined : readSettings(frame);
+    const { limits } = this.#services;
+    const settings = queue === undefined ? undefined : readSettings(frame, { command: 'SEND', queue, limits });
     requireSettings(settings, this.#link);
     const receipt = frame.raw(HEADER.receipt);
     if (queue !== undefined && settings !== undefined) this.#declare(queue, settings, receipt);
@@ -105,6 +111,28 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
       this.#publications.publish(message);
     } else {
       this.#publications.publishReceipted(message, receipt);
+    }
+  }
+
+  /** One RECEIPT, when all are durable. */
+  #sendToSeveral(frame: Frame, messages: readonly Message[]): void {
+    const receipt = frame.raw(HEADER.receipt);
+    const { limits } = this.#services;
+    // What is wrong with one of them is said before anything is done.
+    const wanted = messages.flatMap(({ topic }) => {
+      const queue = queueOf(topic);
+      const settings = queue === undefined ? undefined : readSettings(frame, { command: 'SEND', queue, limits });
+      requireSettings(settings, this.#link);
+      return queue === undefined || settings === undefined ? [] : [{ queue, settings }];
+    });
+    for (const { queue, settings } of wanted) this.#declare(queue, settings, receipt);
+    if (frame.has(HEADER.transaction)) {
+      this.#hold(frame, messages.length).messages.push(...messages);
+      this.receipt(frame);
+    } else if (receipt === undefined) {
+      for (const message of messages) this.#publications.publish(message);
+    } else {
+      this.#apply({ messages, acks: [] }, receipt);
     }
   }
 
@@ -167,7 +195,7 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
     }
     if (frame.has(HEADER.transaction)) {
       const { acks } = this.#hold(frame);
-      if (subscription === 'gone' || !subscription.unsettled(number)) throw settledOtherwise(command);
+      if (subscription === 'gone' || !canBeSettled({ subscription, number })) throw settledOtherwise(command);
       acks.push({ subscription, number, outcome, delay });
     } else if (subscription !== 'gone') {
       subscription.settle(number, outcome, delay);
@@ -229,8 +257,8 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
     else this.#owner.failed(error, receipt);
   }
 
-  #hold(frame: Frame): ReturnType<Transactions['grow']> {
-    return this.#table().grow(frame.text(HEADER.transaction) ?? '', frame.bodyEnd - frame.start);
+  #hold(frame: Frame, actions = 1): ReturnType<Transactions['grow']> {
+    return this.#table().grow(frame.text(HEADER.transaction) ?? '', frame.bodyEnd - frame.start, actions);
   }
 
   #table(): Transactions {
@@ -302,6 +330,11 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
 function named(frame: Frame, command: string): string {
   const id = frame.text(HEADER.transaction);
   if (id === undefined)
-    throw new Refusal('protocol', `${command} without the header transaction`, 'It names the transaction.');
+    throw new Refusal(
+      'protocol',
+      `${command} without the header transaction`,
+      'It names the transaction.',
+      'Missing transaction',
+    );
   return id;
 }

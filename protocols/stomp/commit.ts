@@ -51,8 +51,7 @@ export class Commit implements Unit {
   }
 
   fault(): BrokerError | undefined {
-    const settled = this.#acks.some(({ subscription, number }) => !subscription.unsettled(number));
-    return settled ? settledOtherwise('COMMIT') : undefined;
+    return this.#acks.every(canBeSettled) ? undefined : settledOtherwise('COMMIT');
   }
 
   join(): void {
@@ -90,6 +89,11 @@ export class Commit implements Unit {
     this.#settled = 'all';
     this.#owner.refused(this, error);
   }
+}
+
+/** By a transaction. */
+export function canBeSettled({ subscription, number }: Pick<HeldAck, 'subscription' | 'number'>): boolean {
+  return subscription.unsettled(number) && subscription.holds(number);
 }
 
 function settle({ subscription, number, outcome, delay }: HeldAck): void {

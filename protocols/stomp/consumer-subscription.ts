@@ -17,6 +17,7 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
   protected readonly feed: Feed;
   readonly #failed: (error: BrokerError) => void;
   #consumption: C | undefined;
+  #beginning: Effect;
   /** The client has been told that it has begun, or will be told in this turn. */
   #opened = false;
   /** Why it ended before that. */
@@ -28,10 +29,15 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
   /** `failed`: it has ended by itself. */
   constructor(link: Link, number: number, request: SubscribeRequest, failed: (error: BrokerError) => void) {
     this.link = link;
-    this.feed = new Feed(link, number, request);
+    this.feed = new Feed(link, number, request, true);
     this.name = request.id;
     this.destination = request.destination;
     this.#failed = failed;
+  }
+
+  /** Messages may come. */
+  protected get opened(): boolean {
+    return this.#opened;
   }
 
   protected abstract consume(): C;
@@ -42,7 +48,7 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
     const consumption = this.consume();
     this.#consumption = consumption;
     consumption.pump();
-    return consumption.opened.then(
+    this.#beginning = consumption.opened.then(
       () => {
         this.#opened = true;
         if (this.#error !== undefined && !this.#closed) throw this.#error;
@@ -52,13 +58,14 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
         if (!this.#closed) throw error;
       },
     );
+    return this.#beginning;
   }
 
   // --- from the queue or the group ----------------------------------------------------------------------------------
 
   ready(): boolean {
     // What would come before the consumption is known could not be settled.
-    if (this.#consumption === undefined || this.#settling) return false;
+    if (this.#consumption === undefined || this.#settling || this.#closed) return false;
     return this.feed.open && !this.link.over && !this.link.connection.full();
   }
 
@@ -79,9 +86,12 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
     return this.feed.issued(number);
   }
 
-  /** What was taken back after a time-out is another one's. */
   unsettled(number: number): boolean {
-    if (!this.feed.unsettled(number)) return false;
+    return this.feed.unsettled(number);
+  }
+
+  /** What was taken back after a time-out is another one's. */
+  holds(number: number): boolean {
     return this.feed.deliveries(number).every((each) => each === 0 || this.#consumption?.holds(each) !== false);
   }
 
@@ -114,7 +124,8 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
   }
 
   unsubscribe(forever: boolean): Effect {
-    const settled = this.stored();
+    // The SUBSCRIBE is answered first.
+    const settled = this.#opened ? this.stored() : this.#beginning;
     this.#end(forever);
     return settled;
   }

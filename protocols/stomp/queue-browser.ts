@@ -1,5 +1,6 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import { Message } from '../../src/core/message.ts';
+import type { Selector } from '../../src/core/selector.ts';
 import type { BrowsedPortion } from '../../src/ports/queues.ts';
 import { Feed, type Link } from './feed.ts';
 import type { BrowserRequest } from './subscribe.ts';
@@ -19,6 +20,7 @@ export class QueueBrowser implements StompSubscription {
   readonly #queue: string;
   readonly #filter: string;
   readonly #feed: Feed;
+  readonly #selector: Selector | undefined;
   readonly #failed: (error: BrokerError) => void;
   #portion: BrowsedPortion = { messages: [], next: 0 };
   /** How much of the portion was sent. */
@@ -37,6 +39,7 @@ export class QueueBrowser implements StompSubscription {
     this.#feed = new Feed(link, number, { ...request, ack: 'auto' });
     this.name = request.id;
     this.destination = request.destination;
+    this.#selector = request.selector;
     this.#queue = request.queue;
     this.#filter = request.filter;
     this.#failed = failed;
@@ -64,6 +67,7 @@ export class QueueBrowser implements StompSubscription {
       const browsed = messages[this.#sent++];
       if (browsed === undefined) continue;
       const { message, deliveries } = browsed;
+      if (this.#selector?.matches(message) === false) continue;
       this.#feed.deliver(message, 0, deliveries, deliveries > 0);
     }
     if (this.#sent < messages.length || this.#link.over || connection.full()) return;
@@ -91,6 +95,10 @@ export class QueueBrowser implements StompSubscription {
 
   issued(number: number): boolean {
     return this.#feed.issued(number);
+  }
+
+  holds(): boolean {
+    return false;
   }
 
   unsettled(): boolean {

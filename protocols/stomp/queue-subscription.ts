@@ -2,7 +2,9 @@ import type { BrokerError } from '../../src/core/errors.ts';
 import type { Consumption } from '../../src/ports/queues.ts';
 import { ConsumerSubscription } from './consumer-subscription.ts';
 import type { Link } from './feed.ts';
+import { deleteNamed } from './named-queue.ts';
 import type { QueueRequest } from './subscribe.ts';
+import type { Effect } from './subscription.ts';
 
 /** A consumer of a queue. What it has not acknowledged when it goes is given to others. */
 export class QueueSubscription extends ConsumerSubscription<Consumption> {
@@ -16,9 +18,15 @@ export class QueueSubscription extends ConsumerSubscription<Consumption> {
   }
 
   protected consume(): Consumption {
-    const { queue, prefetch, priority, exclusive, settings } = this.#request;
-    const options = { clientId: this.link.clientId, prefetch, priority, exclusive };
+    const { queue, prefetch, priority, exclusive, locksOut, settings } = this.#request;
+    const options = { clientId: this.link.clientId, prefetch, priority, exclusive, ...(locksOut && { locksOut }) };
     return this.link.services.queues.consume(queue, this, options, settings);
+  }
+
+  override unsubscribe(forever: boolean): Effect {
+    const settled = super.unsubscribe(forever);
+    const { named, queue } = this.#request;
+    return named && forever ? deleteNamed(this.link.services.queues, queue) : settled;
   }
 
   protected leave(consumption: Consumption): void {

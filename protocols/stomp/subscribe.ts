@@ -1,17 +1,31 @@
 import type { PartialSettings } from '../../src/core/queue-settings.ts';
+import type { Selector } from '../../src/core/selector.ts';
 import { parseStart, START_FORMS, type Start } from '../../src/core/start.ts';
-import { nameFault } from '../../src/core/topic.ts';
+import { nameFault, QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
+import { checkActiveMq, readConsumerPriority, requirePush } from './activemq.ts';
+import { splitDestinations } from './composite.ts';
 import { type DurableName, readDurable } from './durable.ts';
-import type { AckMode, Link } from './feed.ts';
+import { type AckMode, type Link, Together } from './feed.ts';
 import type { Frame } from './frame.ts';
-import { filterOf, isTemporary } from './names.ts';
+import { readNamedQueue } from './named-queue.ts';
+import { COMMA, filterOf, isTemporary } from './names.ts';
 import { queueOf, readSettings } from './queue-fields.ts';
 import { Refusal, shown } from './refusal.ts';
+import { readSelector } from './selector.ts';
 import type { Temporaries } from './temporaries.ts';
 import { findFirst, readFlag, readWhole, refuseAll, wrong } from './values.ts';
 import { VERSION } from './version.ts';
 import { HEADER, NAMES } from './words.ts';
+
+/** To several destinations: each is a subscription as it would be alone, but they share id, window and numbers. */
+export interface CompositeRequest {
+  readonly kind: 'composite';
+  readonly id: string | undefined;
+  readonly destination: string;
+  readonly requests: readonly SingleRequest[];
+  readonly together: Together;
+}
 
 /** What every SUBSCRIBE says. */
 export interface SubscribeRequest {
@@ -26,6 +40,12 @@ export interface SubscribeRequest {
   readonly prefetch: number;
   /** Messages are to say where in the log they are. */
   readonly positions: boolean;
+  /** What it wants of the destination's messages; undefined: all. */
+  readonly selector: Selector | undefined;
+  /** The destination as it stands in the frame, where it is the connection's own; its messages say it, as in ActiveMQ. */
+  readonly own: string | undefined;
+  /** With which others it is one subscription. */
+  readonly together: Together | undefined;
 }
 
 export interface QueueRequest extends SubscribeRequest {
@@ -33,6 +53,9 @@ export interface QueueRequest extends SubscribeRequest {
   readonly queue: string;
   readonly priority: number;
   readonly exclusive: boolean;
+  readonly locksOut: boolean;
+  /** It was named by a subscription to a topic (`x-queue-name`), whose UNSUBSCRIBE may delete it. */
+  readonly named: boolean;
   readonly settings: PartialSettings | undefined;
 }
 
@@ -60,19 +83,18 @@ export interface GroupRequest extends SubscribeRequest {
 
 const COMMAND = 'SUBSCRIBE';
 
+/** For one destination. */
+export type SingleRequest = QueueRequest | BrowserRequest | TopicRequest | GroupRequest;
+
 /** A SUBSCRIBE, understood. Throws a BrokerError. */
-export function readSubscribe(
-  frame: Frame,
-  link: Link,
-  temporaries: Temporaries,
-): QueueRequest | BrowserRequest | TopicRequest | GroupRequest {
-  const { limits } = link.services;
+export function readSubscribe(frame: Frame, link: Link, temporaries: Temporaries): SingleRequest | CompositeRequest {
   const destination = frame.text(HEADER.destination);
   if (destination === undefined) {
     throw new Refusal(
       'protocol',
       'SUBSCRIBE without the header destination',
       'It names a topic or a queue: /topic/NAME or /queue/NAME.',
+      'Missing destination',
     );
   }
   const id = frame.text(HEADER.id);
@@ -81,39 +103,108 @@ export function readSubscribe(
       'protocol',
       'SUBSCRIBE without the header id',
       'Since STOMP 1.1 each subscription has an id of its own.',
+      'Missing Header',
     );
   }
-  const filter = isTemporary(destination) ? temporaries.topicOf(destination) : filterOf(destination, limits);
-  refuseSelector(frame);
+  checkActiveMq(frame);
+  if (id !== undefined && id !== destination && isTemporary(id)) {
+    throw new Refusal(
+      'protocol',
+      `the header id ${shown(id)} of SUBSCRIBE is what answers to this reply-to come with`,
+      'Choose an id that does not begin with /temp-queue/ or /temp-topic/.',
+    );
+  }
+  if (destination.includes(COMMA)) return readComposite(frame, link, destination);
+  return readSingle(frame, link, destination, temporaries, undefined);
+}
+
+function readComposite(frame: Frame, link: Link, destination: string): CompositeRequest {
+  const parts = splitDestinations(destination, link.services.limits.compositeDestinations);
+  const together = new Together();
+  const alone = [NAMES.browser, NAMES.group, NAMES.durable, NAMES.subscriptionName, NAMES.start, NAMES.queueName];
+  refuseAll(frame, COMMAND, alone, 'subscriptions to one destination');
+  const requests = parts.map((each) => readSingle(frame, link, each, undefined, together));
+  return { kind: 'composite', id: frame.text(HEADER.id), destination, requests, together };
+}
+
+/** `temporaries`: undefined where the connection's own destinations cannot be. */
+function readSingle(
+  frame: Frame,
+  link: Link,
+  destination: string,
+  temporaries: Temporaries | undefined,
+  together: Together | undefined,
+): SingleRequest {
+  const { limits } = link.services;
+  const temporary = isTemporary(destination);
+  if (temporary && temporaries === undefined) {
+    const detail = `SUBSCRIBE: the destination ${shown(destination)}, which is this connection's own, is one of several`;
+    throw new Refusal('unsupported', detail, 'Subscribe to it by itself.');
+  }
+  const filter = temporary && temporaries ? temporaries.topicOf(destination) : filterOf(destination, limits);
+  const queue = queueOf(filter);
   const start = readStart(frame);
   const request = {
-    id,
+    id: frame.text(HEADER.id),
     rawId: frame.raw(HEADER.id),
     destination,
     filter,
     ack: readAck(frame.text(HEADER.ack)),
     prefetch: readPrefetch(frame, limits),
     positions: readFlag(frame, NAMES.positions, COMMAND) ?? start !== undefined,
+    selector: readSelector(frame, queue !== undefined, limits),
+    own: temporary ? frame.raw(HEADER.destination) : undefined,
+    together,
   };
-  const queue = queueOf(filter);
-  if (queue !== undefined) return readQueue(frame, request, queue, link);
-  refuseAll(frame, COMMAND, [NAMES.browser, NAMES.consumerPriority, NAMES.exclusive], 'queues: /queue/NAME');
-  const [setting] = Object.keys(readSettings(frame) ?? {});
-  if (setting !== undefined) {
-    throw new Refusal('fieldInvalid', `SUBSCRIBE sets ${setting} of a queue, but its destination is a topic`);
+  if (queue !== undefined) {
+    refuseAll(frame, COMMAND, [NAMES.queueName], "topics; a queue's name is in the destination");
+    return readQueue(frame, request, queue, link);
   }
+  const named = temporary ? undefined : readNamedQueue(frame, filter, link);
+  if (named !== undefined) {
+    const inQueue = { ...request, filter: QUEUE_PREFIX + named.queue };
+    return consumerOf(frame, inQueue, named.queue, named.settings, true);
+  }
+  refuseAll(frame, COMMAND, [NAMES.browser, NAMES.consumerPriority, NAMES.locksOut], 'queues: /queue/NAME');
+  requireNoSettings(frame, filter, limits);
   return readTopic(frame, request, start, link);
+}
+
+function consumerOf(
+  frame: Frame,
+  request: SubscribeRequest,
+  queue: string,
+  settings: PartialSettings | undefined,
+  named: boolean,
+): QueueRequest {
+  if (request.selector !== undefined) throw withSelector('queues');
+  return { ...request, kind: 'queue', queue, ...readConsumer(frame), named, settings };
+}
+
+/** What else is said of consumers. */
+function readConsumer(frame: Frame): Pick<QueueRequest, 'priority' | 'exclusive' | 'locksOut'> {
+  return {
+    priority: readConsumerPriority(frame) ?? 0,
+    exclusive: readFlag(frame, NAMES.exclusive, COMMAND) ?? false,
+    locksOut: readFlag(frame, NAMES.locksOut, COMMAND) ?? false,
+  };
+}
+
+function requireNoSettings(frame: Frame, filter: string, limits: Limits): void {
+  const settings = readSettings(frame, { command: COMMAND, queue: filter, limits }) ?? {};
+  const setting = Object.keys(settings).find((name) => name !== 'autoDelete');
+  if (setting === undefined) return;
+  const advice = 'With x-queue-name:NAME it is of a queue of that name, which gets what is published on the topic.';
+  throw new Refusal('fieldInvalid', `SUBSCRIBE sets ${setting} of a queue, but its destination is a topic`, advice);
 }
 
 function readQueue(frame: Frame, request: SubscribeRequest, queue: string, link: Link): QueueRequest | BrowserRequest {
   refuseAll(frame, COMMAND, [NAMES.group, NAMES.groupOrder, NAMES.start, NAMES.positions, NAMES.noLocal], 'topics');
   readDurable(frame, request.filter, link);
-  const settings = readSettings(frame);
-  const priority = readWhole(frame, NAMES.consumerPriority, COMMAND, { min: -100, max: 100, unit: '' });
-  const exclusive = readFlag(frame, NAMES.exclusive, COMMAND) ?? false;
-  if (readFlag(frame, NAMES.browser, COMMAND) !== true)
-    return { ...request, kind: 'queue', queue, priority: priority ?? 0, exclusive, settings };
-  if (exclusive || priority !== undefined || settings !== undefined) {
+  const settings = readSettings(frame, { command: COMMAND, queue, limits: link.services.limits });
+  if (readFlag(frame, NAMES.browser, COMMAND) !== true) return consumerOf(frame, request, queue, settings, false);
+  const { exclusive, locksOut } = readConsumer(frame);
+  if (exclusive || locksOut || findFirst(frame, NAMES.consumerPriority) !== undefined || settings !== undefined) {
     const detail = 'SUBSCRIBE with browser:true and with headers for consumers of the queue, or settings of it';
     throw new Refusal('fieldInvalid', detail, 'A browser takes no messages and makes no queue; leave them out.');
   }
@@ -129,20 +220,36 @@ function readTopic(
   const { destination, filter } = request;
   const temporary = isTemporary(destination);
   if (temporary) {
-    const headers = [NAMES.group, NAMES.durable, NAMES.subscriptionName];
+    const headers = [NAMES.group, NAMES.durable, NAMES.subscriptionName, NAMES.queueName];
     refuseAll(frame, COMMAND, headers, 'what outlives the connection, or has others');
   }
   const durable = readDurable(frame, filter, link);
+  if (readFlag(frame, NAMES.exclusive, COMMAND) === true && durable !== undefined) {
+    // Without it, a subscription to a topic is its connection's own anyway.
+    const detail = 'the header exclusive of SUBSCRIBE, for what is to outlive its connection';
+    throw new Refusal('fieldInvalid', detail, 'One connection at a time has a durable subscription; leave it out.');
+  }
   const group = frame.find(NAMES.group[0]);
   const noLocal = readFlag(frame, NAMES.noLocal, COMMAND) ?? false;
   if (group === undefined) {
     refuseAll(frame, COMMAND, [NAMES.groupOrder], 'groups: with the header group');
-    return { ...request, kind: 'topic', noLocal, durable, start };
+    if (durable?.shared === undefined) return { ...request, kind: 'topic', noLocal, durable, start };
+    if (request.selector !== undefined) throw withSelector('subscriptions that are shared, as durable:true makes them');
+    refuseAll(
+      frame,
+      COMMAND,
+      [NAMES.noLocal],
+      'subscriptions that are not shared; durable:true with an id makes one that is',
+    );
+    return { ...request, kind: 'group', group: durable.shared.group, ordered: false, durable, start };
   }
+  if (request.selector !== undefined) throw withSelector('groups');
   if (noLocal) refuseAll(frame, COMMAND, [NAMES.noLocal], 'subscriptions that are not of a group');
   const fault = groupFault(group, filter, link.services.limits);
   if (fault !== undefined) throw new Refusal('fieldInvalid', `the header group ${shown(group)} of SUBSCRIBE ${fault}`);
-  return { ...request, kind: 'group', group, ordered: readOrder(frame), durable, start };
+  // The group it names is the one that is kept, not one of its own.
+  const kept = durable && { ...durable, shared: undefined };
+  return { ...request, kind: 'group', group, ordered: readOrder(frame), durable: kept, start };
 }
 
 /** The names are those of MQTT, where group and filter are one: `$share/NAME/FILTER`. */
@@ -182,17 +289,12 @@ function readPrefetch(frame: Frame, limits: Limits): number {
   const range = { min: 0, max: 999_999_999, unit: 'messages; 0: as many as the server allows' };
   const asked = readWhole(frame, NAMES.prefetch, COMMAND, range);
   if (asked === undefined) return limits.stompPrefetch;
+  if (asked === 0) requirePush(frame);
   const most = Math.max(limits.stompPrefetch, limits.outboxMessages);
   return asked === 0 ? most : Math.min(asked, most);
 }
 
-/** `false` asks for nothing. */
-function refuseSelector(frame: Frame): void {
-  const text = frame.find(NAMES.selector[0]);
-  if (text === undefined || text === 'false') return;
-  throw new Refusal(
-    'unsupported',
-    'the header selector of SUBSCRIBE asks for what is not offered yet',
-    'Leave it out.',
-  );
+function withSelector(what: string): Refusal {
+  const advice = 'It is for subscriptions of one client, durable ones by activemq.subscriptionName among them.';
+  return new Refusal('unsupported', `the header selector of SUBSCRIBE is not offered for ${what}`, advice);
 }

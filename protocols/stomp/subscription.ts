@@ -9,6 +9,8 @@ export interface StompSubscription {
   /** Its header `id`; undefined where 1.0 clients give none. */
   readonly name: string | undefined;
   readonly destination: string;
+  /** Its destinations, where there are several. */
+  readonly parts?: number;
   /** What it is kept as after the connection; undefined when it is not. */
   readonly durable: DurableName | undefined;
   /** Whether its messages go to one of several, so that they can be given back. */
@@ -19,8 +21,9 @@ export interface StompSubscription {
   start(): Effect;
   /** Whether it sent a message with this number. */
   issued(number: number): boolean;
-  /** Whether that is unacknowledged and can be acknowledged, with all before it where it would be settled with those. */
+  /** Whether that is unacknowledged; and whether none of what would be settled with it was taken back meanwhile. */
   unsettled(number: number): boolean;
+  holds(number: number): boolean;
   /**
    * ACK or NACK; nothing happens where the message was settled before. `delay`: milliseconds until what is given back comes
    * again; undefined: as the queue is set to.

@@ -88,6 +88,8 @@ export interface Log {
 }
 
 export interface AppendReceiver {
+  /** It hears of live messages (QoS 0) for queues, too (`Router.publish`), which are as durable as others there. */
+  readonly hearsAll?: boolean;
   /** Durable. `repeated`: it had been taken in before, by its id, and was not again. */
   appended(token: number, message: Message, repeated?: boolean): void;
   /** Not taken in. */
@@ -100,8 +102,11 @@ export interface ReadReceiver {
   failed(error: BrokerError): void;
 }
 
-/** Kinds of entries: clients' sessions and subscriptions, retained messages by topic, wills by client, settings of queues by name. */
-export type Bucket = 'sessions' | 'retained' | 'wills' | 'queues';
+/**
+ * Kinds of entries: clients' sessions and subscriptions, retained messages by topic, wills by client, settings of queues by name,
+ * filters of durable subscriptions by session.
+ */
+export type Bucket = 'sessions' | 'retained' | 'wills' | 'queues' | 'durables';
 
 export interface Entry {
   readonly value: Uint8Array;

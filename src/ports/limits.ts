@@ -64,12 +64,17 @@ export interface Limits extends TopicLimits {
   readonly stompHeaders: number;
   readonly stompHeaderBytes: number;
   readonly stompPrefetch: number;
+  /** STOMP: destinations of one frame, with commas between them. */
+  readonly compositeDestinations: number;
   /** STOMP: open transactions of a connection, frames in one of them and their bytes together. */
   readonly transactions: number;
   readonly transactionActions: number;
   readonly transactionBytes: number;
   /** STOMP: the shortest heart-beat interval agreed to, milliseconds. */
   readonly heartBeatMilliseconds: number;
+  /** Message selectors: the length of one, and parentheses within parentheses in it. */
+  readonly selectorBytes: number;
+  readonly selectorDepth: number;
   /** Open requests of one JSON client. */
   readonly requests: number;
   /** WebSocket messages: their fragments. */

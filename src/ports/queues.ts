@@ -16,6 +16,8 @@ export interface Queues {
   declare(queue: string, settings: PartialSettings): Promise<QueueStatus>;
   /** undefined when there is no such queue; it is not made by asking. */
   status(queue: string): Promise<QueueStatus | undefined>;
+  /** Whether there is such a queue, as far as this node has been told. */
+  has(queue: string): boolean;
   /** Names of all queues of the cluster, in order. */
   list(): readonly string[];
   /** What is in it, untouched. `after`: 0, or `next` of the portion before. Rejects when there is no such queue (`notFound`). */
@@ -53,6 +55,11 @@ export interface ConsumerOptions {
   readonly priority: number;
   /** It wants to be the only one: it is refused when there are others (`quota`), and others are while it is there. */
   readonly exclusive: boolean;
+  /**
+   * While it is there, it alone gets messages, and others wait: the one of the highest priority that says so, of these the one
+   * that came first.
+   */
+  readonly locksOut?: boolean;
 }
 
 /** Who consumes. Every call of it may come during a call to its `Consumption`. */
@@ -106,6 +113,11 @@ export interface Groups {
   status(name: string, filter: string): Promise<GroupStatus | undefined>;
   /** Moves the group's place; what is with members stays with them. Rejects when there is no such group (`notFound`). */
   move(name: string, filter: string, to: Start): Promise<void>;
+  /**
+   * Throws away what is kept of it: members that it has begin anew, with what comes from now on. Resolves when that is durable,
+   * also when there is no such group.
+   */
+  delete(name: string, filter: string): Promise<void>;
 }
 
 export interface GroupOptions {

@@ -191,6 +191,10 @@ export class QueueBroker implements Queues, QueueInlet {
 
   async status(): Promise<undefined> {}
 
+  has(queue: string): boolean {
+    return this.#queues.has(queue);
+  }
+
   list(): readonly string[] {
     return [...this.#queues.keys()];
   }

@@ -1,6 +1,7 @@
 import type { Counters } from '../../core/counters.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { Start } from '../../core/start.ts';
+import { DURABLE_GROUP } from '../../core/topic.ts';
 import type { QueueEntry } from '../../ports/queue-store.ts';
 import type { Consumer, GroupOptions, GroupStatus, Membership } from '../../ports/queues.ts';
 import type { Claim, Logger, Place, SessionOwner, Sessions } from '../../ports/routing.ts';
@@ -19,6 +20,9 @@ export interface GroupContext extends SourceContext {
   /** Name of this node. */
   readonly node: string;
 }
+
+/** To whom all groups belong: to no user. */
+export const GROUPS = '';
 
 /** Under which a group's place is kept. A group's name has no slash [MQTT-4.8.2-1]. */
 export function keyOf(name: string, filter: string): string {
@@ -182,12 +186,13 @@ export class LogGroup implements SessionOwner {
     const kept = (): number => this.#keptFor;
     return {
       key: keyOf(this.#name, this.#filter),
-      principal: '',
+      principal: GROUPS,
       clean: false,
       // Members that come later may want it to be kept for longer.
       get keptFor() {
         return Math.max(1, kept());
       },
+      ...(this.#name.startsWith(DURABLE_GROUP) ? { filter: this.#filter } : {}),
     };
   }
 

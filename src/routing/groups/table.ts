@@ -43,4 +43,8 @@ export class GroupTable implements Groups {
   move(name: string, filter: string, to: Start): Promise<void> {
     return this.#host.move(name, filter, to);
   }
+
+  delete(name: string, filter: string): Promise<void> {
+    return this.#host.delete(name, filter);
+  }
 }

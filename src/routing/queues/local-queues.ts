@@ -25,7 +25,7 @@ const SWEEPS_OF_ALL = 60;
 const NOBODY: AppendReceiver = { appended() {}, refused() {} };
 const NOTHING: PartialSettings = {};
 
-export interface LocalQueuesOptions extends Omit<QueueContext, 'deadLetter'> {
+export interface LocalQueuesOptions extends Omit<QueueContext, 'deadLetter' | 'abandoned'> {
   readonly stores: QueueStores;
   readonly catalog: QueueCatalog;
   /** To a queue of whichever node. Without it, all are this node's. */
@@ -53,7 +53,8 @@ export class LocalQueues implements QueueHost, Queues, QueueInlet {
   constructor(options: LocalQueuesOptions) {
     this.#options = options;
     const push: PushDeadLetter = (queue, message, receiver, token) => this.push(queue, message, receiver, token);
-    this.#context = { ...options, deadLetter: options.deadLetter ?? push };
+    const abandoned = (queue: OpenQueue): void => void this.#expire(queue.name, queue);
+    this.#context = { ...options, deadLetter: options.deadLetter ?? push, abandoned };
   }
 
   /** Looks after queues from now on: what expires, and those that are not used any more. */
@@ -144,6 +145,10 @@ export class LocalQueues implements QueueHost, Queues, QueueInlet {
       if (error instanceof BrokerError && error.code === 'notFound') return undefined;
       throw error;
     }
+  }
+
+  has(queue: string): boolean {
+    return this.#options.catalog.get(queue) !== undefined;
   }
 
   list(): readonly string[] {
@@ -287,8 +292,8 @@ export class LocalQueues implements QueueHost, Queues, QueueInlet {
     const { store, settings } = open;
     const { messages } = store;
     counters.droppedQueue += messages;
-    const { expiryMilliseconds } = settings;
-    logger.info({ queue: name, messages, expiryMilliseconds }, 'a queue was not used for long, and is deleted');
+    const { autoDelete, expiryMilliseconds } = settings;
+    logger.info({ queue: name, messages, autoDelete, expiryMilliseconds }, 'a queue is not used any more, and deleted');
     // What goes wrong has been logged.
     this.#remove(name).catch(() => {});
   }

@@ -20,7 +20,7 @@ class Recorder implements Router {
 
   publish(...[message, receiver, token]: Parameters<Router['publish']>): void {
     this.messages.push(message.keep());
-    if (message.qos === 0) return;
+    if (message.qos === 0 && !(receiver.hearsAll && message.topic.startsWith('$queue/'))) return;
     const repeated = this.known.has(message.properties?.messageId ?? '');
     this.defer(() => receiver.appended(token, message, repeated));
   }
@@ -79,6 +79,7 @@ sending('headers of SEND to a queue are properties of the message, and nothing e
     [['deliver-at:1000100', 'delay:500'], { deliverAt: 1_000_500 }],
     [['deliver-at:1000900', 'delay:500'], { deliverAt: 1_000_900 }],
     [['priority:1', 'priority:2'], { priority: 1 }],
+    [['priority:10'], { priority: 9, user: [['priority', '10']] }],
     [['user.priority:1'], { user: [['priority', '1']] }],
   ];
   for (const [lines, properties] of rows)
@@ -87,8 +88,8 @@ sending('headers of SEND to a queue are properties of the message, and nothing e
 
 sending('to a queue, a wrong value is refused by name with what is allowed', () => {
   const rows: readonly (readonly [line: string, text: RegExp])[] = [
-    ['priority:10', /header priority of SEND is "10"; a digit from 0 to 9/],
-    ['priority:high', /header priority of SEND is "high"; a digit/],
+    ['priority:256', /header priority of SEND is "256"; a whole number from 0 to 255/],
+    ['priority:high', /header priority of SEND is "high"; a whole number/],
     ['delay:soon', /header delay of SEND is "soon"; a whole number from 0 to 31622400000/],
     ['delay:31622400001', /header delay of SEND/],
     ['deliver-at:tomorrow', /header deliver-at of SEND is "tomorrow"; a time in milliseconds/],

@@ -109,7 +109,8 @@ for (const version of ALL) {
     client.send('SUBSCRIBE', ['id:1', 'destination:/topic/a', 'durable:true', 'auto-delete:false', 'receipt:r']);
     await store.turn();
     assert.equal(receipts(client), []);
-    await store.durable();
+    // Its owner is written before it.
+    for (let i = 0; i < 3; i++) await store.durable();
     assert.equal(receipts(client), ['r']);
   });
 

@@ -13,7 +13,7 @@ export interface Source {
   readonly positions?: boolean;
   readonly prefetch?: number;
   readonly consumerPriority?: number;
-  readonly settings?: Readonly<Record<string, string | number>>;
+  readonly settings?: Readonly<Record<string, string | number | boolean>>;
 }
 
 export interface Participant {

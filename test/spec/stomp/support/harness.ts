@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MemoryBackbone } from '../../../../adapters/memory/index.ts';
 import { createStomp } from '../../../../protocols/stomp/index.ts';
+import type { StompOptions } from '../../../../protocols/stomp/options.ts';
 import { resolveConfig } from '../../../../src/config/load.ts';
 import { Counters } from '../../../../src/core/counters.ts';
 import { Message, type Properties, type Qos } from '../../../../src/core/message.ts';
@@ -9,9 +10,11 @@ import type { Authorizer } from '../../../../src/ports/authorizer.ts';
 import type { Clock, Timer } from '../../../../src/ports/clock.ts';
 import type { Limits } from '../../../../src/ports/limits.ts';
 import type { Channel } from '../../../../src/ports/protocol.ts';
-import type { Services } from '../../../../src/ports/routing.ts';
+import type { OutboxSink, Services } from '../../../../src/ports/routing.ts';
 import type { Connection, Peer } from '../../../../src/ports/transport.ts';
 import { ConnectionBacklog } from '../../../../src/routing/backlog.ts';
+import { LocalGroups } from '../../../../src/routing/groups/local-groups.ts';
+import { GroupTable } from '../../../../src/routing/groups/table.ts';
 import { LogOutbox } from '../../../../src/routing/outbox.ts';
 import { QueueCatalog } from '../../../../src/routing/queues/catalog.ts';
 import { LocalQueues } from '../../../../src/routing/queues/local-queues.ts';
@@ -113,6 +116,7 @@ export class FakeClock implements Clock {
 export class FakeConnection implements Connection {
   readonly peer: Peer;
   buffer = Buffer.alloc(0);
+  received = 0;
   /** Whether `full` says so. */
   stuck = false;
   /** The reason given to `end`. */
@@ -195,6 +199,7 @@ export class TestClient {
 
   /** Sends bytes as they are and lets the broker finish what follows. */
   write(bytes: string | Buffer): void {
+    this.connection.received += Buffer.byteLength(bytes);
     this.channel.receive(Buffer.from(bytes), this.#clock.now());
     this.#clock.settle();
   }
@@ -258,7 +263,12 @@ export class Harness {
   readonly warnings: string[] = [];
   readonly #open: (connection: Connection) => Channel;
 
-  private constructor(changed: Partial<Limits>, authorizer: Partial<Authorizer>, replaced: Partial<Services>) {
+  private constructor(
+    changed: Partial<Limits>,
+    authorizer: Partial<Authorizer>,
+    replaced: Partial<Services>,
+    options: Partial<StompOptions>,
+  ) {
     const { clock, counters } = this;
     const all = { ...limits, ...changed };
     const note = (_: object, text: string) => void this.warnings.push(text);
@@ -269,11 +279,19 @@ export class Harness {
     const { node } = this.backbone.cluster;
     const { queues: stores } = this.backbone;
     const catalog = new QueueCatalog(this.backbone.state, DEFAULT_SETTINGS, all, logger);
-    const queues = new LocalQueues({ stores, catalog, node, limits: all, counters, clock, logger });
+    const queues: LocalQueues = new LocalQueues({
+      ...{ stores, catalog, node, limits: all, counters, clock, logger },
+      publish: (message, receiver, token) => router.publish(message, receiver, token),
+    });
     const router = new TopicRouter(this.backbone, retained, queues, counters, clock, logger);
     const wills = new WillKeeper(this.backbone, router, clock, logger);
     const kept = { checkpointMilliseconds: 500, detachedSessions: all.detachedSessions };
     const sessions = new SessionRegistry(this.backbone, clock, counters, logger, kept, (key) => wills.release(key));
+    const outbox = (sink: OutboxSink, from?: readonly number[]): LogOutbox =>
+      new LogOutbox(sink, log, clock, counters, logger, all, from);
+    const { state } = this.backbone;
+    const parts = { log, router, outbox, sessions, state, node, limits: all, counters, clock, logger };
+    const groups = new LocalGroups(parts);
     this.services = {
       router,
       queues,
@@ -284,17 +302,18 @@ export class Harness {
       limits: all,
       authorizer: { ...everything, ...authorizer },
       wills,
-      outbox: (sink, from) => new LogOutbox(sink, log, clock, counters, logger, all, from),
+      outbox,
       sessions,
       unmatched: () => false,
-      groups: { join: unexpected, status: unexpected, move: unexpected },
+      logs: (topic) => sessions.logs(topic),
+      groups: new GroupTable(router, counters, groups),
       startOf: (start, filter) => startOf(log, start, filter),
       backlog: (connection) => new ConnectionBacklog(router, connection, all.publishBacklog),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),
       ...replaced,
     };
     void this.backbone.start(router);
-    this.#open = createStomp(this.services).open;
+    this.#open = createStomp(this.services, { ...resolveConfig().stomp, ...options }).open;
   }
 
   /** `replaced`: parts of the routing that the test plays itself. */
@@ -302,8 +321,9 @@ export class Harness {
     changed: Partial<Limits> = {},
     authorizer: Partial<Authorizer> = {},
     replaced: Partial<Services> = {},
+    options: Partial<StompOptions> = {},
   ): Harness {
-    return new Harness(changed, authorizer, replaced);
+    return new Harness(changed, authorizer, replaced, options);
   }
 
   /** What goes on by promises is done. */
@@ -317,9 +337,13 @@ export class Harness {
   }
 
   /** A client that has logged in; its CONNECTED is taken. */
-  connect(version: '1.0' | '1.1' | '1.2' = '1.2', transport: 'tcp' | 'websocket' = 'tcp'): TestClient {
+  connect(
+    version: '1.0' | '1.1' | '1.2' = '1.2',
+    transport: 'tcp' | 'websocket' = 'tcp',
+    login: readonly string[] = [],
+  ): TestClient {
     const client = this.open(transport);
-    client.send('CONNECT', [`accept-version:${version}`, 'host:test']);
+    client.send('CONNECT', [`accept-version:${version}`, 'host:test', ...login]);
     const { command, headers } = client.frame();
     if (command !== 'CONNECTED' || headers.version !== version) throw new Error(`not connected: ${command}`);
     return client;
@@ -338,8 +362,4 @@ export class Harness {
   tick(client: TestClient): void {
     client.channel.tick(this.clock.now());
   }
-}
-
-function unexpected(): never {
-  throw new Error('no groups here');
 }
