@@ -13,7 +13,7 @@ import { Publications, type PublicationsOwner } from './publications.ts';
 import { queueOf, readSettings, requireSettings } from './queue-fields.ts';
 import { Refusal } from './refusal.ts';
 import { readSend, readSendToSeveral, type TemporaryNames } from './send.ts';
-import type { Effect, StompSubscription } from './subscription.ts';
+import type { Effect } from './subscription.ts';
 import { type Actions, Transactions } from './transactions.ts';
 import { HEADER } from './words.ts';
 
@@ -242,13 +242,8 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
     else this.#owner.proceed();
   }
 
-  committed({ receipt }: Commit, subscriptions: readonly StompSubscription[], repeated: boolean): void {
-    if (this.#closed) return;
-    this.#confirm(
-      subscriptions.map((each) => each.stored()),
-      receipt,
-      repeated,
-    );
+  committed({ receipt }: Commit, settled: readonly Effect[], repeated: boolean): void {
+    if (!this.#closed) this.#confirm(settled, receipt, repeated);
   }
 
   refused({ receipt }: Commit, error: BrokerError): void {
