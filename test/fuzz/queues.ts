@@ -193,7 +193,15 @@ const stompFrame = fc
     fc.constantFrom('SEND', 'SEND', 'SUBSCRIBE', 'SUBSCRIBE', 'UNSUBSCRIBE', 'ACK', 'NACK', 'BEGIN', 'COMMIT'),
     fc.oneof(
       queue.map((name) => `/queue/${name}`),
+      queue.map((name) => `/amq/queue/${name},${name},/topic/t`),
       fc.constantFrom('/topic/t', '/topic/>', '/topic/#', '/temp-queue/r', '/reply-queue/x', '/topic/$reply.x'),
+      fc.constantFrom(
+        '/exchange/amq.fanout/k',
+        '/exchange/amq.direct',
+        '/exchange/x',
+        '/queue/q,/topic/#,/topic/t',
+        'q,',
+      ),
     ),
     fc.constantFrom('1', '2', '3'),
     fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: headers }),
