@@ -101,6 +101,8 @@ export interface Consumption {
   pump(): void;
   /** The consumer goes: what it has not settled goes to others, marked as redelivered. */
   cancel(): void;
+  /** The same of one that is out of reach and may be back soon: what goes with its consumers is kept for it a while. */
+  interrupted?(): void;
 }
 
 /**

@@ -69,6 +69,8 @@ export class SimulatedHost implements QueueHost {
   readonly #open = new Map<string, OpenQueue>();
   #numbers = 0;
   pushes = 0;
+  /** How consumers went: `cancelled`, `interrupted`. */
+  readonly left: string[] = [];
   /** What consumers and pushes are refused with. */
   refusal: BrokerError | undefined;
 
@@ -294,6 +296,12 @@ class Member implements Membership {
   }
 
   cancel(): void {
+    this.#host.left.push('cancelled');
+    this.#host.leave(this.#name, this);
+  }
+
+  interrupted(): void {
+    this.#host.left.push('interrupted');
     this.#host.leave(this.#name, this);
   }
 
