@@ -113,6 +113,15 @@ export class StompModel {
     return ids.flatMap(([id, { unsettled }]) => (all || unsettled.has(id) ? [id] : []));
   }
 
+  /** Whether the transaction has begun. */
+  holds(name: string, tx: string): boolean {
+    return this.#client(name).transactions.has(tx);
+  }
+
+  open(name: string): readonly string[] {
+    return [...this.#client(name).transactions.keys()];
+  }
+
   /** False when it is an ERROR. */
   right(name: string, command: Command): boolean {
     const { subscriptions, transactions, issued } = this.#client(name);
@@ -177,7 +186,11 @@ export class StompModel {
   #commit({ transactions, issued }: Client, tx: string, asked: boolean): void {
     const { sends = [], settles = [] } = transactions.get(tx) ?? {};
     transactions.delete(tx);
-    for (const each of sends) this.#publish({ ...each, durable: each.durable || asked || settles.length > 0 });
+    const durable = asked || settles.length > 0;
+    // What is half logged and half live could be half refused.
+    const logged = durable || sends.some((each) => each.durable || isQueue(each.to));
+    for (const each of sends)
+      this.#publish({ ...each, durable: each.durable || (isQueue(each.to) ? durable : logged) });
     for (const each of settles) this.#settle(issued.get(each.ackId), each);
   }
 
