@@ -74,6 +74,7 @@ const value = fc.oneof(
 const setting = fc.constantFrom(
   ...['maxMessages', 'maxBytes', 'overflow', 'messageMilliseconds', 'expiryMilliseconds', 'maxDeliveries', 'bindings'],
   ...['retryMilliseconds', 'retryMaxMilliseconds', 'ackMilliseconds', 'deadLetterQueue', 'singleActiveConsumer', 'odd'],
+  ...['autoDelete', 'deadLetterTopic', 'maxPriority'],
 );
 const header = fc.oneof(
   fc.constantFrom(
@@ -90,6 +91,9 @@ const header = fc.oneof(
       'browser',
     ],
     ...['consumer-priority', 'exclusive', 'prefetch', 'requeue', 'durable', 'expires', 'expiration', 'persistent', 'x'],
+    ...['x-message-ttl', 'x-expires', 'x-max-length', 'x-overflow', 'x-dead-letter-exchange', 'x-queue-name', 'x-odd'],
+    ...['x-dead-letter-routing-key', 'x-max-priority', 'x-delivery-limit', 'x-queue-type', 'auto-delete'],
+    ...['activemq.exclusive', 'activemq.prefetchSize', 'AMQ_SCHEDULED_DELAY', 'AMQ_SCHEDULED_CRON', 'JMSXGroupID'],
     ...['dead-letter-queue', 'dead-letter-reason', 'reply-to', 'correlation-id', 'selector', 'ack', 'transaction'],
   ),
   setting.map((name) => `queue-${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`),
