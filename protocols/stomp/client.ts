@@ -5,7 +5,7 @@ import type { Outcome } from '../../src/ports/queues.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import { readNack } from './acknowledgement.ts';
 import { ClientSubscriptions } from './client-subscriptions.ts';
-import { Commit, type CommitOwner, settledOtherwise } from './commit.ts';
+import { Commit, type CommitOwner, canBeSettled, settledOtherwise } from './commit.ts';
 import { writeReceipt } from './encoder.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
@@ -13,7 +13,7 @@ import { Publications, type PublicationsOwner } from './publications.ts';
 import { queueOf, readSettings, requireSettings } from './queue-fields.ts';
 import { Refusal } from './refusal.ts';
 import { readSend, readSendToSeveral, type TemporaryNames } from './send.ts';
-import type { Effect, StompSubscription } from './subscription.ts';
+import type { Effect } from './subscription.ts';
 import { type Actions, Transactions } from './transactions.ts';
 import { HEADER } from './words.ts';
 
@@ -193,7 +193,7 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
     }
     if (frame.has(HEADER.transaction)) {
       const { acks } = this.#hold(frame);
-      if (subscription === 'gone' || !subscription.unsettled(number)) throw settledOtherwise(command);
+      if (subscription === 'gone' || !canBeSettled({ subscription, number })) throw settledOtherwise(command);
       acks.push({ subscription, number, outcome, delay });
     } else if (subscription !== 'gone') {
       subscription.settle(number, outcome, delay);
@@ -240,13 +240,8 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
     else this.#owner.proceed();
   }
 
-  committed({ receipt }: Commit, subscriptions: readonly StompSubscription[], repeated: boolean): void {
-    if (this.#closed) return;
-    this.#confirm(
-      subscriptions.map((each) => each.stored()),
-      receipt,
-      repeated,
-    );
+  committed({ receipt }: Commit, settled: readonly Effect[], repeated: boolean): void {
+    if (!this.#closed) this.#confirm(settled, receipt, repeated);
   }
 
   refused({ receipt }: Commit, error: BrokerError): void {

@@ -85,7 +85,8 @@ export class OpenQueue implements DispatcherHandlers {
     const refusal = this.full(1, message.size);
     if (refusal !== undefined) {
       // Nothing is lost of a dead letter, which is tried again; one of QoS 0 is counted where it came in.
-      if (message.qos > 0 && !message.dedupId?.startsWith(DEAD_LETTER_ID)) this.#context.counters.droppedQueue++;
+      const told = message.qos > 0 || receiver.hearsAll === true;
+      if (told && !message.dedupId?.startsWith(DEAD_LETTER_ID)) this.#context.counters.droppedQueue++;
       this.#context.clock.defer(() => receiver.refused(token, refusal));
       return;
     }

@@ -1,7 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ALL, consuming, naming, receipts, refused, rest } from '../stomp/support/clauses.ts';
-import { expectError } from '../stomp/support/expect-error.ts';
 import { Harness } from '../stomp/support/harness.ts';
 
 /** BEGIN, COMMIT, ABORT. That a transaction is applied whole or not at all is in `transactions-whole`. */
@@ -143,20 +142,6 @@ test('the bodies of a transaction are its own: they outlive the chunk they came 
   chunk.fill('#');
   client.send('COMMIT', ['transaction:t']);
   assert.equal(client.bodies(), ['body']);
-});
-
-test('limits: transactions of a connection, frames and bytes in one', () => {
-  const many = Harness.open().connect();
-  for (let i = 0; i < 3; i++) many.send('BEGIN', [`transaction:${i}`]);
-  expectError(many, 'limits.transactions');
-  const long = Harness.open().connect();
-  long.send('BEGIN', ['transaction:t']);
-  for (let i = 0; i < 5; i++) long.send('SEND', ['destination:/topic/a', 'transaction:t']);
-  expectError(long, 'limits.transactionActions');
-  const big = Harness.open().connect();
-  big.send('BEGIN', ['transaction:t']);
-  big.send('SEND', ['destination:/topic/a', 'transaction:t'], 'x'.repeat(1000));
-  expectError(big, 'limits.transactionBytes');
 });
 
 test.run();
