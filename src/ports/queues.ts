@@ -16,7 +16,7 @@ export interface Queues {
   declare(queue: string, settings: PartialSettings): Promise<QueueStatus>;
   /** undefined when there is no such queue; it is not made by asking. */
   status(queue: string): Promise<QueueStatus | undefined>;
-  /** Whether there is such a queue, as far as this node has been told. */
+  /** Whether there is such a queue, as far as this node has been told, or one is being made from here. */
   has(queue: string): boolean;
   /** Names of all queues of the cluster, in order. */
   list(): readonly string[];

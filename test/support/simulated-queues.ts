@@ -209,6 +209,10 @@ export class SimulatedHost implements QueueHost {
     return { ...status, settings: { ...status.settings, ...settings } };
   }
 
+  has(name: string): boolean {
+    return this.#open.has(name);
+  }
+
   async status(name: string): Promise<QueueStatus | undefined> {
     const store = this.stores.queues.get(name);
     if (store === undefined) return undefined;
