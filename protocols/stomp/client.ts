@@ -114,7 +114,7 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
     }
   }
 
-  /** One RECEIPT, when all are durable. */
+  /** As a transaction of them: one RECEIPT, when all are durable. */
   #sendToSeveral(frame: Frame, messages: readonly Message[]): void {
     const receipt = frame.raw(HEADER.receipt);
     const { limits } = this.#services;
@@ -129,8 +129,6 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
     if (frame.has(HEADER.transaction)) {
       this.#hold(frame, messages.length).messages.push(...messages);
       this.receipt(frame);
-    } else if (receipt === undefined) {
-      for (const message of messages) this.#publications.publish(message);
     } else {
       this.#apply({ messages, acks: [] }, receipt);
     }

@@ -20,10 +20,17 @@ export class GroupSubscription extends ConsumerSubscription<Membership> implemen
   }
 
   protected consume(): Membership {
-    const { group, filter, prefetch, ordered, start } = this.#request;
+    const { group, filter, prefetch, ordered, selector, start } = this.#request;
     const { groups, limits } = this.link.services;
     const keptFor = this.durable === undefined ? 0 : limits.sessionExpirySeconds;
-    const options = { clientId: this.link.clientId, prefetch, keptFor, ordered, start: start ?? { from: 'new' } };
+    const options = {
+      clientId: this.link.clientId,
+      prefetch,
+      keptFor,
+      ordered,
+      selector: selector?.text,
+      start: start ?? { from: 'new' },
+    };
     return groups.join(group, filter, this, options);
   }
 

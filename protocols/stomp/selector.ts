@@ -45,18 +45,24 @@ const namesOfTopics: Naming = (name) => {
   throw new BrokerError('fieldInvalid', `the selector asks for ${name}, which is not of the message; ${advice}`);
 };
 
-/** Where the queue is, which may be another node, destinations are not known. */
-const namesOfQueues: Naming = (name) => {
+/** Who has a queue or a group knows topics, not destinations. */
+const namesElsewhere: Naming = (name) => {
   if (!DESTINATIONS.has(name)) return namesOfTopics(name);
-  throw new BrokerError('fieldInvalid', `the selector asks for ${name}, which is for topics, not for queues`);
+  const only = 'only subscriptions to topics that no one shares may';
+  throw new BrokerError('fieldInvalid', `the selector asks for ${name}, which ${only}`);
 };
 
-/** undefined where there is none; an empty one is none, too (JMS 2.0, 3.8.1.1). Throws a Refusal. */
-export function readSelector(frame: Frame, queue: boolean, limits: Limits): Selector | undefined {
+/**
+ * undefined where there is none; an empty one is none, too (JMS 2.0, 3.8.1.1). Throws a Refusal.
+ *
+ * - `here`: this connection selects.
+ * - `elsewhere`: so does the node that has the queue or the group, which gets the text.
+ */
+export function readSelector(frame: Frame, where: 'here' | 'elsewhere', limits: Limits): Selector | undefined {
   const text = frame.find(NAMES.selector[0]);
   if (text === undefined || text === '') return undefined;
   try {
-    return parseSelector(text, limits, queue ? namesOfQueues : namesOfTopics);
+    return parseSelector(text, limits, where === 'here' ? namesOfTopics : namesElsewhere);
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;
     throw new Refusal(error.code, `SUBSCRIBE: ${error.message}`, `The header selector is ${shown(text)}.`);

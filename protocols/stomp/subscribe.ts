@@ -4,6 +4,7 @@ import { parseStart, START_FORMS, type Start } from '../../src/core/start.ts';
 import { nameFault, QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
 import { checkActiveMq, readConsumerPriority, requirePush } from './activemq.ts';
+import { isAmqQueue } from './amq-queue.ts';
 import { splitDestinations } from './composite.ts';
 import { type DurableName, readDurable } from './durable.ts';
 import { type AckMode, type Link, Together } from './feed.ts';
@@ -81,6 +82,9 @@ export interface GroupRequest extends SubscribeRequest {
   readonly start: Start | undefined;
 }
 
+/** What is read first, whatever it is. */
+type Common = Omit<SubscribeRequest, 'selector'>;
+
 const COMMAND = 'SUBSCRIBE';
 
 /** For one destination. */
@@ -123,8 +127,13 @@ function readComposite(frame: Frame, link: Link, destination: string): Composite
   const together = new Together();
   const alone = [NAMES.browser, NAMES.group, NAMES.durable, NAMES.subscriptionName, NAMES.start, NAMES.queueName];
   refuseAll(frame, COMMAND, alone, 'subscriptions to one destination');
-  const requests = parts.map((each) => readSingle(frame, link, each, undefined, together));
-  return { kind: 'composite', id: frame.text(HEADER.id), destination, requests, together };
+  // One that is written in two ways is one.
+  const requests = new Map<string, SingleRequest>();
+  for (const each of parts) {
+    const request = readSingle(frame, link, each, undefined, together);
+    if (!requests.has(request.filter) || isAmqQueue(each)) requests.set(request.filter, request);
+  }
+  return { kind: 'composite', id: frame.text(HEADER.id), destination, requests: [...requests.values()], together };
 }
 
 /** `temporaries`: undefined where the connection's own destinations cannot be. */
@@ -152,7 +161,6 @@ function readSingle(
     ack: readAck(frame.text(HEADER.ack)),
     prefetch: readPrefetch(frame, limits),
     positions: readFlag(frame, NAMES.positions, COMMAND) ?? start !== undefined,
-    selector: readSelector(frame, queue !== undefined, limits),
     own: temporary ? frame.raw(HEADER.destination) : undefined,
     together,
   };
@@ -163,7 +171,7 @@ function readSingle(
   const named = temporary ? undefined : readNamedQueue(frame, filter, link);
   if (named !== undefined) {
     const inQueue = { ...request, filter: QUEUE_PREFIX + named.queue };
-    return consumerOf(frame, inQueue, named.queue, named.settings, true);
+    return consumerOf(frame, inQueue, named.queue, named.settings, true, limits);
   }
   refuseAll(frame, COMMAND, [NAMES.browser, NAMES.consumerPriority, NAMES.locksOut], 'queues: /queue/NAME');
   requireNoSettings(frame, filter, limits);
@@ -172,11 +180,13 @@ function readSingle(
 
 function consumerOf(
   frame: Frame,
-  request: SubscribeRequest,
+  common: Common,
   queue: string,
   settings: PartialSettings | undefined,
   named: boolean,
+  limits: Limits,
 ): QueueRequest {
+  const request = { ...common, selector: readSelector(frame, 'elsewhere', limits) };
   if (request.selector !== undefined) throw withSelector('queues');
   return { ...request, kind: 'queue', queue, ...readConsumer(frame), named, settings };
 }
@@ -198,25 +208,23 @@ function requireNoSettings(frame: Frame, filter: string, limits: Limits): void {
   throw new Refusal('fieldInvalid', `SUBSCRIBE sets ${setting} of a queue, but its destination is a topic`, advice);
 }
 
-function readQueue(frame: Frame, request: SubscribeRequest, queue: string, link: Link): QueueRequest | BrowserRequest {
+function readQueue(frame: Frame, request: Common, queue: string, link: Link): QueueRequest | BrowserRequest {
   refuseAll(frame, COMMAND, [NAMES.group, NAMES.groupOrder, NAMES.start, NAMES.positions, NAMES.noLocal], 'topics');
   readDurable(frame, request.filter, link);
-  const settings = readSettings(frame, { command: COMMAND, queue, limits: link.services.limits });
-  if (readFlag(frame, NAMES.browser, COMMAND) !== true) return consumerOf(frame, request, queue, settings, false);
+  const { limits } = link.services;
+  const settings = readSettings(frame, { command: COMMAND, queue, limits });
+  if (readFlag(frame, NAMES.browser, COMMAND) !== true)
+    return consumerOf(frame, request, queue, settings, false, limits);
   const { exclusive, locksOut } = readConsumer(frame);
   if (exclusive || locksOut || findFirst(frame, NAMES.consumerPriority) !== undefined || settings !== undefined) {
     const detail = 'SUBSCRIBE with browser:true and with headers for consumers of the queue, or settings of it';
     throw new Refusal('fieldInvalid', detail, 'A browser takes no messages and makes no queue; leave them out.');
   }
-  return { ...request, kind: 'browser', queue };
+  return { ...request, kind: 'browser', selector: readSelector(frame, 'elsewhere', limits), queue };
 }
 
-function readTopic(
-  frame: Frame,
-  request: SubscribeRequest,
-  start: Start | undefined,
-  link: Link,
-): TopicRequest | GroupRequest {
+function readTopic(frame: Frame, request: Common, start: Start | undefined, link: Link): TopicRequest | GroupRequest {
+  const { limits } = link.services;
   const { destination, filter } = request;
   const temporary = isTemporary(destination);
   if (temporary) {
@@ -233,23 +241,26 @@ function readTopic(
   const noLocal = readFlag(frame, NAMES.noLocal, COMMAND) ?? false;
   if (group === undefined) {
     refuseAll(frame, COMMAND, [NAMES.groupOrder], 'groups: with the header group');
-    if (durable?.shared === undefined) return { ...request, kind: 'topic', noLocal, durable, start };
-    if (request.selector !== undefined) throw withSelector('subscriptions that are shared, as durable:true makes them');
+    if (durable?.shared === undefined) {
+      const selector = readSelector(frame, 'here', limits);
+      return { ...request, kind: 'topic', selector, noLocal, durable, start };
+    }
     refuseAll(
       frame,
       COMMAND,
       [NAMES.noLocal],
       'subscriptions that are not shared; durable:true with an id makes one that is',
     );
-    return { ...request, kind: 'group', group: durable.shared.group, ordered: false, durable, start };
+    const selector = readSelector(frame, 'elsewhere', limits);
+    return { ...request, kind: 'group', group: durable.shared.group, selector, ordered: false, durable, start };
   }
-  if (request.selector !== undefined) throw withSelector('groups');
   if (noLocal) refuseAll(frame, COMMAND, [NAMES.noLocal], 'subscriptions that are not of a group');
-  const fault = groupFault(group, filter, link.services.limits);
+  const fault = groupFault(group, filter, limits);
   if (fault !== undefined) throw new Refusal('fieldInvalid', `the header group ${shown(group)} of SUBSCRIBE ${fault}`);
   // The group it names is the one that is kept, not one of its own.
   const kept = durable && { ...durable, shared: undefined };
-  return { ...request, kind: 'group', group, ordered: readOrder(frame), durable: kept, start };
+  const selector = readSelector(frame, 'elsewhere', limits);
+  return { ...request, kind: 'group', group, selector, ordered: readOrder(frame), durable: kept, start };
 }
 
 /** The names are those of MQTT, where group and filter are one: `$share/NAME/FILTER`. */
@@ -295,6 +306,5 @@ function readPrefetch(frame: Frame, limits: Limits): number {
 }
 
 function withSelector(what: string): Refusal {
-  const advice = 'It is for subscriptions of one client, durable ones by activemq.subscriptionName among them.';
-  return new Refusal('unsupported', `the header selector of SUBSCRIBE is not offered for ${what}`, advice);
+  return new Refusal('unsupported', `the header selector of SUBSCRIBE is not offered for ${what}`, 'Leave it out.');
 }

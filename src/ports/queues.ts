@@ -108,6 +108,7 @@ export interface Consumption {
  * one of them.
  */
 export interface Groups {
+  /** Throws a BrokerError (`fieldInvalid`) for a selector that cannot be read. */
   join(name: string, filter: string, member: GroupMember, options: GroupOptions): Membership;
   /** undefined when there is no such group. */
   status(name: string, filter: string): Promise<GroupStatus | undefined>;
@@ -130,6 +131,11 @@ export interface GroupOptions {
    * first member says; others that differ are refused (`fieldInvalid`).
    */
   readonly ordered: boolean;
+  /**
+   * The group is for messages of which this is true (SQL-92, `core/selector.ts`), and the others count as settled; undefined: all.
+   * A member with another one than those who are there is refused in the same way; where none is, the group begins anew.
+   */
+  readonly selector?: string | undefined;
   /** Where a new group begins; one that is there goes on where it is. */
   readonly start: Start;
 }

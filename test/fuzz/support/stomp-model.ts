@@ -113,6 +113,15 @@ export class StompModel {
     return ids.flatMap(([id, { unsettled }]) => (all || unsettled.has(id) ? [id] : []));
   }
 
+  /** Whether the transaction has begun. */
+  holds(name: string, tx: string): boolean {
+    return this.#client(name).transactions.has(tx);
+  }
+
+  open(name: string): readonly string[] {
+    return [...this.#client(name).transactions.keys()];
+  }
+
   /** False when it is an ERROR. */
   right(name: string, command: Command): boolean {
     const { subscriptions, transactions, issued } = this.#client(name);

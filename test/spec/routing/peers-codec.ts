@@ -86,7 +86,7 @@ function everyAsked(to: Asked): void {
   to.consume(2, {
     kind: 'queue',
     queue: '',
-    options: { ...options, priority: 7, exclusive: false },
+    options: { ...options, priority: 7, exclusive: false, locksOut: true },
     settings: undefined,
   });
   for (const start of [
@@ -102,6 +102,12 @@ function everyAsked(to: Asked): void {
       group: 'g',
       filter: '#',
       options: { clientId: '', prefetch: 1, keptFor, ordered: true, start },
+    });
+    to.consume(3, {
+      kind: 'group',
+      group: 'g',
+      filter: '#',
+      options: { clientId: '', prefetch: 1, keptFor, ordered: false, selector: "a = 'é'", start },
     });
     to.call(4, { call: 'groupMove', group: 'g', filter: 'a/+', to: start });
   }

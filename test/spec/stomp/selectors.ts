@@ -150,13 +150,6 @@ selectors('one that cannot be read is an ERROR that says where and what was expe
   expectError(deep, 'limits.selectorDepth');
 });
 
-selectors('groups have none, nor have the durable subscriptions that several may have', () => {
-  for (const lines of [['group:g'], ['durable:true'], ['durable:true', 'group:g']]) {
-    const client = subscribed(Harness.open(), 'a = 1', lines);
-    expectError(client, /the header selector of SUBSCRIBE is not offered for .*activemq.subscriptionName/s);
-  }
-});
-
 selectors('of several destinations each is selected from', () => {
   const harness = Harness.open();
   const client = harness.connect();
@@ -183,11 +176,17 @@ selectors('a browser shows what its selector takes, and then the end', async () 
   assert.is(frames.at(-1)?.headers.browser, 'end');
 });
 
-selectors('of a queue, destination and reply-to cannot be asked for', () => {
-  for (const name of ['destination', 'JMSReplyTo']) {
-    const client = Harness.open().connect();
-    client.send('SUBSCRIBE', ['id:1', 'destination:/queue/q', 'browser:true', `selector:${name} IS NULL`]);
-    expectError(client, `asks for ${name}, which is for topics`);
+selectors('where several share, destination and reply-to cannot be asked for', () => {
+  for (const lines of [
+    ['destination:/queue/q', 'browser:true'],
+    ['destination:/topic/t', 'group:g'],
+    ['destination:/topic/t', 'durable:true'],
+  ]) {
+    for (const name of ['destination', 'JMSReplyTo']) {
+      const client = Harness.open().connect();
+      client.send('SUBSCRIBE', ['id:1', ...lines, `selector:${name} IS NULL`]);
+      expectError(client, `asks for ${name}, which only subscriptions to topics that no one shares may`);
+    }
   }
 });
 
