@@ -62,10 +62,10 @@ function messageTo(
     const destination = shown(frame.text(HEADER.destination) ?? '');
     throw new Refusal('notAuthorized', `SEND: not allowed to publish to ${destination}`);
   }
-  const retain = frame.isTrue(HEADER.retain);
   const name = queueOf(topic);
   const queue = name !== undefined;
   const durable = frame.has(HEADER.receipt) || frame.isTrue(HEADER.persistent) || link.services.logs(topic);
+  const retain = frame.isTrue(HEADER.retain);
   if (queue && mustExist(frame, part))
     requireQueue(link, name, readSettings(frame, { command: 'SEND', queue: name, limits }), 'SEND');
   if (retain && queue) {

@@ -118,7 +118,7 @@ test('a priority above 9 is shown as given, and counts as 9', async () => {
   );
 });
 
-test('persistent:true is shown where it was said, or a receipt was asked for: in a queue, too, which keeps all messages', async () => {
+test('persistent:true is shown where it was said, or a receipt was asked for; not else, also by queues', async () => {
   for (const destination of DESTINATIONS) {
     for (const [line, persistent] of [
       ['persistent:true', 'true'],
