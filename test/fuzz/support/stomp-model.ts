@@ -204,7 +204,7 @@ export class StompModel {
   }
 
   #publish({ to, body, durable }: { readonly to: string; readonly body: string; readonly durable: boolean }): void {
-    const item = { number: ++this.#lastNumber, body, durable, deliveries: 0 };
+    const item = { number: ++this.#lastNumber, body, durable: durable || isQueue(to), deliveries: 0 };
     if (isQueue(to)) this.#wait(to, item);
     else {
       for (const { subscriptions } of this.#clients.values())
