@@ -68,6 +68,8 @@ interface HeldSettle {
 interface Transaction {
   readonly sends: { readonly to: string; readonly durable: boolean; readonly body: string }[];
   readonly settles: HeldSettle[];
+  /** That its frames ask for. */
+  readonly receipts: string[];
 }
 
 interface Client {
@@ -147,9 +149,19 @@ export class StompModel {
     return transaction !== undefined && sizeOf(transaction) < LIMITS.transactionActions;
   }
 
-  /** Does what is `right`. `asked`: for a receipt. */
-  apply(name: string, command: Command, asked: boolean): void {
+  /** Does what is `right`; says which receipts it is answered with: frames of a transaction with its COMMIT. */
+  apply(name: string, command: Command, receipt: string | undefined): readonly string[] {
     const client = this.#client(name);
+    const transaction = 'tx' in command ? client.transactions.get(command.tx) : undefined;
+    const own = receipt === undefined ? [] : [receipt];
+    const held = transaction !== undefined && (command.do === 'send' || 'ackId' in command);
+    if (held) transaction.receipts.push(...own);
+    this.#apply(client, command, receipt !== undefined);
+    if (held) return [];
+    return command.do === 'commit' ? [...(transaction?.receipts ?? []), ...own] : own;
+  }
+
+  #apply(client: Client, command: Command, asked: boolean): void {
     const { subscriptions, transactions, issued } = client;
     switch (command.do) {
       case 'subscribe':
@@ -173,7 +185,7 @@ export class StompModel {
         return;
       }
       case 'begin':
-        transactions.set(command.tx, { sends: [], settles: [] });
+        transactions.set(command.tx, { sends: [], settles: [], receipts: [] });
         return;
       case 'abort':
         transactions.delete(command.tx);
@@ -190,9 +202,9 @@ export class StompModel {
   }
 
   #commit({ transactions, issued }: Client, tx: string, asked: boolean): void {
-    const { sends = [], settles = [] } = transactions.get(tx) ?? {};
+    const { sends = [], settles = [], receipts = [] } = transactions.get(tx) ?? {};
     transactions.delete(tx);
-    const durable = asked || settles.length > 0;
+    const durable = asked || receipts.length > 0 || settles.length > 0;
     // What is half logged and half live could be half refused.
     const logged = durable || sends.some((each) => each.durable || isQueue(each.to));
     for (const each of sends)
@@ -214,7 +226,7 @@ export class StompModel {
   }
 
   #publish({ to, body, durable }: { readonly to: string; readonly body: string; readonly durable: boolean }): void {
-    const item = { number: ++this.#lastNumber, body, durable: durable || isQueue(to), deliveries: 0 };
+    const item = { number: ++this.#lastNumber, body, durable, deliveries: 0 };
     if (isQueue(to)) this.#wait(to, item);
     else {
       for (const { subscriptions } of this.#clients.values())
