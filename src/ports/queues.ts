@@ -53,6 +53,11 @@ export interface ConsumerOptions {
   readonly priority: number;
   /** It wants to be the only one: it is refused when there are others (`quota`), and others are while it is there. */
   readonly exclusive: boolean;
+  /**
+   * It gets only messages of which this is true (SQL-92, `core/selector.ts`); undefined: all. What nobody who is here selects
+   * stays in the queue, holds up nothing, and is not delivered for being looked at.
+   */
+  readonly selector?: string | undefined;
 }
 
 /** Who consumes. Every call of it may come during a call to its `Consumption`. */
