@@ -72,6 +72,9 @@ export interface Limits extends TopicLimits {
   readonly transactionBytes: number;
   /** STOMP: the shortest heart-beat interval agreed to, milliseconds. */
   readonly heartBeatMilliseconds: number;
+  /** Message selectors: the length of one, and parentheses within parentheses in it. */
+  readonly selectorBytes: number;
+  readonly selectorDepth: number;
   /** Open requests of one JSON client. */
   readonly requests: number;
   /** WebSocket messages: their fragments. */
