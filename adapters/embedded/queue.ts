@@ -69,6 +69,10 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
 
   want(count: number): void {
     this.#wanted += count;
+    this.#schedule();
+  }
+
+  #schedule(): void {
     if (this.#giving || this.closed) return;
     this.#giving = true;
     this.#parts.clock.defer(this.#give);
@@ -131,6 +135,17 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
     released.arrive(block);
   }
 
+  pass(id: number): void {
+    const entry = this.#takeBack(id);
+    entry?.block.pass(entry.index);
+  }
+
+  revisit(ids?: readonly number[]): void {
+    if (this.closed) return;
+    this.#lanes.revisit(ids);
+    if (this.#wanted > 0) this.#schedule();
+  }
+
   flushed(): Promise<void> {
     const refusal = this.#parts.commit.closed;
     if (refusal !== undefined) return Promise.reject(refusal);
@@ -166,8 +181,7 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
     for (const entry of this.#taken.values()) {
       this.bytes += entry.message.size;
       const block = this.#single(entry, releasedLane(entry.block.lane), pastOf(entry));
-      block.next = block.count;
-      block.touched = true;
+      block.giveAll();
       entry.block = block;
       entry.index = 0;
     }
@@ -363,7 +377,8 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
     try {
       await load(lane, number, store);
     } catch (error) {
-      this.unreadable(error, store);
+      // What is purged meanwhile is missing.
+      if (number === this.number) this.unreadable(error, store);
     } finally {
       this.#reading = false;
     }

@@ -10,8 +10,9 @@ import { Held } from './held.ts';
 import type { Lane, LaneHost, LaneReceiver } from './lane.ts';
 import { Lanes } from './lanes.ts';
 import type { OwnIds } from './own-ids.ts';
+import type { PassedOver } from './passed.ts';
 import { Push, type Pusher, type PushReceiver } from './pusher.ts';
-import { type Contents, count } from './queue-contents.ts';
+import { type Contents, type Count, count } from './queue-contents.ts';
 import { scheduleLines } from './queue-headers.ts';
 import { isScheduled, priorityOf, queueLines, queueMessage } from './queue-messages.ts';
 import type { QueueNames } from './queue-names.ts';
@@ -23,6 +24,8 @@ import { Releases } from './releases.ts';
 
 /** Milliseconds up to which a message that is not due keeps its place in its queue, and is passed over until it is. */
 const SHORT_DELAY = 10_000;
+/** Notes on messages that were passed over, when a queue is closed; of more, the next owner says that they may have been given. */
+const MOST_NOTED = 20_000;
 /** Seconds between signs that messages are still here. */
 const PROGRESS = 10;
 
@@ -174,6 +177,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
       held.consumed = consumed;
       return;
     }
+    if (this.#lanes.of(lane.priority).keptPassed(arrival)) return;
     if (lane.removals.has(id)) {
       lane.removals.again(id, consumed);
       return;
@@ -253,6 +257,25 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     this.#schedule();
   }
 
+  pass(id: number): void {
+    const held = this.#settle(id);
+    held?.buffer.pass(held);
+  }
+
+  revisit(ids?: readonly number[]): void {
+    this.#lanes.revisit(ids);
+    this.#schedule();
+  }
+
+  revisited(lane: Lane, passed: PassedOver, { sequence: id, bytes, headerBytes, time }: Stored): void {
+    const { deliveries, delivered, consumed } = passed;
+    const buffer = this.#lanes.of(lane.priority);
+    const message = queueMessage(bytes, headerBytes, this.#topic, time, lane.priority);
+    const held = new Held(id, message, deliveries, buffer, delivered, consumed);
+    this.#held.set(id, held);
+    buffer.addBack(held, passed);
+  }
+
   async flushed(): Promise<void> {
     this.#releases.send();
     await Promise.all([this.#lanes.flushed(), this.#notes.flushed()]);
@@ -273,7 +296,8 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
         if (this.#lanes.isRemoved(priority, id)) return undefined;
         const message = queueMessage(bytes, headerBytes, this.#topic, time, priority);
         const held = this.#held.get(id);
-        const deliveries = (held ?? this.#releases.get(id) ?? this.#notes.of(id))?.deliveries ?? 0;
+        const deliveries =
+          (held ?? this.#releases.get(id) ?? this.#lanes.passed(id) ?? this.#notes.of(id))?.deliveries ?? 0;
         return { id, message, deliveries, redelivered: deliveries > 0 };
       },
     );
@@ -312,6 +336,11 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     const held = [...this.#held.values()].sort((a, b) => a.id - b.id);
     for (const { id, consumed, buffer } of held) buffer.lane.release(id, consumed, 0);
     this.#held.clear();
+    let noted = 0;
+    for (const { id, deliveries } of this.#lanes.misjudged()) {
+      if (++noted > MOST_NOTED) break;
+      this.#notes.put(id, { deliveries, dueAt: 0 });
+    }
     try {
       await this.#pushed();
       await this.#notes.flushed();
@@ -356,26 +385,22 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
 
   /** Once a second. */
   tick(now: number): void {
+    const { connection, direct, stream, turns } = this.#host;
     this.#lanes.tick(now);
     if (this.#wanted > 0) this.#schedule();
-    if (this.#recount.tick()) void this.#count();
+    void this.#recount.tick(
+      () => turns.run(() => count(this.#names, connection, direct, stream)),
+      () => this.#open && this.#pushes === 0 && this.#lanes.removed,
+      (counted) => this.#counted(counted),
+    );
     if (++this.#ticks % PROGRESS !== 0) return;
     for (const { id, consumed, buffer } of this.#held.values()) buffer.lane.progress(id, consumed);
   }
 
-  async #count(): Promise<void> {
-    const { changes } = this.#recount;
-    const { connection, direct, stream, turns } = this.#host;
-    try {
-      const { messages, last } = await turns.run(() => count(this.#names, connection, direct, stream));
-      // Something went on meanwhile: it is counted when that is over.
-      if (!this.#open || changes !== this.#recount.changes || this.#pushes > 0 || !this.#lanes.removed) return;
-      this.#bytes = this.#messages === 0 ? 0 : Math.round((this.#bytes / this.#messages) * messages);
-      this.#messages = messages;
-      this.#countedTo = last;
-    } catch {
-      // NATS is away: the next one counts.
-    }
+  #counted({ messages, last }: Count): void {
+    this.#bytes = this.#messages === 0 ? 0 : Math.round((this.#bytes / this.#messages) * messages);
+    this.#messages = messages;
+    this.#countedTo = last;
   }
 
   down(): void {

@@ -32,7 +32,7 @@ export class Returned implements QueueEntry {
   readonly deliveries: number;
   readonly redelivered = true;
 
-  constructor({ id, message }: QueueEntry, deliveries: number) {
+  constructor({ id, message }: Pick<QueueEntry, 'id' | 'message'>, deliveries: number) {
     this.id = id;
     this.message = message;
     this.deliveries = deliveries;
