@@ -245,6 +245,8 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost, Give
     if (this.#dispatching || this.#closed) return;
     this.#dispatching = true;
     const selection = this.#selection;
+    // Those that have a key may have had older messages to take first.
+    if (selection?.active && this.#keys.size > 0) for (const each of this.#members.all) this.#keys.unparkFor(each);
     do while (this.#next());
     while (selection?.active && selection.serve());
     this.#dispatching = false;

@@ -70,10 +70,10 @@ export class Placement {
       this.#giver.give(member, entry, key === undefined ? undefined : keys.grow(key));
       return true;
     }
-    // It waits for its key where someone who is here selects it; not, if those with the key have others to take before it.
-    const waits = blocked || mayHave || (holder !== undefined && holder.taste?.likes(entry.message) === false);
-    if (state === undefined || !waits || !selection.wants(entry)) selection.keep(entry);
-    else keys.park(state, entry, blocked ? state.awaited : mayHave ? holder : undefined);
+    const inKey = blocked || holder !== undefined;
+    // It waits for its key, and the one who has that, only where someone who is here selects it.
+    if (state === undefined || !inKey || !selection.wants(entry)) selection.keep(entry);
+    else keys.park(state, entry, blocked ? state.awaited : holder?.taste?.likes(entry.message) ? holder : undefined);
     return true;
   }
 

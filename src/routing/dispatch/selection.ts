@@ -4,10 +4,6 @@ import type { EntryList } from './entries.ts';
 import type { Member } from './member.ts';
 import { idOf, Ready, rankOf, Taste } from './taste.ts';
 
-/** Messages held in memory for members that select alike, while these have no room; what comes after is passed over. */
-const READY = 256;
-/** What is passed over comes again in portions, so that not every acknowledgement asks the source. */
-const PORTION = 256;
 /** Selectors whose consumers are gone that are still tried, so that one who comes back need not have everything looked at. */
 const REMEMBERED = 8;
 /** Milliseconds per message passed over, until all are looked at again because some may have expired. */
@@ -212,7 +208,7 @@ export class Selection {
     // What is held ready would be in the way of higher priorities.
     if (demand.prioritised || demand.crowded) return false;
     if (entry instanceof Returned) return true;
-    return tastes.every((taste) => taste.live < READY && !taste.skipped(rank));
+    return tastes.every((taste) => taste.live < taste.ahead && !taste.skipped(rank));
   }
 
   #bringBack(ready: Ready): void {
@@ -245,7 +241,7 @@ export class Selection {
   }
 
   #recall(taste: Taste, room: number): void {
-    const count = this.#host.demand.prioritised ? room : Math.max(room, PORTION);
+    const count = this.#host.demand.prioritised ? room : Math.max(room, taste.ahead);
     const ids: number[] = [];
     while (ids.length < count) {
       const rank = taste.nextPassed();

@@ -5,6 +5,8 @@ import type { QueueEntry } from '../../ports/queue-store.ts';
 import { priorityOf } from './entries.ts';
 import type { Member } from './member.ts';
 
+/** Of what members may have at once, the most that is held ready for them beside it. */
+const AHEAD = 256;
 /** Above all ids: what a priority counts for in a rank. */
 const PRIORITY = 2 ** 49;
 
@@ -62,6 +64,13 @@ export class Taste {
     return room;
   }
 
+  /** How many are held ready for its members, and asked for again at once, at most. */
+  get ahead(): number {
+    let prefetch = 0;
+    for (const { options } of this.members) prefetch += options.prefetch;
+    return Math.min(AHEAD, prefetch);
+  }
+
   get backlogged(): boolean {
     return this.live > 0 || this.#passed.size > 0;
   }
@@ -107,7 +116,8 @@ export class Taste {
     if (this.#passed.size <= 2 * passed + 64) return;
     const left: number[] = [];
     for (let each = this.#passed.pop(); each !== undefined; each = this.#passed.pop()) {
-      if (this.#isPassed(each)) left.push(each);
+      // It may have come for others, and been passed over again.
+      if (each !== left.at(-1) && this.#isPassed(each)) left.push(each);
     }
     this.#passed = heapOf(left, (a, b) => a < b);
   }
