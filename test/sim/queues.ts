@@ -73,6 +73,7 @@ class Real {
     const name = `c${++this.#attached}`;
     const model = { name, prefetch, priority, selects: SELECTORS.get(selector) ?? (() => true) };
     this.model.consumers.add(model);
+    this.model.selecting ||= selector !== undefined;
     const world = this.world;
     const options = { clientId: name, prefetch, priority, exclusive: false, selector };
     const recorder: Recorder = world.consumer(options, (body, delivery) => {

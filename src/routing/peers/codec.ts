@@ -153,6 +153,8 @@ function writeWanted(to: Packer, wanted: Wanted): void {
     writeBounded(to.integer(0).text(queue).text(options.clientId), options.prefetch);
     writeSigned(to, options.priority);
     writeFlag(to, options.exclusive);
+    writeFlag(to, options.selector !== undefined);
+    if (options.selector !== undefined) to.text(options.selector);
     writeFlag(to, settings !== undefined);
     if (settings !== undefined) writeSettings(to, settings);
     return;
@@ -172,6 +174,7 @@ function readWanted(from: Unpacker): Wanted {
       prefetch: from.integer(),
       priority: readSigned(from),
       exclusive: readFlag(from),
+      selector: readFlag(from) ? from.text() : undefined,
     };
     return { kind: 'queue', queue, options, settings: readFlag(from) ? readSettings(from) : undefined };
   }
