@@ -174,7 +174,7 @@ function readWanted(from: Unpacker): Wanted {
       prefetch: from.integer(),
       priority: readSigned(from),
       exclusive: readFlag(from),
-      selector: readFlag(from) ? from.text() : undefined,
+      ...(readFlag(from) ? { selector: from.text() } : undefined),
     };
     return { kind: 'queue', queue, options, settings: readFlag(from) ? readSettings(from) : undefined };
   }
