@@ -129,7 +129,7 @@ export class Broker {
 
   #listen(services: Services): void {
     const mqtt = createMqtt(services, this.#config.mqtt);
-    const stomp = createStomp(services);
+    const stomp = createStomp(services, this.#config.stomp);
     const { listeners, limits } = this.#config;
     if (listeners.mqtt.enabled) this.#listeners.push({ name: 'mqtt', server: createTcpServer(mqtt, this.#registry) });
     if (listeners.stomp.enabled)

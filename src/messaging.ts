@@ -106,6 +106,7 @@ export class Messaging {
       outbox,
       queues,
       groups: table,
+      logs: (topic) => sessions.logs(topic),
       unmatched: (message) => router.unmatched(message) && sessions.allHeard,
       backlog: (connection) => new ConnectionBacklog(router, connection, limits.publishBacklog),
       startOf: (start, filter) => startOf(log, start, filter),

@@ -34,7 +34,13 @@ export const KIND = {
   queueDropped: 0x58,
 } as const;
 
-const BUCKETS: Readonly<Record<Bucket, number>> = { queues: 0x71, retained: 0x72, sessions: 0x73, wills: 0x77 };
+const BUCKETS: Readonly<Record<Bucket, number>> = {
+  durables: 0x64,
+  queues: 0x71,
+  retained: 0x72,
+  sessions: 0x73,
+  wills: 0x77,
+};
 
 export const FIRST_KEY: Buffer = Buffer.of(KIND.first);
 export const REVISION_KEY: Buffer = Buffer.of(KIND.revision);

@@ -9,6 +9,7 @@ export class MemoryState implements State {
     retained: new Map(),
     wills: new Map(),
     queues: new Map(),
+    durables: new Map(),
   };
   #revision = 0;
 

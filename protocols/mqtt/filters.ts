@@ -1,5 +1,5 @@
 import { hasWildcard, mqttFilterFault } from '../../src/core/filter.ts';
-import { QUEUE_PREFIX, REPLY_PREFIX, type TopicLimits } from '../../src/core/topic.ts';
+import { exchangeFault, isExchange, QUEUE_PREFIX, REPLY_PREFIX, type TopicLimits } from '../../src/core/topic.ts';
 
 /** What a filter in SUBSCRIBE asks for: messages of topics, a share of them (MQTT 5.0, 4.8.2), or those of a queue. */
 export type FilterKind = 'topic' | 'group' | 'queue';
@@ -39,7 +39,7 @@ export function filterFault(filter: string, limits: TopicLimits): string | undef
         ? 'has a wildcard in the name of a queue; queues are consumed one by one'
         : mqttFilterFault(filter, limits);
     case 'topic':
-      return mqttFilterFault(filter, limits);
+      return mqttFilterFault(filter, limits) ?? exchangeFault(filter);
   }
 }
 
@@ -50,7 +50,7 @@ function sharedFault(filter: string, limits: TopicLimits): string | undefined {
   if (slash === -1 || slash === filter.length - 1) return 'has no filter behind the share name [MQTT-4.8.2-2]';
   const inner = filter.slice(slash + 1);
   if (inner.startsWith(QUEUE_PREFIX)) return 'shares a queue, whose consumers share it as it is: $queue/NAME alone';
-  return inner.startsWith('$') && !inner.startsWith('$SYS')
+  return inner.startsWith('$') && !inner.startsWith('$SYS') && !isExchange(inner)
     ? "shares a filter that begins with $, which is the server's own"
     : mqttFilterFault(inner, limits);
 }

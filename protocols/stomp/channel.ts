@@ -7,7 +7,7 @@ import { Decoder, type FrameHandler } from './codec.ts';
 import { writeConnected, writeError, writeReceipt } from './encoder.ts';
 import type { Frame } from './frame.ts';
 import { agreed, HeartBeat, type HeartBeatOwner } from './heart-beat.ts';
-import { type Login, login } from './login.ts';
+import { implicitLogin, type Login, login } from './login.ts';
 import { Refusal } from './refusal.ts';
 import type { StompServer } from './server.ts';
 import { VERSION } from './version.ts';
@@ -16,6 +16,7 @@ import { COMMAND, HEADER } from './words.ts';
 /**
  * - `connecting`: waits for CONNECT.
  * - `checking`: CONNECT has come, its password is being checked; frames behind it wait (clients need not wait for CONNECTED).
+ *   So does the first frame itself, where it has to do for CONNECT.
  * - `connected`: serves the client's frames.
  * - `leaving`: DISCONNECT has come, and is answered when what came before it has had its effect.
  * - `over`: the connection is being closed, or is.
@@ -49,7 +50,7 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
   receive(chunk: Buffer, now: number): void {
     if (this.#state === 'over' || this.#state === 'leaving') return;
     this.#now = now;
-    if (this.#heartBeat !== undefined) this.#heartBeat.heardAt = now;
+    this.#heartBeat?.hear(now);
     this.#decode(() => this.#decoder.push(chunk));
   }
 
@@ -96,14 +97,8 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
   frame(frame: Frame): void {
     const client = this.#client;
     if (client === undefined) {
-      if (frame.command !== COMMAND.connect) {
-        throw new Refusal(
-          'protocol',
-          'the first frame is not CONNECT',
-          'Log in with CONNECT (or STOMP) and wait for CONNECTED.',
-        );
-      }
-      this.#connect(frame);
+      if (frame.command === COMMAND.connect) this.#connect(frame);
+      else this.#begin(frame);
       return;
     }
     switch (frame.command) {
@@ -141,40 +136,61 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
           'protocol',
           'a frame that only servers send',
           'Clients do not send CONNECTED, MESSAGE, RECEIPT or ERROR.',
+          'Bad command',
         );
     }
   }
 
   #connect(frame: Frame): void {
-    const { services } = this.#server;
-    services.counters.logins++;
+    this.#server.services.counters.logins++;
     // CONNECT has no receipt in the specification; a client that asks for one gets it.
     const receipt = frame.raw(HEADER.receipt);
-    const accepted = login(frame, this.#connection.peer, services);
+    const accepted = login(frame, this.#connection.peer, this.#server);
     if (!(accepted instanceof Promise)) {
-      this.#admit(accepted, receipt);
+      this.#admit(accepted);
+      this.#welcome(accepted, receipt);
       return;
     }
-    this.#state = 'checking';
     this.#decoder.hold();
+    this.#check(accepted, receipt, (settled) => this.#welcome(settled, receipt));
+  }
+
+  /** The first frame is another one. It is read again once its sender is known, by the rules of 1.0. */
+  #begin(frame: Frame): void {
+    if (!this.#server.options.implicitConnect) {
+      throw new Refusal(
+        'protocol',
+        'the first frame is not CONNECT',
+        'Log in with CONNECT (or STOMP) and wait for CONNECTED.',
+        'Illegal command',
+      );
+    }
+    this.#server.services.counters.logins++;
+    const accepted = implicitLogin(this.#connection.peer, this.#server);
+    this.#decoder.hold(Buffer.from(frame.buffer.subarray(frame.start, frame.bodyEnd + 1)));
+    this.#check(Promise.resolve(accepted), frame.raw(HEADER.receipt), () => {});
+  }
+
+  #check(accepted: Promise<Login>, receipt: string | undefined, welcome: (accepted: Login) => void): void {
+    this.#state = 'checking';
     this.#connection.pause();
     accepted.then(
-      (settled) => this.#settled(settled, receipt),
+      (settled) => {
+        if (this.#state !== 'checking') return;
+        this.#admit(settled);
+        welcome(settled);
+        this.#connection.resume();
+        this.#decode(() => this.#decoder.proceed());
+      },
       (error: unknown) => {
-        if (!(error instanceof BrokerError)) services.logger.error({ err: error }, 'a login could not be checked');
+        const { logger } = this.#server.services;
+        if (!(error instanceof BrokerError)) logger.error({ err: error }, 'a login could not be checked');
         this.#fail(error instanceof BrokerError ? error : new BrokerError('internal'), receipt);
       },
     );
   }
 
-  #settled(accepted: Login, receipt: string | undefined): void {
-    if (this.#state !== 'checking') return;
-    this.#admit(accepted, receipt);
-    this.#connection.resume();
-    this.#decode(() => this.#decoder.proceed());
-  }
-
-  #admit(accepted: Login, receipt: string | undefined): void {
+  #admit(accepted: Login): void {
     const { services, names } = this.#server;
     const { clock, counters, limits } = services;
     const connection = this.#connection;
@@ -186,12 +202,16 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     counters.loggedIn();
     this.#decoder.admit(version);
     const own = limits.heartBeatMilliseconds;
-    writeConnected(connection, { version, session, heartBeat: own });
-    if (receipt !== undefined) writeReceipt(connection, receipt);
     const send = agreed(own, heartBeat.wants);
     const expect = agreed(heartBeat.sends, own);
     if (version !== VERSION.v10 && send + expect > 0)
       this.#heartBeat = new HeartBeat(clock, connection, this, send, expect);
+  }
+
+  #welcome({ version, session }: Login, receipt: string | undefined): void {
+    const heartBeat = this.#server.services.limits.heartBeatMilliseconds;
+    writeConnected(this.#connection, { version, session, heartBeat });
+    if (receipt !== undefined) writeReceipt(this.#connection, receipt);
   }
 
   #disconnect(frame: Frame, client: StompClient): void {

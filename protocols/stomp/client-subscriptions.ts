@@ -1,7 +1,9 @@
 import type { BrokerError } from '../../src/core/errors.ts';
 import type { Start } from '../../src/core/start.ts';
 import { MessageId } from './acknowledgement.ts';
-import { type Deletion, readDeletion } from './durable.ts';
+import { isAmqQueue, requireQueue } from './amq-queue.ts';
+import { CompositeSubscription } from './composite-subscription.ts';
+import { type Deletion, type DurableName, readDeletion } from './durable.ts';
 import { DurableSubscription, deleteStored } from './durable-subscription.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
@@ -12,7 +14,7 @@ import { requireSettings } from './queue-fields.ts';
 import { QueueSubscription } from './queue-subscription.ts';
 import { Refusal, shown } from './refusal.ts';
 import type { TemporaryNames } from './send.ts';
-import { readSubscribe } from './subscribe.ts';
+import { readSubscribe, type SingleRequest } from './subscribe.ts';
 import type { Effect, StompSubscription } from './subscription.ts';
 import { Subscriptions } from './subscription-table.ts';
 import { Temporaries } from './temporaries.ts';
@@ -44,23 +46,35 @@ export class ClientSubscriptions implements TemporaryNames {
 
   subscribe(frame: Frame): Effect {
     const request = readSubscribe(frame, this.#link, this.#temporaries);
-    const { destination, filter, id } = request;
+    const { destination, id } = request;
     const table = this.#table;
     if (table.find(id, destination) !== undefined) {
       throw taken(id === undefined ? `with the destination ${shown(destination)}` : `with the id ${shown(id)}`);
     }
     if ('durable' in request && request.durable !== undefined && table.findDurable(request.durable.key) !== undefined)
       throw taken(request.durable.title);
-    if (isTemporary(destination)) this.#giveWay(destination);
-    else if (!this.#link.services.authorizer.maySubscribe(this.#link.principal, filter)) {
-      throw new Refusal('notAuthorized', `SUBSCRIBE: not allowed to subscribe to ${shown(destination)}`);
+    if (request.kind === 'composite') {
+      for (const each of request.requests) this.#requireRight(each);
+      const all = request.requests.map((each) => this.#subscription(each));
+      return this.#start(new CompositeSubscription(request, all));
     }
-    if (request.kind === 'queue') requireSettings(request.settings, this.#link);
+    if (isTemporary(destination)) this.#giveWay(destination);
+    else this.#requireRight(request);
     const subscription = this.#subscription(request);
     return 'start' in request && readsLog(request.start) ? this.#replay(subscription) : this.#start(subscription);
   }
 
-  #subscription(request: ReturnType<typeof readSubscribe>): StompSubscription {
+  #requireRight(request: SingleRequest): void {
+    const { destination, filter } = request;
+    const link = this.#link;
+    if (!link.services.authorizer.maySubscribe(link.principal, filter))
+      throw new Refusal('notAuthorized', `SUBSCRIBE: not allowed to subscribe to ${shown(destination)}`);
+    const settings = request.kind === 'queue' ? request.settings : undefined;
+    if ('queue' in request && isAmqQueue(destination)) requireQueue(link, request.queue, settings, 'SUBSCRIBE');
+    requireSettings(settings, link);
+  }
+
+  #subscription(request: SingleRequest): StompSubscription {
     const link = this.#link;
     const number = this.#table.nextNumber;
     switch (request.kind) {
@@ -91,7 +105,7 @@ export class ClientSubscriptions implements TemporaryNames {
 
   #start(subscription: StompSubscription): Effect {
     const { subscriptionsPerSession } = this.#link.services.limits;
-    if (this.#table.size >= subscriptionsPerSession) {
+    if (this.#table.size + (subscription.parts ?? 1) > subscriptionsPerSession) {
       const detail = `${this.#table.size} subscriptions already (limits.subscriptionsPerSession)`;
       throw new Refusal('quota', detail);
     }
@@ -110,8 +124,24 @@ export class ClientSubscriptions implements TemporaryNames {
     const filter = this.#temporaries.topicOf(destination);
     if (this.#table.findByDestination(destination) !== undefined) return filter;
     const prefetch = this.#link.services.limits.stompPrefetch;
-    const own = { kind: 'topic', id: destination, rawId: raw, destination, filter, ack: 'auto', prefetch } as const;
-    const none = { positions: false, noLocal: false, durable: undefined, start: undefined };
+    const own = {
+      kind: 'topic',
+      id: destination,
+      rawId: raw,
+      destination,
+      filter,
+      ack: 'auto',
+      prefetch,
+      own: raw,
+    } as const;
+    const none = {
+      positions: false,
+      selector: undefined,
+      together: undefined,
+      noLocal: false,
+      durable: undefined,
+      start: undefined,
+    };
     this.#start(new TopicSubscription(this.#link, this.#table.nextNumber, { ...own, ...none }));
     return filter;
   }
@@ -136,14 +166,23 @@ export class ClientSubscriptions implements TemporaryNames {
       this.#replays.delete(subscription);
       return subscription.unsubscribe(deletion !== undefined);
     }
-    if (named !== undefined) return deleteStored(this.#link.services, named.key, this.#link.principal.name);
+    if (named !== undefined) return this.#delete(named);
     throw new Refusal(
       'protocol',
       'UNSUBSCRIBE: there is no such subscription',
       deletion === undefined
         ? 'The header id of a SUBSCRIBE on this connection is expected.'
         : 'One that this connection does not have is known by id and destination: send both.',
+      'No subscription found',
     );
+  }
+
+  /** What is kept of one that this connection does not have. */
+  #delete({ key, shared }: DurableName): Promise<void> {
+    const { services, principal } = this.#link;
+    return shared === undefined
+      ? deleteStored(services, key, principal.name)
+      : services.groups.delete(shared.group, shared.filter);
   }
 
   /** By what it is kept as, else by id; in 1.0 also by destination (STOMP 1.0, UNSUBSCRIBE). */
@@ -169,6 +208,7 @@ export class ClientSubscriptions implements TemporaryNames {
         'protocol',
         `UNSUBSCRIBE without the header ${headers}`,
         'It says which subscription is meant.',
+        'Missing destination or id',
       );
     }
     return this.#table.findByDestination(destination);
@@ -198,6 +238,7 @@ export class ClientSubscriptions implements TemporaryNames {
       'protocol',
       `${command}: no message with the ${name} ${shown(frame.text(header) ?? '')} was delivered on this connection`,
       'What was delivered on an earlier connection has been given back.',
+      'Invalid header',
     );
   }
 
@@ -219,12 +260,14 @@ export class ClientSubscriptions implements TemporaryNames {
 
 function taken(which: string): Refusal {
   const detail = `SUBSCRIBE: there is a subscription ${which} already`;
-  return new Refusal('protocol', detail, 'Choose another id, or UNSUBSCRIBE first.');
+  const advice = 'Choose another id, or UNSUBSCRIBE first.';
+  return new Refusal('protocol', detail, advice, 'Duplicated subscription identifier');
 }
 
 function unnamed(command: string, byId: boolean): Refusal {
   const [header, where] = byId ? ['id', 'header ack'] : ['message-id', 'header message-id'];
-  return new Refusal('protocol', `${command} without the header ${header}`, `It is the ${where} of the MESSAGE meant.`);
+  const advice = `It is the ${where} of the MESSAGE meant.`;
+  return new Refusal('protocol', `${command} without the header ${header}`, advice, 'Missing header');
 }
 
 /** Whether it is to begin elsewhere than all others. */

@@ -1,4 +1,5 @@
 import { BrokerError } from '../../src/core/errors.ts';
+import type { Message } from '../../src/core/message.ts';
 import type { PartialSettings } from '../../src/core/queue-settings.ts';
 import type { Outcome } from '../../src/ports/queues.ts';
 import type { Services } from '../../src/ports/routing.ts';
@@ -10,7 +11,7 @@ import type { Frame } from './frame.ts';
 import { type Completion, Publications, type PublicationsOwner } from './publications.ts';
 import { queueOf, readSettings, requireSettings } from './queue-fields.ts';
 import { Refusal } from './refusal.ts';
-import { readSend, type TemporaryNames } from './send.ts';
+import { readSend, readSendToSeveral, type TemporaryNames } from './send.ts';
 import type { Effect } from './subscription.ts';
 import { Transactions } from './transactions.ts';
 import { HEADER } from './words.ts';
@@ -82,6 +83,10 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
 
   send(frame: Frame, now: number): void {
     const message = readSend(frame, this.#link, this, now);
+    if (message === undefined) {
+      this.#sendToSeveral(frame, readSendToSeveral(frame, this.#link, this, now));
+      return;
+    }
     const queue = queueOf(message.topic);
     const settings = queue === undefined ? undefined : readSettings(frame);
     requireSettings(settings, this.#link);
@@ -94,6 +99,25 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
       this.#publications.publish(message);
     } else {
       this.#publications.publishReceipted(message, receipt);
+    }
+  }
+
+  /** One RECEIPT, when all are durable. */
+  #sendToSeveral(frame: Frame, messages: readonly Message[]): void {
+    const settings = readSettings(frame);
+    requireSettings(settings, this.#link);
+    const receipt = frame.raw(HEADER.receipt);
+    for (const { topic } of messages) {
+      const queue = queueOf(topic);
+      if (queue !== undefined && settings !== undefined) this.#declare(queue, settings, receipt);
+    }
+    if (frame.has(HEADER.transaction)) {
+      this.#hold(frame, messages.length).messages.push(...messages);
+      this.receipt(frame);
+    } else if (receipt === undefined) {
+      for (const message of messages) this.#publications.publish(message);
+    } else {
+      this.#publications.publishAll(messages, { receipt, acks: [] });
     }
   }
 
@@ -193,8 +217,8 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
     this.#publications.publishAll(logged, { receipt, acks });
   }
 
-  #hold(frame: Frame): ReturnType<Transactions['grow']> {
-    return this.#table().grow(frame.text(HEADER.transaction) ?? '', frame.bodyEnd - frame.start);
+  #hold(frame: Frame, actions = 1): ReturnType<Transactions['grow']> {
+    return this.#table().grow(frame.text(HEADER.transaction) ?? '', frame.bodyEnd - frame.start, actions);
   }
 
   #table(): Transactions {
@@ -278,7 +302,12 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
 function named(frame: Frame, command: string): string {
   const id = frame.text(HEADER.transaction);
   if (id === undefined)
-    throw new Refusal('protocol', `${command} without the header transaction`, 'It names the transaction.');
+    throw new Refusal(
+      'protocol',
+      `${command} without the header transaction`,
+      'It names the transaction.',
+      'Missing transaction',
+    );
   return id;
 }
 

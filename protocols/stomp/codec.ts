@@ -5,12 +5,13 @@ import {
   type HeadLimits,
   headerTooLong,
   INCOMPLETE,
+  noCommand,
   parseHead,
   tooManyHeaders,
 } from './head.ts';
 import { Refusal } from './refusal.ts';
-import type { Version } from './version.ts';
-import { COMMAND, HEADER } from './words.ts';
+import { VERSION, type Version } from './version.ts';
+import { COMMAND, HEADER, LONGEST_COMMAND } from './words.ts';
 
 export interface DecoderLimits extends HeadLimits {
   readonly loginPacketBytes: number;
@@ -84,9 +85,10 @@ export class Decoder {
     this.#held = undefined;
   }
 
-  /** After the frame at hand no further one is looked at until `proceed`. */
-  hold(): void {
-    this.#held = [];
+  /** After the frame at hand no further one is looked at until `proceed`. `again`: it comes once more, in a copy. */
+  hold(again?: Buffer): void {
+    this.#held = again === undefined ? [] : [again];
+    if (again !== undefined) this.#frames--;
   }
 
   /** Takes up what came meanwhile; throws as `push` does. */
@@ -119,8 +121,9 @@ export class Decoder {
           break;
         }
         const byte = chunk[at];
-        // Line ends between frames are heart-beats, and what clients append to a frame.
-        if (byte === LF || byte === CR) {
+        // Line ends between frames are heart-beats, and what clients append to a frame. Null bytes are let pass, as in
+        // RabbitMQ, whose own tests begin frames with one.
+        if (byte === LF || byte === CR || byte === NUL) {
           at++;
           continue;
         }
@@ -132,8 +135,19 @@ export class Decoder {
         at = next;
       }
     } catch (error) {
+      if (this.#partial !== undefined && !this.#current) this.#recall(this.#partial);
       this.stop();
       throw error;
+    }
+  }
+
+  /** Reads again what has come of a frame that is refused before its end: the ERROR names its receipt. */
+  #recall({ buffer, length }: Partial): void {
+    this.#current = true;
+    try {
+      parseHead(frame, buffer.subarray(0, length), 0, this.version, this.#limits);
+    } catch {
+      // Why it is refused is known; what stands before that was read.
     }
   }
 
@@ -142,7 +156,7 @@ export class Decoder {
     this.#current = true;
     const bodyStart = parseHead(frame, buffer, at, this.version, this.#limits);
     if (bodyStart === INCOMPLETE) return INCOMPLETE;
-    const length = contentLength(frame);
+    const length = contentLength(frame, this.version);
     let bodyEnd: number;
     if (length >= 0) {
       bodyEnd = bodyStart + length;
@@ -157,14 +171,22 @@ export class Decoder {
     frame.bodyStart = bodyStart;
     frame.bodyEnd = bodyEnd;
     this.#frames++;
-    if (bodyEnd > bodyStart && frame.command !== COMMAND.send) requireNoBody(buffer, bodyStart, bodyEnd);
+    if (bodyEnd > bodyStart && frame.command !== COMMAND.send && !this.#ignoresBody()) {
+      requireNoBody(buffer, bodyStart, bodyEnd);
+    }
     this.#handler.frame(frame);
     return bodyEnd + 1;
   }
 
+  /** "The body of the SUBSCRIBE command is ignored" (STOMP 1.0, SUBSCRIBE). Before a login none is served, or by 1.0. */
+  #ignoresBody(): boolean {
+    return (this.version ?? VERSION.v10) === VERSION.v10 && frame.command === COMMAND.subscribe;
+  }
+
   #tooLarge(): Refusal {
     const key = this.#maxBytes === this.#limits.packetBytes ? 'packetBytes' : 'loginPacketBytes';
-    return new Refusal('tooLarge', `the frame is larger than ${this.#maxBytes} bytes (limits.${key})`);
+    const detail = `the frame is larger than ${this.#maxBytes} bytes (limits.${key})`;
+    return new Refusal('tooLarge', detail, 'Send less at a time; else the limit has to be raised.');
   }
 
   // --- frames over several chunks ---------------------------------------------------------------------------------------
@@ -210,6 +232,8 @@ export class Decoder {
       if (byte !== LF) {
         // A line of one carriage return is empty. Bytes are counted as they come, so that no line outgrows its limit.
         partial.line++;
+        // Who speaks another protocol is told at once, not when it happens to send an empty line.
+        if (partial.lines === 0 && !inCommand(byte, partial.line)) throw noCommand();
         if (partial.line > limits.stompHeaderBytes) throw headerTooLong(limits);
         if (byte === NUL) throw endsInHead();
         continue;
@@ -234,7 +258,7 @@ export class Decoder {
     const head = partial.length;
     this.#current = true;
     parseHead(frame, partial.buffer.subarray(0, head), 0, this.version, this.#limits);
-    const length = contentLength(frame);
+    const length = contentLength(frame, this.version);
     partial.state = length < 0 ? 'open' : 'counted';
     partial.total = head + length + 1;
     if (Math.max(head, partial.total) > this.#maxBytes) throw this.#tooLarge();
@@ -242,6 +266,11 @@ export class Decoder {
 }
 
 const EMPTY = Buffer.alloc(0);
+
+/** Whether this can be byte `place` of the line of a command, its CR included. */
+function inCommand(byte: number | undefined, place: number): boolean {
+  return byte !== undefined && place <= LONGEST_COMMAND + 1 && ((byte >= 0x41 && byte <= 0x5a) || byte === CR);
+}
 
 function append(partial: Partial, chunk: Buffer, from: number, to: number): void {
   const length = partial.length + to - from;

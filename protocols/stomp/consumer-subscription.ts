@@ -16,6 +16,7 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
   protected readonly feed: Feed;
   readonly #failed: (error: BrokerError) => void;
   #consumption: C | undefined;
+  #beginning: Effect;
   /** The client has been told that it has begun, or will be told in this turn. */
   #opened = false;
   /** Why it ended before that. */
@@ -33,6 +34,11 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
     this.#failed = failed;
   }
 
+  /** Messages may come. */
+  protected get opened(): boolean {
+    return this.#opened;
+  }
+
   protected abstract consume(): C;
   /** `forever`: the client will not come back to it. */
   protected abstract leave(consumption: C, forever: boolean): void;
@@ -41,7 +47,7 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
     const consumption = this.consume();
     this.#consumption = consumption;
     consumption.pump();
-    return consumption.opened.then(
+    this.#beginning = consumption.opened.then(
       () => {
         this.#opened = true;
         if (this.#error !== undefined && !this.#closed) throw this.#error;
@@ -51,13 +57,14 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
         if (!this.#closed) throw error;
       },
     );
+    return this.#beginning;
   }
 
   // --- from the queue or the group ----------------------------------------------------------------------------------
 
   ready(): boolean {
     // What would come before the consumption is known could not be settled.
-    if (this.#consumption === undefined || this.#settling) return false;
+    if (this.#consumption === undefined || this.#settling || this.#closed) return false;
     return this.feed.open && !this.link.over && !this.link.connection.full();
   }
 
@@ -111,7 +118,8 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
   }
 
   unsubscribe(forever: boolean): Effect {
-    const settled = this.stored();
+    // The SUBSCRIBE is answered first.
+    const settled = this.#opened ? this.stored() : this.#beginning;
     this.#end(forever);
     return settled;
   }

@@ -49,7 +49,7 @@ export class DurableSubscription implements StompSubscription, SessionOwner {
     this.#takenOver = takenOver;
     // What is published from now on is for a new one, though it is not open before the store has answered.
     const from = link.services.router.positions();
-    this.#progress = new Progress(request.filter, request.noLocal, from, () => this.#place?.changed());
+    this.#progress = new Progress(request, from, () => this.#place?.changed());
     this.#topic = new TopicSubscription(link, number, request, this.#progress);
   }
 
@@ -60,7 +60,7 @@ export class DurableSubscription implements StompSubscription, SessionOwner {
     const { sessions, limits } = this.#link.services;
     const { key } = this.durable;
     const principal = this.#link.principal.name;
-    const claim = { key, principal, clean: false, keptFor: limits.sessionExpirySeconds };
+    const claim = { key, principal, clean: false, keptFor: limits.sessionExpirySeconds, filter: this.#filter };
     this.#opened = sessions.open(claim, this).then((place) => this.#open(place));
     return this.#opened;
   }
@@ -99,7 +99,10 @@ export class DurableSubscription implements StompSubscription, SessionOwner {
     const which = { subscription: this.durable.key, destination: this.destination };
     try {
       if (this.#progress.restore(kept)) return true;
-      logger.info(which, 'a durable subscription begins anew: its destination or no-local is another one than before');
+      logger.info(
+        which,
+        'a durable subscription begins anew: its destination, no-local or selector is another one than before',
+      );
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       logger.error({ ...which, err: error }, 'a stored subscription cannot be read; it begins anew');

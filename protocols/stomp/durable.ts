@@ -1,3 +1,4 @@
+import { DURABLE_GROUP } from '../../src/core/topic.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
 import { filterOf } from './names.ts';
@@ -10,14 +11,22 @@ import { HEADER, NAMES } from './words.ts';
 
 const [NAME] = NAMES.subscriptionName;
 
-/** Bytes of the longest key that every store takes. */
-const KEY_BYTES = 2048;
+/** Bytes of the longest name: of the 2,048 of a key that every store takes, some are routing's. */
+const KEY_BYTES = 2000;
 
 export interface DurableName {
-  /** Under which it is kept: one connection at a time may have it. */
+  /** Under which it is known. */
   readonly key: string;
   /** What a client calls it, for the text of errors. */
   readonly title: string;
+  /** Several connections may have it, each message being for one of them; undefined: one connection at a time has it. */
+  readonly shared: SharedName | undefined;
+}
+
+/** A group that no other client can be a member of. */
+export interface SharedName {
+  readonly group: string;
+  readonly filter: string;
 }
 
 /** Which durable subscription a SUBSCRIBE to `filter` asks for; undefined when it asks for none. */
@@ -66,12 +75,15 @@ export function readDeletion(frame: Frame, link: Link): Deletion | undefined {
   return { durable: byId(id, filterOf(destination, link.services.limits), 'UNSUBSCRIBE', link), byId: true };
 }
 
-/** RabbitMQ's: one for each user, id and destination. */
+/** RabbitMQ's: one for each user, id and destination, shared by all who subscribe to it. */
 function byId(id: string | undefined, filter: string, command: string, link: Link): DurableName {
   if (id === undefined) {
-    throw new Refusal('protocol', `${command} with durable:true, without the header id`, 'The id is part of its name.');
+    const detail = `${command} with durable:true, without the header id`;
+    throw new Refusal('protocol', detail, 'The id is part of its name.', 'Missing Header');
   }
-  return named([link.principal.name, id, filter], `with the id ${shown(id)}`, command);
+  const group = DURABLE_GROUP + encodeURIComponent(JSON.stringify([link.principal.name, id]));
+  const title = `with the id ${shown(id)}`;
+  return { key: checked(`${group}/${filter}`, title, command), title, shared: { group, filter } };
 }
 
 /** ActiveMQ's: one for each client id and name. */
@@ -86,15 +98,15 @@ function byName(name: string, command: string, link: Link): DurableName {
       'A subscription of that kind is known by client id and name: send client-id in CONNECT.',
     );
   }
-  return named([link.clientId, name], `with the name ${shown(name)}`, command);
+  const title = `with the name ${shown(name)}`;
+  // In JSON, parts of any characters stay apart.
+  const key = `stomp:${JSON.stringify([link.clientId, name])}`;
+  return { key: checked(key, title, command), title, shared: undefined };
 }
 
-/** In JSON, parts of any characters stay apart, and two parts are not three. */
-function named(parts: readonly string[], title: string, command: string): DurableName {
-  const key = `stomp:${JSON.stringify(parts)}`;
-  if (Buffer.byteLength(key) > KEY_BYTES) {
-    const detail = `${command}: the durable subscription ${title} needs ${Buffer.byteLength(key)} bytes for what names it; ${KEY_BYTES} are taken`;
-    throw new Refusal('tooLarge', detail, 'Choose a shorter id, name or destination.');
-  }
-  return { key, title };
+function checked(key: string, title: string, command: string): string {
+  const bytes = Buffer.byteLength(key);
+  if (bytes <= KEY_BYTES) return key;
+  const detail = `${command}: the durable subscription ${title} needs ${bytes} bytes for what names it; ${KEY_BYTES} are taken`;
+  throw new Refusal('tooLarge', detail, 'Choose a shorter id, name or destination.');
 }

@@ -1,10 +1,14 @@
 import { textBytes, writeText } from '../../src/core/bytes.ts';
-import { type BrokerError, FAULTS } from '../../src/core/errors.ts';
+import type { BrokerError } from '../../src/core/errors.ts';
 import type { Connection } from '../../src/ports/transport.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal, titleOf } from './refusal.ts';
 import { VERSION, VERSION_NAMES, type Version } from './version.ts';
 
-/** The frames of the server except MESSAGE. Each is one WebSocket message, of text. */
+/**
+ * The frames of the server except MESSAGE. Each is one WebSocket message, of text, and ends with a null byte and a line end
+ * (STOMP 1.2, STOMP Frames: EOLs may follow): PHP's extension takes the byte behind a frame for that line end, and would lose
+ * the first of the next frame.
+ */
 
 export interface Terms {
   readonly version: Version;
@@ -19,7 +23,7 @@ export function writeConnected(connection: Connection, { version, session, heart
   const beat = version === VERSION.v10 ? '' : `heart-beat:${heartBeat},${heartBeat}\n`;
   writeFrame(
     connection,
-    `CONNECTED\nversion:${VERSION_NAMES[version]}\n${beat}session:${session}\nserver:trimaran\n\n\0`,
+    `CONNECTED\nversion:${VERSION_NAMES[version]}\n${beat}session:${session}\nserver:trimaran\n\n\0\n`,
   );
 }
 
@@ -28,7 +32,7 @@ export function writeConnected(connection: Connection, { version, session, heart
  * been stored before.
  */
 export function writeReceipt(connection: Connection, receipt: string, duplicate = false): void {
-  const frame = `RECEIPT\nreceipt-id:${receipt}\n${duplicate ? 'duplicate:true\n' : ''}\n\0`;
+  const frame = `RECEIPT\nreceipt-id:${receipt}\n${duplicate ? 'duplicate:true\n' : ''}\n\0\n`;
   connection.begin(frame.length, true);
   const at = connection.reserve(frame.length);
   connection.buffer.write(frame, at, 'latin1');
@@ -38,11 +42,12 @@ export function writeReceipt(connection: Connection, receipt: string, duplicate 
 export function writeError(connection: Connection, error: BrokerError, receipt: string | undefined): void {
   const advice = error instanceof Refusal && error.advice !== '' ? `\n${error.advice}` : '';
   const body = `${error.message}${/[.!?]$/.test(error.message) ? '' : '.'}${advice}\n`;
+  const title = error instanceof Refusal ? error.title : titleOf(error.code);
   const versions = error.code === 'unsupportedVersion' ? `version:${VERSION_NAMES.join(',')}\n` : '';
   // The receipt's characters are bytes of UTF-8.
   const receiptId = receipt === undefined ? '' : `receipt-id:${Buffer.from(receipt, 'latin1').toString('utf8')}\n`;
-  const head = `ERROR\nmessage:${FAULTS[error.code].text}\n${receiptId}${versions}content-type:text/plain\n`;
-  writeFrame(connection, `${head}content-length:${Buffer.byteLength(body)}\n\n${body}\0`);
+  const head = `ERROR\nmessage:${title}\n${receiptId}${versions}content-type:text/plain\n`;
+  writeFrame(connection, `${head}content-length:${Buffer.byteLength(body)}\n\n${body}\0\n`);
 }
 
 export function writeHeartBeat(connection: Connection): void {

@@ -28,6 +28,27 @@ export interface Link {
   over: boolean;
 }
 
+/** Feeds of one subscription to several destinations: they number their messages together, and share its window. */
+export class Together {
+  readonly stamp = new Stamp();
+  readonly feeds: Feed[] = [];
+  /** Of topics, in order: what several match goes by the first of them alone. */
+  readonly filters: string[] = [];
+  /** Several messages are being settled: none is sent until all are. */
+  settling = false;
+
+  /** Whether an acknowledgement is for all messages before it, too. */
+  get cumulative(): boolean {
+    return this.feeds[0]?.cumulative ?? false;
+  }
+
+  unacknowledged(): number {
+    let count = 0;
+    for (const each of this.feeds) count += each.unacknowledged;
+    return count;
+  }
+}
+
 /**
  * What goes to one subscription: its MESSAGE frames, and which of them are unacknowledged.
  *
@@ -39,12 +60,17 @@ export class Feed {
   readonly #mode: AckMode;
   readonly #window: number;
   readonly #envelope: Envelope;
-  readonly #stamp = new Stamp();
+  readonly #stamp: Stamp;
+  readonly #together: Together | undefined;
   /** By number, in order: the number of the delivery; 0 where there is no one to tell that it is settled. */
   #unsettled: Map<number, number> | undefined;
 
-  constructor(link: Link, subscription: number, { rawId, ack: mode, prefetch, positions }: SubscribeRequest) {
+  constructor(link: Link, subscription: number, request: SubscribeRequest) {
+    const { rawId, ack: mode, prefetch, positions, own, together } = request;
     this.#link = link;
+    this.#together = together;
+    this.#stamp = together?.stamp ?? new Stamp();
+    together?.feeds.push(this);
     this.#mode = mode;
     this.#window = prefetch;
     const named = rawId === undefined ? '' : `subscription:${rawId}\n`;
@@ -56,12 +82,19 @@ export class Feed {
       ack: mode !== 'auto' && link.version === VERSION.v12 ? Buffer.from(`\nack:${prefix}`) : undefined,
       webSocket: link.connection.peer.transport === 'websocket',
       positions,
+      line: own === undefined ? undefined : Buffer.from(`destination:${own}\n`, 'latin1'),
     };
   }
 
   /** Whether the prefetch window has room. */
   get open(): boolean {
+    const together = this.#together;
+    if (together !== undefined) return !together.settling && together.unacknowledged() < this.#window;
     return this.#unsettled === undefined || this.#unsettled.size < this.#window;
+  }
+
+  get unacknowledged(): number {
+    return this.#unsettled?.size ?? 0;
   }
 
   /** Whether messages wait for an acknowledgement: else they are settled by being sent. */
@@ -118,11 +151,11 @@ export class Feed {
 
   /**
    * The client is done with a message, in mode `client` with all before it, too. Returns the deliveries that are settled
-   * by this, in order; none when the message was settled before.
+   * by this, in order; none when the message was settled before. Where there are several feeds, it may be another one's.
    */
   settle(number: number): number[] {
     const unsettled = this.#unsettled;
-    if (unsettled === undefined || !unsettled.has(number)) return [];
+    if (unsettled === undefined || (this.#together === undefined && !unsettled.has(number))) return [];
     if (this.#mode === 'client-individual') return [this.settleOne(number) ?? 0];
     const deliveries: number[] = [];
     for (const [each, eachDelivery] of unsettled) {

@@ -5,6 +5,7 @@ import { ConsumerSubscription } from './consumer-subscription.ts';
 import type { DurableName } from './durable.ts';
 import type { Link } from './feed.ts';
 import type { GroupRequest } from './subscribe.ts';
+import type { Effect } from './subscription.ts';
 
 /** A member of a group. A durable one's group keeps its place in the log when all are gone. */
 export class GroupSubscription extends ConsumerSubscription<Membership> implements GroupMember {
@@ -18,15 +19,35 @@ export class GroupSubscription extends ConsumerSubscription<Membership> implemen
   }
 
   protected consume(): Membership {
-    const { group, filter, prefetch, ordered, start } = this.#request;
+    const { group, filter, prefetch, ordered, selector, start } = this.#request;
     const { groups, limits } = this.link.services;
     const keptFor = this.durable === undefined ? 0 : limits.sessionExpirySeconds;
-    const options = { clientId: this.link.clientId, prefetch, keptFor, ordered, start: start ?? { from: 'new' } };
+    const options = {
+      clientId: this.link.clientId,
+      prefetch,
+      keptFor,
+      ordered,
+      selector: selector?.text,
+      start: start ?? { from: 'new' },
+    };
     return groups.join(group, filter, this, options);
   }
 
   protected leave(membership: Membership, forever: boolean): void {
-    membership.leave(forever || this.durable === undefined);
+    const forget = forever || this.durable === undefined;
+    const leave = (): void => membership.leave(forget);
+    // One that was asked for is kept from then on, also when its client leaves before it is there.
+    if (forget || this.opened) leave();
+    else membership.opened.then(leave, leave);
+  }
+
+  override unsubscribe(forever: boolean): Effect {
+    const settled = super.unsubscribe(forever);
+    const shared = this.durable?.shared;
+    if (!forever || shared === undefined) return settled;
+    // Whoever else has it begins anew, as with a queue of RabbitMQ's that is deleted.
+    const deleted = this.link.services.groups.delete(shared.group, shared.filter);
+    return Promise.all([settled, deleted]).then(() => {});
   }
 
   takeLive(message: Message): boolean {

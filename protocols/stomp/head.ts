@@ -47,7 +47,8 @@ export function parseHead(
   frame.command = commandAt(buffer, at, crlf ? p - 2 : p - 1);
   if (frame.command === COMMAND.unknown) {
     const name = buffer.toString('latin1', at, crlf ? p - 2 : p - 1);
-    throw new Refusal('malformed', `${name} is not a command`, 'Commands are upper case, as in CONNECT or SEND.');
+    const advice = 'Commands are upper case, as in CONNECT or SEND.';
+    throw new Refusal('malformed', `${name} is not a command`, advice, 'Bad command');
   }
   const stripCr = crlf || version === undefined || version === VERSION.v12;
   let bits = 0;
@@ -130,11 +131,7 @@ function skipCommand(buffer: Buffer, at: number): number {
     break;
   }
   if (p === end) return INCOMPLETE;
-  throw new Refusal(
-    'malformed',
-    'the frame does not begin with a STOMP command and a line end',
-    'Is this client meant for another protocol or port? If not: is the content-length of the frame before it right?',
-  );
+  throw noCommand();
 }
 
 function addHeader(
@@ -181,13 +178,17 @@ function trimBlanks(buffer: Buffer, start: number, end: number): number {
 
 /**
  * The declared length of the body; -1 when none is declared. A value beyond all limits counts as just that: it is
- * refused for its size.
+ * refused for its size. `version` is undefined before CONNECT: its sender may speak 1.0, and write space around values.
  */
-export function contentLength(frame: Frame): number {
+export function contentLength(frame: Frame, version: Version | undefined): number {
   if (!frame.has(HEADER.contentLength)) return -1;
   const { buffer } = frame;
-  const start = frame.valueStart(HEADER.contentLength);
-  const end = frame.valueEnd(HEADER.contentLength);
+  let start = frame.valueStart(HEADER.contentLength);
+  let end = frame.valueEnd(HEADER.contentLength);
+  if (version === undefined) {
+    start = skipBlanks(buffer, start, end);
+    end = trimBlanks(buffer, start, end);
+  }
   let length = start === end ? Number.NaN : 0;
   for (let i = start; i < end; i++) {
     const digit = (buffer[i] ?? 0) - 0x30;
@@ -204,11 +205,22 @@ export function contentLength(frame: Frame): number {
 }
 
 export function headerTooLong({ stompHeaderBytes }: HeadLimits): Refusal {
-  return new Refusal('tooLarge', `a header line has more than ${stompHeaderBytes} bytes (limits.stompHeaderBytes)`);
+  const detail = `a header line has more than ${stompHeaderBytes} bytes (limits.stompHeaderBytes)`;
+  return new Refusal('tooLarge', detail, 'What is long belongs in the body; else the limit has to be raised.');
 }
 
 export function tooManyHeaders({ stompHeaders }: HeadLimits): Refusal {
-  return new Refusal('tooLarge', `the frame has more than ${stompHeaders} headers (limits.stompHeaders)`);
+  const detail = `the frame has more than ${stompHeaders} headers (limits.stompHeaders)`;
+  return new Refusal('tooLarge', detail, 'Leave some out; else the limit has to be raised.');
+}
+
+export function noCommand(): Refusal {
+  return new Refusal(
+    'malformed',
+    'the frame does not begin with a STOMP command and a line end',
+    'Is this client meant for another protocol or port? If not: is the content-length of the frame before it right?',
+    'Bad command',
+  );
 }
 
 function noColon(buffer: Buffer, start: number, end: number): Refusal {

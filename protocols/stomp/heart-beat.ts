@@ -48,11 +48,12 @@ export interface HeartBeatOwner {
 
 /** The heart-beats of a connection, both ways. Made only where some were agreed. */
 export class HeartBeat {
-  /** When something last came, milliseconds since 1970. */
-  heardAt: number;
   readonly #clock: Clock;
   readonly #connection: Connection;
   readonly #owner: HeartBeatOwner;
+  /** When something last came, milliseconds since 1970, and how many bytes had come by then. */
+  #heardAt: number;
+  #received: number;
   #sending: Timer | undefined;
   #listening: Timer | undefined;
 
@@ -61,9 +62,16 @@ export class HeartBeat {
     this.#clock = clock;
     this.#connection = connection;
     this.#owner = owner;
-    this.heardAt = clock.now();
+    this.#heardAt = clock.now();
+    this.#received = connection.received;
     if (send > 0) this.#send(Math.max(1, Math.floor(send * SEND_AFTER)));
     if (expect > 0) this.#listen(expect * SILENCE, expect * SILENCE);
+  }
+
+  /** Something has come. */
+  hear(now: number): void {
+    this.#heardAt = now;
+    this.#received = this.#connection.received;
   }
 
   stop(): void {
@@ -82,10 +90,12 @@ export class HeartBeat {
   #listen(delay: number, silence: number): void {
     this.#listening = this.#clock.schedule(delay, () => {
       const now = this.#clock.now();
-      if (this.#owner.deaf()) this.heardAt = now;
-      const left = this.heardAt + silence - now;
+      const { received } = this.#connection;
+      // "Any new data received over the network connection" counts, and a WebSocket message shows only when all of it is there.
+      if (received !== this.#received || this.#owner.deaf()) this.hear(now);
+      const left = this.#heardAt + silence - now;
       if (left > 0) this.#listen(left, silence);
-      else this.#owner.silent(now - this.heardAt);
+      else this.#owner.silent(now - this.#heardAt);
     });
   }
 }

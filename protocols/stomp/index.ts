@@ -1,11 +1,12 @@
 import type { Protocol } from '../../src/ports/protocol.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import { StompChannel } from './channel.ts';
+import type { StompOptions } from './options.ts';
 import { StompServer } from './server.ts';
 
 /** STOMP 1.0, 1.1 and 1.2. */
-export function createStomp(services: Services): Protocol {
-  const server = new StompServer(services);
+export function createStomp(services: Services, options: StompOptions): Protocol {
+  const server = new StompServer(services, options);
   return {
     name: 'stomp',
     webSocket: {

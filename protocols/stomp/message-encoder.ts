@@ -9,7 +9,7 @@ import type { Version } from './version.ts';
 
 /**
  * A MESSAGE frame is a part of its subscription's (ids, and what is said of the delivery) and a part that all subscribers
- * of one version share, from `destination` to the null byte. Fanned out, the shared part is encoded once.
+ * of one version share, from `destination` to the end. Fanned out, the shared part is encoded once.
  */
 
 /** Bodies from here on go out by reference; below, copying is cheaper. Bytes. */
@@ -26,6 +26,8 @@ const POSITION = Buffer.from('position:');
 const RETAIN = Buffer.from('retain:true\n');
 const BROWSER_END = Buffer.from('browser:end\n');
 const LF = 10;
+/** Behind the body: the null byte, and the line end that clients expect (`encoder.ts`). */
+const TAIL_BYTES = 2;
 const DASH = 0x2d;
 
 let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
@@ -42,6 +44,8 @@ export interface Envelope {
   readonly webSocket: boolean;
   /** Whether messages say where in the log they are. */
   readonly positions: boolean;
+  /** `destination:…\n` where it is not the topic's; its messages go to no one else. */
+  readonly line: Buffer | undefined;
 }
 
 /** What is said of one delivery. A subscription has one of them, and fills it in for each message. */
@@ -84,17 +88,16 @@ export function writeMessage(
     copyBytes(buffer, writeOwn(buffer, at, message, envelope, stamp), wire.bytes, wire.start, wire.end);
     return;
   }
-  const line = encoding.names.line(message.topic, envelope.version);
+  const line = envelope.line ?? encoding.names.line(message.topic, envelope.version);
   const lines = propertyLinesOf(message, envelope.version, encoding);
   const lineBytes = lines === '' ? 0 : textBytes(lines);
-  const total = own + headBytes(message, line, lineBytes) + message.size + 1;
+  const total = own + headBytes(message, line, lineBytes) + message.size + TAIL_BYTES;
   connection.begin(total, envelope.webSocket && isText(message));
   const at = connection.reserve(total);
   const buffer = connection.buffer;
-  let next = writeOwn(buffer, at, message, envelope, stamp);
-  next = writeHead(buffer, next, message, line, lines, lineBytes);
-  next = copyBytes(buffer, next, message.data, message.start, message.end);
-  buffer[next] = 0;
+  const head = writeOwn(buffer, at, message, envelope, stamp);
+  const next = writeHead(buffer, head, message, line, lines, lineBytes);
+  writeTail(buffer, copyBytes(buffer, next, message.data, message.start, message.end));
 }
 
 /** `Wire.patch` says, for STOMP, whether the body is text. */
@@ -115,7 +118,7 @@ function encodeShared(message: Message, version: Version, encoding: Encoding): W
   const line = encoding.names.line(message.topic, version);
   const lines = propertyLinesOf(message, version, encoding);
   const lineBytes = textBytes(lines);
-  const total = headBytes(message, line, lineBytes) + message.size + 1;
+  const total = headBytes(message, line, lineBytes) + message.size + TAIL_BYTES;
   if (slabUsed + total > slab.length) {
     slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, total));
     slabUsed = 0;
@@ -123,7 +126,7 @@ function encodeShared(message: Message, version: Version, encoding: Encoding): W
   const start = slabUsed;
   slabUsed += total;
   const at = writeHead(slab, start, message, line, lines, lineBytes);
-  slab[copyBytes(slab, at, message.data, message.start, message.end)] = 0;
+  writeTail(slab, copyBytes(slab, at, message.data, message.start, message.end));
   return { bytes: slab, start, end: slabUsed, patch: isText(message) ? TEXT : -1 };
 }
 
@@ -135,18 +138,23 @@ function writeLarge(
   stamp: Stamp,
   encoding: Encoding,
 ): void {
-  const line = encoding.names.line(message.topic, envelope.version);
+  const line = envelope.line ?? encoding.names.line(message.topic, envelope.version);
   const lines = propertyLinesOf(message, envelope.version, encoding);
   const lineBytes = textBytes(lines);
   const head = own + headBytes(message, line, lineBytes);
-  connection.begin(head + message.size + 1, envelope.webSocket && isText(message));
+  connection.begin(head + message.size + TAIL_BYTES, envelope.webSocket && isText(message));
   const at = connection.reserve(head);
   const next = writeOwn(connection.buffer, at, message, envelope, stamp);
   writeHead(connection.buffer, next, message, line, lines, lineBytes);
   // The body must outlive the chunk it came in; once kept, all receivers share it.
   connection.attach(message.keep().payload());
-  const nul = connection.reserve(1);
-  connection.buffer[nul] = 0;
+  const tail = connection.reserve(TAIL_BYTES);
+  writeTail(connection.buffer, tail);
+}
+
+function writeTail(buffer: Buffer, at: number): void {
+  buffer[at] = 0;
+  buffer[at + 1] = LF;
 }
 
 function propertyLinesOf(message: Message, version: Version, encoding: Encoding): string {

@@ -2,16 +2,23 @@ import type { Message } from '../../src/core/message.ts';
 import { Packer, Unpacker } from '../../src/core/pack.ts';
 import type { Position } from '../../src/ports/routing.ts';
 
-/** Of what is kept; another number is not understood. */
+/** Of what is kept; another number is not understood. Only what has a selector needs the second. */
 const FORMAT = 1;
+const FORMAT_WITH_SELECTOR = 2;
+
+/** What messages a durable subscription is for: what is kept of another one is not its own. */
+export interface Wanted {
+  readonly filter: string;
+  readonly noLocal: boolean;
+  readonly selector: { readonly text: string } | undefined;
+}
 
 /**
  * How far a durable subscription has come in the log: the first position of each shard that was not sent, and what was
  * sent before it and is not settled. The latter is at most a window's worth, whatever the client settles first.
  */
 export class Progress {
-  readonly #filter: string;
-  readonly #noLocal: boolean;
+  readonly #wanted: Wanted;
   readonly #changed: () => void;
   /** Per shard: what is from here on was never sent, what is below was, or is not for this subscription. */
   #next: number[];
@@ -24,9 +31,8 @@ export class Progress {
   #lastDelivery = 0;
 
   /** `from`: where a subscription that is new begins. `changed`: it is no longer what was kept. */
-  constructor(filter: string, noLocal: boolean, from: readonly number[], changed: () => void) {
-    this.#filter = filter;
-    this.#noLocal = noLocal;
+  constructor(wanted: Wanted, from: readonly number[], changed: () => void) {
+    this.#wanted = wanted;
     this.#next = [...from];
     this.#begun = from;
     this.#changed = changed;
@@ -38,14 +44,19 @@ export class Progress {
     this.#begun = from;
   }
 
-  /** Goes on where the earlier connection was; false when what is kept is of another filter. Throws RangeError. */
+  /** Goes on where the earlier connection was; false when what is kept is of other messages. Throws RangeError. */
   restore(kept: Uint8Array): boolean {
     const from = new Unpacker(kept);
     const format = from.integer();
-    if (format !== FORMAT) throw new RangeError(`a subscription of format ${format}; ${FORMAT} is expected`);
-    const same = from.text() === this.#filter;
-    const noLocal = from.integer() === 1;
-    if (!same || noLocal !== this.#noLocal) return false;
+    if (format !== FORMAT && format !== FORMAT_WITH_SELECTOR) {
+      const expected = `${FORMAT} or ${FORMAT_WITH_SELECTOR} is expected`;
+      throw new RangeError(`a subscription of format ${format}; ${expected}`);
+    }
+    const { filter, noLocal, selector } = this.#wanted;
+    const same = from.text() === filter;
+    const sameOwn = (from.integer() === 1) === noLocal;
+    const text = format === FORMAT_WITH_SELECTOR ? from.text() : undefined;
+    if (!same || !sameOwn || text !== selector?.text) return false;
     const next = from.integers();
     const owed = Array.from({ length: from.count() }, () => ({ shard: from.integer(), sequence: from.integer() }));
     this.#next = next;
@@ -68,10 +79,12 @@ export class Progress {
     }
     const owed = [...this.#owed].flatMap(([shard, all]) => [...all].map((sequence) => ({ shard, sequence })));
     const unsettled = [...this.#sent.values(), ...owed];
+    const { filter, noLocal, selector } = this.#wanted;
     const packer = new Packer()
-      .integer(FORMAT)
-      .text(this.#filter)
-      .integer(this.#noLocal ? 1 : 0);
+      .integer(selector === undefined ? FORMAT : FORMAT_WITH_SELECTOR)
+      .text(filter)
+      .integer(noLocal ? 1 : 0);
+    if (selector !== undefined) packer.text(selector.text);
     packer.integers(this.#next).integer(unsettled.length);
     for (const { shard, sequence } of unsettled) packer.integer(shard).integer(sequence);
     return packer.done();

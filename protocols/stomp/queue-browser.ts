@@ -1,5 +1,6 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import { Message } from '../../src/core/message.ts';
+import type { Selector } from '../../src/core/selector.ts';
 import type { BrowsedPortion } from '../../src/ports/queues.ts';
 import { Feed, type Link } from './feed.ts';
 import type { BrowserRequest } from './subscribe.ts';
@@ -18,6 +19,7 @@ export class QueueBrowser implements StompSubscription {
   readonly #queue: string;
   readonly #filter: string;
   readonly #feed: Feed;
+  readonly #selector: Selector | undefined;
   readonly #failed: (error: BrokerError) => void;
   #portion: BrowsedPortion = { messages: [], next: 0 };
   /** How much of the portion was sent. */
@@ -36,6 +38,7 @@ export class QueueBrowser implements StompSubscription {
     this.#feed = new Feed(link, number, { ...request, ack: 'auto' });
     this.name = request.id;
     this.destination = request.destination;
+    this.#selector = request.selector;
     this.#queue = request.queue;
     this.#filter = request.filter;
     this.#failed = failed;
@@ -63,6 +66,7 @@ export class QueueBrowser implements StompSubscription {
       const browsed = messages[this.#sent++];
       if (browsed === undefined) continue;
       const { message, deliveries } = browsed;
+      if (this.#selector?.matches(message) === false) continue;
       this.#feed.deliver(message, 0, deliveries, deliveries > 0);
     }
     if (this.#sent < messages.length || this.#link.over || connection.full()) return;

@@ -1,16 +1,35 @@
-import { BrokerError, type FaultCode } from '../../src/core/errors.ts';
+import { BrokerError, FAULTS, type FaultCode } from '../../src/core/errors.ts';
 
 /**
  * Why a frame is not taken. An ERROR frame says it in its body: what was wrong with which header, what was expected,
  * and what to do about it (`advice`). The connection always closes afterwards (STOMP 1.2, ERROR).
+ *
+ * `title` is the frame's header `message`, for programs. Those written for RabbitMQ compare it with RabbitMQ's words, which stand
+ * here where it has some; else it is the text of the code.
  */
 export class Refusal extends BrokerError {
   readonly advice: string;
+  readonly title: string;
 
-  constructor(code: FaultCode, detail: string, advice = '') {
+  constructor(code: FaultCode, detail: string, advice = '', title = titleOf(code)) {
     super(code, detail);
     this.advice = advice;
+    this.title = title;
   }
+}
+
+const TITLES: { readonly [K in FaultCode]?: string } = {
+  unsupportedVersion: 'Version mismatch',
+  badCredentials: 'Bad CONNECT',
+  notAuthorized: 'access_refused',
+  notFound: 'not_found',
+  topicInvalid: 'Invalid destination',
+  filterInvalid: 'Invalid destination',
+};
+
+/** The header `message` of an ERROR, where nothing more is known than the code. */
+export function titleOf(code: FaultCode): string {
+  return TITLES[code] ?? FAULTS[code].text;
 }
 
 /** What a client sent, shown within a sentence: cut short, and on one line. */

@@ -1,11 +1,13 @@
 import { Message } from '../../src/core/message.ts';
 import { reservedFault } from '../../src/core/topic.ts';
 import { mayBeAnswered } from '../../src/ports/rights.ts';
+import { isAmqQueue, requireQueue } from './amq-queue.ts';
+import { splitDestinations } from './composite.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
 import { type AnswerNames, readProperties } from './mapping.ts';
-import { isTemporary, topicOf } from './names.ts';
-import { queueOf } from './queue-fields.ts';
+import { AMQ_QUEUE, COMMA, isTemporary, topicOf } from './names.ts';
+import { queueOf, readSettings } from './queue-fields.ts';
 import { Refusal, shown } from './refusal.ts';
 import { equal, HEADER } from './words.ts';
 
@@ -14,25 +16,59 @@ export interface TemporaryNames extends AnswerNames {
   topicOf(destination: string): string;
 }
 
-/** How the destinations begin that have no topic of their own. */
+/** How the destinations begin that have no topic of their own, and those of queues that must be there. */
 const TEMPORARY = Buffer.from('/temp-');
+const EXISTING = Buffer.from(AMQ_QUEUE);
 
 /**
- * The message of a SEND, which the client may publish. Durable with `persistent:true`, and where a receipt is asked for:
- * that is only given for a durable message. Throws a Refusal.
+ * The message of a SEND, which the client may publish; undefined where it is for several destinations. Throws a Refusal.
  */
-export function readSend(frame: Frame, link: Link, names: TemporaryNames, now: number): Message {
-  const { authorizer, limits } = link.services;
+export function readSend(frame: Frame, link: Link, names: TemporaryNames, now: number): Message | undefined {
   const topic = readTopic(frame, link, names);
+  if (topic === undefined) return undefined;
+  const existing = equal(EXISTING, frame.buffer, frame.valueStart(HEADER.destination));
+  return messageTo(topic, existing, frame, link, names, now);
+}
+
+/** The messages of a SEND to several destinations, all of which the client may publish. They share the payload. */
+export function readSendToSeveral(frame: Frame, link: Link, names: TemporaryNames, now: number): Message[] {
+  const { limits } = link.services;
+  const messages = new Map<string, Message>();
+  for (const each of splitDestinations(frame.text(HEADER.destination) ?? '', limits.compositeDestinations)) {
+    const topic = isTemporary(each) ? names.topicOf(each) : topicOf(each, 'destination', limits);
+    const existing = isAmqQueue(each);
+    if (!messages.has(topic) || existing) messages.set(topic, messageTo(topic, existing, frame, link, names, now));
+  }
+  const [first, ...rest] = messages.values();
+  first?.keep();
+  for (const each of rest) if (first !== undefined) each.adopt(first.data, first.start, first.end);
+  return [...messages.values()];
+}
+
+/**
+ * Durable with `persistent:true`, where a receipt is asked for, which is only given for a durable message, and for durable
+ * subscriptions: applications written for other brokers expect them to get all. `existing`: a queue that is not made by it.
+ */
+function messageTo(
+  topic: string,
+  existing: boolean,
+  frame: Frame,
+  link: Link,
+  names: TemporaryNames,
+  now: number,
+): Message {
+  const { authorizer, limits } = link.services;
   if (topic.charCodeAt(0) === 0x24) requireOpen(topic);
   if (!authorizer.mayPublish(link.principal, topic)) {
     link.counters.droppedRefused++;
     const destination = shown(frame.text(HEADER.destination) ?? '');
     throw new Refusal('notAuthorized', `SEND: not allowed to publish to ${destination}`);
   }
-  const durable = frame.has(HEADER.receipt) || frame.isTrue(HEADER.persistent);
+  const durable = frame.has(HEADER.receipt) || frame.isTrue(HEADER.persistent) || link.services.logs(topic);
   const retain = frame.isTrue(HEADER.retain);
-  const queue = queueOf(topic) !== undefined;
+  const name = queueOf(topic);
+  const queue = name !== undefined;
+  if (queue && existing) requireQueue(link, name, readSettings(frame), 'SEND');
   if (retain && queue) {
     const detail = 'SEND: the header retain is for topics; a queue keeps its messages anyway';
     throw new Refusal('unsupported', detail, 'Leave it out.');
@@ -43,14 +79,17 @@ export function readSend(frame: Frame, link: Link, names: TemporaryNames, now: n
   return new Message(topic, buffer, bodyStart, bodyEnd, durable ? 1 : 0, retain, properties, link.publisher, now);
 }
 
-function readTopic(frame: Frame, { names, services }: Link, temporary: TemporaryNames): string {
+/** Undefined where there are several destinations. */
+function readTopic(frame: Frame, { names, services }: Link, temporary: TemporaryNames): string | undefined {
   const { destination } = HEADER;
   if (!frame.has(destination)) {
     const advice = 'It names a topic or a queue: /topic/NAME or /queue/NAME.';
-    throw new Refusal('protocol', 'SEND without the header destination', advice);
+    throw new Refusal('protocol', 'SEND without the header destination', advice, 'Missing destination');
   }
   if (frame.valueEscaped(destination)) {
-    return topicOf(frame.text(destination) ?? '', 'destination', services.limits);
+    const text = frame.text(destination) ?? '';
+    if (isTemporary(text)) return temporary.topicOf(text);
+    return text.includes(COMMA) ? undefined : topicOf(text, 'destination', services.limits);
   }
   const start = frame.valueStart(destination);
   if (equal(TEMPORARY, frame.buffer, start)) {

@@ -1,17 +1,29 @@
 import type { PartialSettings } from '../../src/core/queue-settings.ts';
+import type { Selector } from '../../src/core/selector.ts';
 import { parseStart, START_FORMS, type Start } from '../../src/core/start.ts';
 import { nameFault } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
+import { splitDestinations } from './composite.ts';
 import { type DurableName, readDurable } from './durable.ts';
-import type { AckMode, Link } from './feed.ts';
+import { type AckMode, type Link, Together } from './feed.ts';
 import type { Frame } from './frame.ts';
-import { filterOf, isTemporary } from './names.ts';
+import { COMMA, filterOf, isTemporary } from './names.ts';
 import { queueOf, readSettings } from './queue-fields.ts';
 import { Refusal, shown } from './refusal.ts';
+import { readSelector } from './selector.ts';
 import type { Temporaries } from './temporaries.ts';
 import { findFirst, readFlag, readWhole, refuseAll, wrong } from './values.ts';
 import { VERSION } from './version.ts';
 import { HEADER, NAMES } from './words.ts';
+
+/** To several destinations: each is a subscription as it would be alone, but they share id, window and numbers. */
+export interface CompositeRequest {
+  readonly kind: 'composite';
+  readonly id: string | undefined;
+  readonly destination: string;
+  readonly requests: readonly SingleRequest[];
+  readonly together: Together;
+}
 
 /** What every SUBSCRIBE says. */
 export interface SubscribeRequest {
@@ -26,6 +38,12 @@ export interface SubscribeRequest {
   readonly prefetch: number;
   /** Messages are to say where in the log they are. */
   readonly positions: boolean;
+  /** What it wants of the destination's messages; undefined: all. */
+  readonly selector: Selector | undefined;
+  /** The destination as it stands in the frame, where it is the connection's own; its messages say it, as in ActiveMQ. */
+  readonly own: string | undefined;
+  /** With which others it is one subscription. */
+  readonly together: Together | undefined;
 }
 
 export interface QueueRequest extends SubscribeRequest {
@@ -58,21 +76,23 @@ export interface GroupRequest extends SubscribeRequest {
   readonly start: Start | undefined;
 }
 
+/** What is read first, whatever it is. */
+type Common = Omit<SubscribeRequest, 'selector'>;
+
 const COMMAND = 'SUBSCRIBE';
 
+/** For one destination. */
+export type SingleRequest = QueueRequest | BrowserRequest | TopicRequest | GroupRequest;
+
 /** A SUBSCRIBE, understood. Throws a BrokerError. */
-export function readSubscribe(
-  frame: Frame,
-  link: Link,
-  temporaries: Temporaries,
-): QueueRequest | BrowserRequest | TopicRequest | GroupRequest {
-  const { limits } = link.services;
+export function readSubscribe(frame: Frame, link: Link, temporaries: Temporaries): SingleRequest | CompositeRequest {
   const destination = frame.text(HEADER.destination);
   if (destination === undefined) {
     throw new Refusal(
       'protocol',
       'SUBSCRIBE without the header destination',
       'It names a topic or a queue: /topic/NAME or /queue/NAME.',
+      'Missing destination',
     );
   }
   const id = frame.text(HEADER.id);
@@ -81,21 +101,57 @@ export function readSubscribe(
       'protocol',
       'SUBSCRIBE without the header id',
       'Since STOMP 1.1 each subscription has an id of its own.',
+      'Missing Header',
     );
   }
-  const filter = isTemporary(destination) ? temporaries.topicOf(destination) : filterOf(destination, limits);
-  refuseSelector(frame);
+  if (id !== undefined && id !== destination && isTemporary(id)) {
+    throw new Refusal(
+      'protocol',
+      `the header id ${shown(id)} of SUBSCRIBE is what answers to this reply-to come with`,
+      'Choose an id that does not begin with /temp-queue/ or /temp-topic/.',
+    );
+  }
+  if (destination.includes(COMMA)) return readComposite(frame, link, destination);
+  return readSingle(frame, link, destination, temporaries, undefined);
+}
+
+function readComposite(frame: Frame, link: Link, destination: string): CompositeRequest {
+  const parts = splitDestinations(destination, link.services.limits.compositeDestinations);
+  const together = new Together();
+  const alone = [NAMES.browser, NAMES.group, NAMES.durable, NAMES.subscriptionName, NAMES.start];
+  refuseAll(frame, COMMAND, alone, 'subscriptions to one destination');
+  const requests = parts.map((each) => readSingle(frame, link, each, undefined, together));
+  return { kind: 'composite', id: frame.text(HEADER.id), destination, requests, together };
+}
+
+/** `temporaries`: undefined where the connection's own destinations cannot be. */
+function readSingle(
+  frame: Frame,
+  link: Link,
+  destination: string,
+  temporaries: Temporaries | undefined,
+  together: Together | undefined,
+): SingleRequest {
+  const { limits } = link.services;
+  const temporary = isTemporary(destination);
+  if (temporary && temporaries === undefined) {
+    const detail = `SUBSCRIBE: the destination ${shown(destination)}, which is this connection's own, is one of several`;
+    throw new Refusal('unsupported', detail, 'Subscribe to it by itself.');
+  }
+  const filter = temporary && temporaries ? temporaries.topicOf(destination) : filterOf(destination, limits);
+  const queue = queueOf(filter);
   const start = readStart(frame);
   const request = {
-    id,
+    id: frame.text(HEADER.id),
     rawId: frame.raw(HEADER.id),
     destination,
     filter,
     ack: readAck(frame.text(HEADER.ack)),
     prefetch: readPrefetch(frame, limits),
     positions: readFlag(frame, NAMES.positions, COMMAND) ?? start !== undefined,
+    own: temporary ? frame.raw(HEADER.destination) : undefined,
+    together,
   };
-  const queue = queueOf(filter);
   if (queue !== undefined) return readQueue(frame, request, queue, link);
   refuseAll(frame, COMMAND, [NAMES.browser, NAMES.consumerPriority, NAMES.exclusive], 'queues: /queue/NAME');
   const [setting] = Object.keys(readSettings(frame) ?? {});
@@ -105,14 +161,16 @@ export function readSubscribe(
   return readTopic(frame, request, start, link);
 }
 
-function readQueue(frame: Frame, request: SubscribeRequest, queue: string, link: Link): QueueRequest | BrowserRequest {
+function readQueue(frame: Frame, common: Common, queue: string, link: Link): QueueRequest | BrowserRequest {
   refuseAll(frame, COMMAND, [NAMES.group, NAMES.groupOrder, NAMES.start, NAMES.positions, NAMES.noLocal], 'topics');
-  readDurable(frame, request.filter, link);
+  readDurable(frame, common.filter, link);
+  const request = { ...common, selector: readSelector(frame, 'elsewhere', link.services.limits) };
   const settings = readSettings(frame);
   const priority = readWhole(frame, NAMES.consumerPriority, COMMAND, { min: -100, max: 100, unit: '' });
   const exclusive = readFlag(frame, NAMES.exclusive, COMMAND) ?? false;
-  if (readFlag(frame, NAMES.browser, COMMAND) !== true)
-    return { ...request, kind: 'queue', queue, priority: priority ?? 0, exclusive, settings };
+  const browser = readFlag(frame, NAMES.browser, COMMAND) === true;
+  if (request.selector !== undefined && !browser) throw withSelector('queues');
+  if (!browser) return { ...request, kind: 'queue', queue, priority: priority ?? 0, exclusive, settings };
   if (exclusive || priority !== undefined || settings !== undefined) {
     const detail = 'SUBSCRIBE with browser:true and with headers for consumers of the queue, or settings of it';
     throw new Refusal('fieldInvalid', detail, 'A browser takes no messages and makes no queue; leave them out.');
@@ -120,12 +178,8 @@ function readQueue(frame: Frame, request: SubscribeRequest, queue: string, link:
   return { ...request, kind: 'browser', queue };
 }
 
-function readTopic(
-  frame: Frame,
-  request: SubscribeRequest,
-  start: Start | undefined,
-  link: Link,
-): TopicRequest | GroupRequest {
+function readTopic(frame: Frame, request: Common, start: Start | undefined, link: Link): TopicRequest | GroupRequest {
+  const { limits } = link.services;
   const { destination, filter } = request;
   const temporary = isTemporary(destination);
   if (temporary) {
@@ -137,12 +191,26 @@ function readTopic(
   const noLocal = readFlag(frame, NAMES.noLocal, COMMAND) ?? false;
   if (group === undefined) {
     refuseAll(frame, COMMAND, [NAMES.groupOrder], 'groups: with the header group');
-    return { ...request, kind: 'topic', noLocal, durable, start };
+    if (durable?.shared === undefined) {
+      const selector = readSelector(frame, 'here', limits);
+      return { ...request, kind: 'topic', selector, noLocal, durable, start };
+    }
+    refuseAll(
+      frame,
+      COMMAND,
+      [NAMES.noLocal],
+      'subscriptions that are not shared; durable:true with an id makes one that is',
+    );
+    const selector = readSelector(frame, 'elsewhere', limits);
+    return { ...request, kind: 'group', group: durable.shared.group, selector, ordered: false, durable, start };
   }
   if (noLocal) refuseAll(frame, COMMAND, [NAMES.noLocal], 'subscriptions that are not of a group');
-  const fault = groupFault(group, filter, link.services.limits);
+  const fault = groupFault(group, filter, limits);
   if (fault !== undefined) throw new Refusal('fieldInvalid', `the header group ${shown(group)} of SUBSCRIBE ${fault}`);
-  return { ...request, kind: 'group', group, ordered: readOrder(frame), durable, start };
+  // The group it names is the one that is kept, not one of its own.
+  const kept = durable && { ...durable, shared: undefined };
+  const selector = readSelector(frame, 'elsewhere', limits);
+  return { ...request, kind: 'group', group, selector, ordered: readOrder(frame), durable: kept, start };
 }
 
 /** The names are those of MQTT, where group and filter are one: `$share/NAME/FILTER`. */
@@ -186,13 +254,6 @@ function readPrefetch(frame: Frame, limits: Limits): number {
   return asked === 0 ? most : Math.min(asked, most);
 }
 
-/** `false` asks for nothing. */
-function refuseSelector(frame: Frame): void {
-  const text = frame.find(NAMES.selector[0]);
-  if (text === undefined || text === 'false') return;
-  throw new Refusal(
-    'unsupported',
-    'the header selector of SUBSCRIBE asks for what is not offered yet',
-    'Leave it out.',
-  );
+function withSelector(what: string): Refusal {
+  return new Refusal('unsupported', `the header selector of SUBSCRIBE is not offered for ${what}`, 'Leave it out.');
 }

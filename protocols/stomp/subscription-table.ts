@@ -5,9 +5,11 @@ export class Subscriptions {
   readonly #byKey = new Map<string, StompSubscription>();
   readonly #byNumber = new Map<number, StompSubscription>();
   #lastNumber = 0;
+  #size = 0;
 
+  /** One to several destinations counts as so many. */
   get size(): number {
-    return this.#byKey.size;
+    return this.#size;
   }
 
   /** The number of the next subscription, by which messages name it. */
@@ -37,12 +39,13 @@ export class Subscriptions {
   }
 
   add(subscription: StompSubscription): void {
+    this.#size += subscription.parts ?? 1;
     this.#byKey.set(key(subscription.name, subscription.destination), subscription);
     this.#byNumber.set(++this.#lastNumber, subscription);
   }
 
   remove(subscription: StompSubscription): void {
-    this.#byKey.delete(key(subscription.name, subscription.destination));
+    if (this.#byKey.delete(key(subscription.name, subscription.destination))) this.#size -= subscription.parts ?? 1;
     for (const [number, each] of this.#byNumber) if (each === subscription) this.#byNumber.delete(number);
   }
 
@@ -58,6 +61,7 @@ export class Subscriptions {
   close(): void {
     for (const each of this.#byKey.values()) each.close();
     this.#byKey.clear();
+    this.#size = 0;
     this.#byNumber.clear();
   }
 }

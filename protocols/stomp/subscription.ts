@@ -9,6 +9,8 @@ export interface StompSubscription {
   /** Its header `id`; undefined where 1.0 clients give none. */
   readonly name: string | undefined;
   readonly destination: string;
+  /** Its destinations, where there are several. */
+  readonly parts?: number;
   /** What it is kept as after the connection; undefined when it is not. */
   readonly durable: DurableName | undefined;
   /** Whether its messages go to one of several, so that they can be given back. */

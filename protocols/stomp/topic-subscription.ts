@@ -1,5 +1,6 @@
 import { matches } from '../../src/core/filter.ts';
 import type { Message } from '../../src/core/message.ts';
+import type { Selector } from '../../src/core/selector.ts';
 import type { Start } from '../../src/core/start.ts';
 import type { Outbox, OutboxSink, Subscriber, Subscription } from '../../src/ports/routing.ts';
 import { Feed, type Link } from './feed.ts';
@@ -33,6 +34,7 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
   /** Where a durable one is in the log. */
   readonly #progress: Progress | undefined;
   readonly #start: Start | undefined;
+  readonly #selector: Selector | undefined;
   /** Per shard, the first position in the log that is for it. */
   #from: readonly number[];
   /** Only made when it is known where it begins, or a durable one goes on. */
@@ -42,6 +44,8 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
   readonly #self: readonly Subscription[] = [this];
   /** Live messages that wait for the window, and the bytes of their bodies. */
   #held: Message[] | undefined;
+  /** Of the same subscription, and before this one: what they match is not this one's. */
+  readonly #before: readonly string[] | undefined;
   #heldBytes = 0;
 
   constructor(link: Link, number: number, request: TopicRequest, progress?: Progress) {
@@ -52,11 +56,14 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
     this.destination = request.destination;
     this.filter = request.filter;
     this.noLocal = request.noLocal;
+    this.#selector = request.selector;
     this.clientId = link.clientId;
     this.since = link.services.router.positions();
     this.#start = request.start;
     this.#from = this.since;
     this.#progress = progress;
+    this.#before = request.together && [...request.together.filters];
+    request.together?.filters.push(request.filter);
   }
 
   start(): Effect {
@@ -84,7 +91,8 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
     if (retained) {
       outbox.replay(this, (visit) => {
         services.retained.match(this.filter, (message) => {
-          if (!this.noLocal || message.publisher.clientId !== this.clientId) visit(message);
+          if (this.noLocal && message.publisher.clientId === this.clientId) return;
+          if (this.#wants(message)) visit(message);
         });
       });
     }
@@ -99,6 +107,7 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
   // --- from the router ----------------------------------------------------------------------------------------------
 
   deliver(message: Message): void {
+    if (!this.#wants(message)) return;
     const link = this.#link;
     if (message.qos > 0) this.#deliverLogged(message);
     else if (message.properties !== undefined && message.expired(link.services.clock.now()))
@@ -135,7 +144,17 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
     const passed = message.sequence < (this.#from[message.shard] ?? 0);
     if (this.#progress === undefined ? passed : !this.#progress.wants(message)) return NO_SUBSCRIPTIONS;
     if (this.noLocal && message.publisher.clientId === this.clientId) return NO_SUBSCRIPTIONS;
-    return matches(this.filter, message.topic) ? this.#self : NO_SUBSCRIPTIONS;
+    return matches(this.filter, message.topic) && this.#wants(message) ? this.#self : NO_SUBSCRIPTIONS;
+  }
+
+  /** Whether a message of its topics is for it: selected, and not another's of the same SUBSCRIBE. */
+  #wants(message: Message): boolean {
+    if (this.#before !== undefined && this.#comesBefore(message, this.#before)) return false;
+    return this.#selector === undefined || this.#selector.matches(message);
+  }
+
+  #comesBefore(message: Message, filters: readonly string[]): boolean {
+    return filters.some((each) => matches(each, message.topic));
   }
 
   lost(removed: number, shard: number, first: number): void {

@@ -19,6 +19,8 @@ export class Transaction {
   bytes = 0;
 }
 
+const SMALLER = 'COMMIT it in smaller parts; else the limit has to be raised.';
+
 /** The open transactions of a connection, bounded in number, frames and bytes. */
 export class Transactions {
   readonly #open = new Map<string, Transaction>();
@@ -34,25 +36,28 @@ export class Transactions {
         'protocol',
         `the transaction ${shown(id)} has begun already`,
         'COMMIT or ABORT it, or choose another name.',
+        'Bad transaction',
       );
     }
     if (this.#open.size >= this.#limits.transactions) {
       const detail = `${this.#open.size} transactions are open (limits.transactions)`;
-      throw new Refusal('quota', detail, 'COMMIT or ABORT one of them first.');
+      throw new Refusal('quota', detail, 'COMMIT or ABORT one of them first.', 'Transaction limit exceeded');
     }
     this.#open.set(id, new Transaction());
   }
 
-  /** The transaction that a frame of `bytes` bytes is added to. */
-  grow(id: string, bytes: number): Transaction {
+  /** The transaction that a frame of `bytes` bytes is added to; `actions`: the messages of it, where there are several. */
+  grow(id: string, bytes: number, actions: number): Transaction {
     const transaction = this.#get(id);
     transaction.bytes += bytes;
     const { transactionActions, transactionBytes } = this.#limits;
-    if (transaction.messages.length + transaction.acks.length >= transactionActions) {
-      throw new Refusal('quota', `more than ${transactionActions} frames in a transaction (limits.transactionActions)`);
+    if (transaction.messages.length + transaction.acks.length + actions > transactionActions) {
+      const detail = `more than ${transactionActions} frames in a transaction (limits.transactionActions)`;
+      throw new Refusal('quota', detail, SMALLER, 'Transaction too large');
     }
     if (transaction.bytes > transactionBytes) {
-      throw new Refusal('quota', `more than ${transactionBytes} bytes in a transaction (limits.transactionBytes)`);
+      const detail = `more than ${transactionBytes} bytes in a transaction (limits.transactionBytes)`;
+      throw new Refusal('quota', detail, SMALLER, 'Transaction too large');
     }
     return transaction;
   }
@@ -67,7 +72,8 @@ export class Transactions {
   #get(id: string): Transaction {
     const transaction = this.#open.get(id);
     if (transaction === undefined) {
-      throw new Refusal('protocol', `there is no transaction ${shown(id)}`, 'BEGIN it first, on this connection.');
+      const detail = `there is no transaction ${shown(id)}`;
+      throw new Refusal('protocol', detail, 'BEGIN it first, on this connection.', 'Bad transaction');
     }
     return transaction;
   }

@@ -117,7 +117,7 @@ export const NAMES = {
   consumerPriority: ['consumer-priority', 'activemq.priority'],
   exclusive: ['exclusive', 'activemq.exclusive'],
   noLocal: ['no-local', 'activemq.noLocal'],
-  durable: ['durable'],
+  durable: ['durable', 'persistent'],
   autoDelete: ['auto-delete'],
   subscriptionName: ['activemq.subscriptionName'],
   start: ['start'],

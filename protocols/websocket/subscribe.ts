@@ -2,7 +2,7 @@ import { BrokerError } from '../../src/core/errors.ts';
 import { mqttFilterFault } from '../../src/core/filter.ts';
 import { checkSettings, type PartialSettings } from '../../src/core/queue-settings.ts';
 import { parseStart, START_FORMS, type Start } from '../../src/core/start.ts';
-import { QUEUE_PREFIX } from '../../src/core/topic.ts';
+import { exchangeFault, isExchange, QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
 import { settingsRefusal } from '../../src/ports/rights.ts';
 import {
@@ -201,11 +201,13 @@ function checkServerNames(filter: string): void {
   if (instead !== undefined) {
     throw new RequestError('unsupported', 'filter', `filter begins with ${first}: in trimaran.v1 ${instead}`);
   }
-  if (first.startsWith('$') && first !== '$SYS') {
+  const fault = exchangeFault(filter);
+  if (fault !== undefined) throw new RequestError('filterInvalid', 'filter', `filter ${fault}`);
+  if (first.startsWith('$') && first !== '$SYS' && !isExchange(filter)) {
     throw new RequestError(
       'filterInvalid',
       'filter',
-      "filter begins with $, which is the server's own; only $SYS may be read",
+      "filter begins with $, which is the server's own; only $SYS and $exchange may be read",
     );
   }
 }

@@ -163,6 +163,13 @@ export const section = z.strictObject({
     'Unacknowledged messages at a STOMP consumer that names no prefetch',
     'messages',
   ),
+  compositeDestinations: integer(
+    32,
+    1,
+    1000,
+    'Destinations with commas between them in one STOMP frame (/queue/a,/topic/b)',
+    'destinations',
+  ),
   transactions: integer(16, 0, 10_000, 'Open STOMP transactions of one connection', 'transactions'),
   transactionActions: integer(1024, 1, 1_000_000, 'Frames in one STOMP transaction', 'frames'),
   transactionBytes: integer(16 * MiB, 1, 1024 * MiB, 'Frames in one STOMP transaction together', 'bytes'),

@@ -6,6 +6,7 @@ import { section as limits } from './limits.ts';
 import { section as mqtt } from './mqtt.ts';
 import { section as queues } from './queues.ts';
 import { section as security } from './security.ts';
+import { section as stomp } from './stomp.ts';
 
 /**
  * The one schema of the configuration: type, default, range, unit and documentation of every key. The type `Config`,
@@ -153,6 +154,7 @@ export const schema = z.strictObject({
   security: security.prefault({}),
   queues: queues.prefault({}),
   mqtt: mqtt.prefault({}),
+  stomp: stomp.prefault({}),
   limits: limits.prefault({}),
   sys: z
     .strictObject({

@@ -3,6 +3,7 @@ import { found, keyName } from './faults.ts';
 import { findNode, type Key, root, type Section, suggestName } from './keys.ts';
 import { queueConflicts } from './queues.ts';
 import { type Config, schema } from './schema.ts';
+import { stompConflicts } from './stomp.ts';
 
 export type Tree = Readonly<Record<string, unknown>>;
 
@@ -108,13 +109,15 @@ function deepFreeze<T>(value: T): T {
 }
 
 /**
- * What no single key shows: two listeners that want the same port, settings of queues that do not go together. `given`:
+ * What no single key shows: two listeners that want the same port, settings of queues that do not go together, a default user
+ * that is none. `given`:
  * whether a value is not just the default.
  */
 export function conflicts(config: Config, given: (path: readonly string[]) => boolean): Finding[] {
   const { listeners } = config;
   const names = ['mqtt', 'stomp', 'http'] as const;
-  const findings: Finding[] = queueConflicts(config).map((conflict) => ({ ...conflict, at: 'value' }));
+  const ofSections = [...queueConflicts(config), ...stompConflicts(config)];
+  const findings: Finding[] = ofSections.map((conflict) => ({ ...conflict, at: 'value' }));
   for (const [i, name] of names.entries()) {
     for (const other of names.slice(0, i)) {
       if (!listeners[name].enabled || !listeners[other].enabled || !overlap(listeners[name], listeners[other]))

@@ -42,10 +42,23 @@ export function topicFault(name: string, limits: TopicLimits): string | undefine
   return undefined;
 }
 
-/** Names that begin with `$` are the server's own: clients read `$SYS`, and write to `$queue` and `$reply` only. */
+/** Names that begin with `$` are the server's own: clients read `$SYS`, and write to `$queue`, `$reply` and `$exchange` only. */
 export const QUEUE_PREFIX = '$queue/';
 /** Topics for answers. Each belongs to one client, which alone may subscribe to it; the rest of the name is unpredictable. */
 export const REPLY_PREFIX = '$reply/';
+/**
+ * Topics for what goes through an exchange of AMQP's by a routing key: `$exchange/NAME/KEY`, or `$exchange/NAME` where the key is
+ * empty. They are apart from all others, as messages of one exchange do not come out of another; amq.topic is the topics
+ * themselves.
+ */
+export const EXCHANGE_PREFIX = '$exchange/';
+const EXCHANGES = ['amq.direct', 'amq.fanout'].map((name) => EXCHANGE_PREFIX + name);
+
+/**
+ * How the names of groups begin that are durable subscriptions, whose members share what is for them: a character that is in no name
+ * a client can write.
+ */
+export const DURABLE_GROUP = '\0';
 
 const SYS = '$SYS';
 const SYS_PREFIX = `${SYS}/`;
@@ -55,12 +68,25 @@ export function isSystem(name: string): boolean {
   return name.charCodeAt(0) === 0x24 && (name.startsWith(SYS_PREFIX) || name === SYS);
 }
 
+/** Whether the topic, or every topic that the filter matches, is of an exchange that there is. */
+export function isExchange(name: string): boolean {
+  if (!name.startsWith(EXCHANGE_PREFIX)) return false;
+  return EXCHANGES.some((each) => name.startsWith(each) && (name.length === each.length || name[each.length] === '/'));
+}
+
+/** Why a topic or filter below `$exchange` is none; undefined when it is one, or is not below it. */
+export function exchangeFault(name: string): string | undefined {
+  if (!name.startsWith(EXCHANGE_PREFIX) || isExchange(name)) return undefined;
+  return `names no exchange that there is: ${EXCHANGES.join(' and ')} are expected; amq.topic is the topics themselves`;
+}
+
 /** Why a client may not publish to this valid topic; undefined when it may. */
 export function reservedFault(topic: string): string | undefined {
   if (topic.charCodeAt(0) !== 0x24) return undefined;
   if (topic.startsWith(QUEUE_PREFIX) && topic.length > QUEUE_PREFIX.length) return undefined;
   if (topic.startsWith(REPLY_PREFIX) && topic.length > REPLY_PREFIX.length) return undefined;
-  return "begins with $, which is the server's own; clients may publish to $queue/NAME only, and answers to $reply/…";
+  if (topic.startsWith(EXCHANGE_PREFIX)) return exchangeFault(topic);
+  return "begins with $, which is the server's own; clients may publish to $queue/NAME and $exchange/NAME/KEY only, and answers to $reply/…";
 }
 
 /** 2-way set-associative; more sets than hot topics make misses rare, and a crafted collision costs one decode. */

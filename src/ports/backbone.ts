@@ -94,8 +94,11 @@ export interface ReadReceiver {
   failed(error: BrokerError): void;
 }
 
-/** Kinds of entries: clients' sessions and subscriptions, retained messages by topic, wills by client, settings of queues by name. */
-export type Bucket = 'sessions' | 'retained' | 'wills' | 'queues';
+/**
+ * Kinds of entries: clients' sessions and subscriptions, retained messages by topic, wills by client, settings of queues by name,
+ * filters of durable subscriptions by session.
+ */
+export type Bucket = 'sessions' | 'retained' | 'wills' | 'queues' | 'durables';
 
 export interface Entry {
   readonly value: Uint8Array;

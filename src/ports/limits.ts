@@ -66,6 +66,8 @@ export interface Limits extends TopicLimits {
   readonly stompHeaders: number;
   readonly stompHeaderBytes: number;
   readonly stompPrefetch: number;
+  /** STOMP: destinations of one frame, with commas between them. */
+  readonly compositeDestinations: number;
   /** STOMP: open transactions of a connection, frames in one of them and their bytes together. */
   readonly transactions: number;
   readonly transactionActions: number;

@@ -16,6 +16,8 @@ export interface Queues {
   declare(queue: string, settings: PartialSettings): Promise<QueueStatus>;
   /** undefined when there is no such queue; it is not made by asking. */
   status(queue: string): Promise<QueueStatus | undefined>;
+  /** Whether there is such a queue, as far as this node has been told. */
+  has(queue: string): boolean;
   /** Names of all queues of the cluster, in order. */
   list(): readonly string[];
   /** What is in it, untouched. `after`: 0, or `next` of the portion before. Rejects when there is no such queue (`notFound`). */
@@ -104,11 +106,17 @@ export interface Consumption {
  * one of them.
  */
 export interface Groups {
+  /** Throws a BrokerError (`fieldInvalid`) for a selector that cannot be read. */
   join(name: string, filter: string, member: GroupMember, options: GroupOptions): Membership;
   /** undefined when there is no such group. */
   status(name: string, filter: string): Promise<GroupStatus | undefined>;
   /** Moves the group's place; what is with members stays with them. Rejects when there is no such group (`notFound`). */
   move(name: string, filter: string, to: Start): Promise<void>;
+  /**
+   * Throws away what is kept of it: members that it has begin anew, with what comes from now on. Resolves when that is durable,
+   * also when there is no such group.
+   */
+  delete(name: string, filter: string): Promise<void>;
 }
 
 export interface GroupOptions {
@@ -121,6 +129,11 @@ export interface GroupOptions {
    * first member says; others that differ are refused (`fieldInvalid`).
    */
   readonly ordered: boolean;
+  /**
+   * The group is for messages of which this is true (SQL-92, `core/selector.ts`), and the others count as settled; undefined: all.
+   * A member with another one than those who are there is refused in the same way; where none is, the group begins anew.
+   */
+  readonly selector?: string | undefined;
   /** Where a new group begins; one that is there goes on where it is. */
   readonly start: Start;
 }

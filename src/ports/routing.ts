@@ -28,6 +28,11 @@ export interface Services {
    * no session that is kept, no group, no queue. Where that cannot be known without looking for it, it is not certain.
    */
   unmatched(message: Message): boolean;
+  /**
+   * Whether a durable subscription is for messages of this topic that may be logged or not, as far as their publisher says
+   * (`Claim.filter`).
+   */
+  logs(topic: string): boolean;
   /** Of a connection's logged messages that are not durable yet (`limits.publishBacklog`). */
   backlog(connection: Connection): Backlog;
   /** Where a subscription that wants to begin there begins: per shard of the log, for messages that match the filter. */
@@ -56,6 +61,11 @@ export interface Claim {
   readonly clean: boolean;
   /** Seconds its state is kept after the connection; 0: nothing is. */
   readonly keptFor: number;
+  /**
+   * Of a durable subscription that is for all messages of topics: as long as it is kept, publishers that leave it open have
+   * theirs logged (`Services.logs`).
+   */
+  readonly filter?: string;
 }
 
 export interface SessionOwner {

@@ -18,7 +18,12 @@ export interface Peer {
 export interface Connection {
   readonly peer: Peer;
   readonly buffer: Buffer;
-  /** Starts a protocol frame of `total` bytes. On a WebSocket `text` makes it a text message, where frames are messages. */
+  /** Bytes that have come from the peer, also those of a WebSocket message that is not there in full: a sign of life. */
+  readonly received: number;
+  /**
+   * Starts a protocol frame of `total` bytes. On a WebSocket `text` makes it a text message, where frames are messages and
+   * the peer's first message was text, too: who begins with a binary one gets binary ones only.
+   */
   begin(total: number, text?: boolean): void;
   reserve(bytes: number): number;
   attach(bytes: Uint8Array): void;

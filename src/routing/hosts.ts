@@ -7,14 +7,14 @@ import type { Consumer, GroupOptions, Groups, Membership, Queues } from '../port
  * its clients. `peers` decides which node is asked.
  */
 
-export interface QueueHost extends Omit<Queues, 'list'> {
+export interface QueueHost extends Omit<Queues, 'list' | 'has'> {
   /** Puts a message in the queue, which is made when it is missing; `receiver` hears of it, never during the call. */
   push(queue: string, message: Message, receiver: AppendReceiver, token: number): void;
   /** Another node owns it now: ends its consumers (`unavailable`), and forgets it. */
   drop(queue: string): void;
 }
 
-export interface GroupHost extends Pick<Groups, 'status' | 'move'> {
+export interface GroupHost extends Pick<Groups, 'status' | 'move' | 'delete'> {
   /** Logged messages of the group; live ones are each node's own affair. */
   consume(name: string, filter: string, consumer: Consumer, options: GroupOptions): Membership;
   drop(name: string, filter: string): void;

@@ -1,4 +1,5 @@
 import { Packer, Unpacker } from '../core/pack.ts';
+import { DURABLE_GROUP } from '../core/topic.ts';
 
 /** What is kept of a session: whose it is and how long, around the protocol's own state. */
 export interface SessionRecord {
@@ -16,6 +17,11 @@ const FORMAT = 1;
 
 /** How the keys of groups begin, whose places are kept among the sessions. */
 export const GROUP_KEYS = 'share:';
+
+/** Whether a key is that of a group, and not of a durable subscription, which is a session of its client's. */
+export function isGroupKey(key: string): boolean {
+  return key.startsWith(GROUP_KEYS) && !key.startsWith(GROUP_KEYS + DURABLE_GROUP);
+}
 
 export function encodeSession({ principal, node, keptFor, expiresAt, state }: SessionRecord): Uint8Array {
   const packer = new Packer().integer(FORMAT).text(principal).text(node);

@@ -3,9 +3,10 @@ import { BrokerError } from '../core/errors.ts';
 import type { Backbone } from '../ports/backbone.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Claim, Logger, SessionOwner, Sessions } from '../ports/routing.ts';
+import { DurableTopics } from './durable-topics.ts';
 import { type PlaceContext, SessionPlace } from './place.ts';
 import { Serial } from './serial.ts';
-import { decodeSession, encodeSession, GROUP_KEYS, type SessionRecord } from './session-record.ts';
+import { decodeSession, encodeSession, isGroupKey, type SessionRecord } from './session-record.ts';
 
 /** How often the store is looked through for sessions whose time is over, milliseconds. Returning finds out by itself. */
 const SWEEP = 300_000;
@@ -29,6 +30,7 @@ export class SessionRegistry implements Sessions {
   readonly #options: SessionOptions;
   readonly #ended: (key: string) => void;
   readonly #context: PlaceContext;
+  readonly #durables: DurableTopics;
   /** Kept without a connection, as far as this node knows. */
   #detached = 0;
   /** How many have been left so since the start. */
@@ -56,6 +58,7 @@ export class SessionRegistry implements Sessions {
     this.#logger = logger;
     this.#options = options;
     this.#ended = ended;
+    this.#durables = new DurableTopics(backbone.state, logger);
     this.#context = {
       state: backbone.state,
       clock,
@@ -79,7 +82,13 @@ export class SessionRegistry implements Sessions {
     return this.#counted && this.#detached === 0 && this.#unheard === 0;
   }
 
+  /** Whether a session that is kept, or will be, is for all messages of the topic (`Claim.filter`). */
+  logs(topic: string): boolean {
+    return this.#durables.has(topic);
+  }
+
   async start(): Promise<void> {
+    await this.#durables.start();
     await this.#sweep();
     this.#schedule();
   }
@@ -114,10 +123,11 @@ export class SessionRegistry implements Sessions {
       if (record !== undefined && record.expiresAt > 0) this.#count(key, -1);
       if (entry !== undefined && (record === undefined || over)) {
         await state.remove('sessions', key);
-        this.#ended(key);
+        this.#over(key);
         if (record !== undefined && !claim.clean) this.#expired(key);
       }
       const stored = record !== undefined && !over;
+      if (claim.filter !== undefined && claim.keptFor > 0) await this.#durables.add(key, claim.filter);
       const place = new SessionPlace(claim, owner, stored ? record.state : undefined, stored, this.#context);
       this.#places.set(key, place);
       return place;
@@ -155,12 +165,12 @@ export class SessionRegistry implements Sessions {
       });
     }
     if (seconds === 0) {
-      this.#ended(key);
+      this.#over(key);
       return 0;
     }
     if (this.#detached >= this.#options.detachedSessions) {
       this.#counters.droppedSessions++;
-      this.#ended(key);
+      this.#over(key);
       return 0;
     }
     this.#count(key, 1);
@@ -170,11 +180,17 @@ export class SessionRegistry implements Sessions {
 
   #count(key: string, change: 1 | -1): void {
     this.#detached += change;
-    if (key.startsWith(GROUP_KEYS)) this.#detachedGroups += change;
+    if (isGroupKey(key)) this.#detachedGroups += change;
+  }
+
+  /** There is nothing of the session any more. */
+  #over(key: string): void {
+    this.#durables.remove(key);
+    this.#ended(key);
   }
 
   #expired(key: string): void {
-    if (!key.startsWith(GROUP_KEYS)) this.#counters.sessionsExpired++;
+    if (!isGroupKey(key)) this.#counters.sessionsExpired++;
   }
 
   async #sweep(): Promise<void> {
@@ -184,8 +200,10 @@ export class SessionRegistry implements Sessions {
     const before = this.#leftSoFar;
     let groups = 0;
     const changes: (() => Promise<unknown>)[] = [];
+    const keys = new Set<string>();
     try {
       await state.scan('sessions', (key, { value, revision }) => {
+        if (this.#durables.knows(key)) keys.add(key);
         const record = this.#read(key, value);
         if (this.#places.has(key)) return;
         if (record === undefined) {
@@ -193,13 +211,13 @@ export class SessionRegistry implements Sessions {
         } else if (expired(record, now)) {
           changes.push(async () => {
             if ((await state.remove('sessions', key, revision)) === undefined) return;
-            this.#ended(key);
+            this.#over(key);
             this.#expired(key);
           });
         } else {
           const connected = record.expiresAt === 0 && cluster.alive(record.node);
           if (!connected) detached++;
-          if (!connected && key.startsWith(GROUP_KEYS)) groups++;
+          if (!connected && isGroupKey(key)) groups++;
           if (record.expiresAt > 0 || connected) return;
           // Its node is still named: it may go on with the session, should it be there after all.
           const left = encodeSession({ ...record, expiresAt: now + record.keptFor * 1000 });
@@ -207,6 +225,7 @@ export class SessionRegistry implements Sessions {
         }
       });
       for (const change of changes) await change();
+      this.#durables.retain((key) => keys.has(key) || this.#places.has(key));
       // Those left meanwhile may be counted twice, until the next time; they are not forgotten.
       this.#detached = detached + this.#leftSoFar - before;
       this.#counted = true;

@@ -16,6 +16,8 @@ export interface ConnectionLimits {
 export interface Carrier {
   readonly socket: Duplex;
   readonly framing: Framing;
+  /** Bytes that have come. */
+  readonly received: number;
   /** The peer has sent its last byte, and what it sent has arrived; the carrier has not ended, because it was paused. */
   readonly peerEnded: boolean;
   /** Stop and start what brings `receive` its bytes. A peer's end while it is stopped is not answered. */
@@ -39,6 +41,8 @@ export class BatchedConnection implements Connection {
   readonly peer: Peer;
   buffer: Buffer = EMPTY;
   channel: Channel | undefined;
+  /** WebSocket: whether the peer's first message was binary. */
+  binary: boolean | undefined;
   readonly #carrier: Carrier;
   readonly #turn: Turn;
   readonly #limits: ConnectionLimits;
@@ -73,6 +77,10 @@ export class BatchedConnection implements Connection {
     this.#now = now;
   }
 
+  get received(): number {
+    return this.#carrier.received;
+  }
+
   // --- output -------------------------------------------------------------------------------------------------------
 
   begin(total: number, text = false): void {
@@ -81,7 +89,7 @@ export class BatchedConnection implements Connection {
     if (this.#queuedBytes >= EAGER_BYTES && this.#inFlightBytes === 0) this.flush();
     if (this.#carrier.framing === 'frame') {
       const at = this.reserve(frameHeaderBytes(total));
-      writeFrameHeader(this.buffer, at, total, text);
+      writeFrameHeader(this.buffer, at, total, text && this.binary !== true);
     }
   }
 

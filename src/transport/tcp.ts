@@ -11,6 +11,10 @@ class TcpCarrier implements Carrier {
     this.socket = socket;
   }
 
+  get received(): number {
+    return this.socket.bytesRead;
+  }
+
   get peerEnded(): boolean {
     return this.socket.readableEnded;
   }

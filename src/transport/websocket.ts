@@ -24,6 +24,11 @@ class WebSocketCarrier implements Carrier {
     this.framing = framing;
   }
 
+  get received(): number {
+    // Sockets of node:net and node:tls count, whatever the type of an upgrade's socket says.
+    return 'bytesRead' in this.socket && typeof this.socket.bytesRead === 'number' ? this.socket.bytesRead : 0;
+  }
+
   pause(): void {
     this.#webSocket.pause();
   }
@@ -103,6 +108,7 @@ function accept(
       connection.end(`a ${binary ? 'binary' : 'text'} message where ${accepts} ones are expected`);
       return;
     }
+    connection.binary ??= binary;
     registry.receive(connection, data);
   });
   // A violation of RFC 6455 or of maxPayload: ws has answered with the fitting close code; 'close' follows.
@@ -129,10 +135,15 @@ function chooseProtocol(protocols: readonly Protocol[], request: IncomingMessage
   return protocols.find((protocol) => protocol.webSocket.subprotocols.includes(subprotocol)) ?? byPath;
 }
 
-/** The client's first that is known: within one protocol the client lists its preference. */
+/**
+ * The client's first that is known says which protocol; of that protocol's, the one that comes first in its own list: the highest
+ * version. Clients list them in any order: webstomp-client from the lowest on, and takes its version of STOMP from the answer.
+ */
 function chooseSubprotocol(protocols: readonly Protocol[], offered: Iterable<string>): string | undefined {
-  for (const name of offered) {
-    if (protocols.some((protocol) => protocol.webSocket.subprotocols.includes(name))) return name;
+  const names = [...offered];
+  for (const name of names) {
+    const known = protocols.find((protocol) => protocol.webSocket.subprotocols.includes(name));
+    if (known !== undefined) return known.webSocket.subprotocols.find((each) => names.includes(each));
   }
   return undefined;
 }

@@ -15,7 +15,7 @@ import { Message, type Properties } from '../../src/core/message.ts';
 import { runs, tellSeed } from '../support/fuzz-runs.ts';
 import { id, qos, text, topic, type Version, version } from './support/mqtt-arbitraries.ts';
 import { type Plain, plain, propertiesOf, theirs } from './support/mqtt-plain.ts';
-import { Sink } from './support/mqtt-sink.ts';
+import { Sink } from './support/sink.ts';
 
 /** What our encoders write is parsed by `mqtt-packet` to what was meant. */
 

@@ -4,9 +4,10 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { runs, tellSeed } from '../support/fuzz-runs.ts';
 import { connect, packet, version } from './support/mqtt-arbitraries.ts';
-import { firstOf, mutate, mutation, refit } from './support/mqtt-mutations.ts';
+import { firstOf, refit } from './support/mqtt-mutations.ts';
 import { type Outcome, ours, plain, theirs } from './support/mqtt-plain.ts';
 import { ruleOf } from './support/mqtt-rules.ts';
+import { mutate, mutation } from './support/mutations.ts';
 
 /** Our decoder and `mqtt-packet` read the same bytes: packets as they should be, and packets with something wrong. */
 

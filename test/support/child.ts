@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { eventually } from './eventually.ts';
 
 const running = new Set<ChildProcess>();
@@ -18,6 +19,8 @@ export interface Options {
   readonly cwd?: string;
   /** Written to its standard input, which is then closed. */
   readonly input?: string | Uint8Array;
+  /** Gets each line of its standard output; its standard input stays open, for `write`. */
+  readonly onLine?: (line: string) => void;
 }
 
 export interface Ended {
@@ -38,7 +41,7 @@ export class Child {
   /** Resolves when it has ended and all of its output is read; rejects when it could not be started. */
   readonly ended: Promise<Ended>;
 
-  constructor(command: string, args: readonly string[] = [], { env, cwd, input }: Options = {}) {
+  constructor(command: string, args: readonly string[] = [], { env, cwd, input, onLine }: Options = {}) {
     this.#name = command;
     this.#child = spawn(command, args, { stdio: 'pipe', cwd, env: { ...process.env, ...env } });
     running.add(this.#child);
@@ -46,7 +49,8 @@ export class Child {
     this.#child.stderr?.on('data', (chunk: Buffer) => this.#stderr.push(chunk));
     // It may end without reading all.
     this.#child.stdin?.on('error', () => {});
-    this.#child.stdin?.end(input);
+    if (onLine === undefined) this.#child.stdin?.end(input);
+    else if (this.#child.stdout !== null) createInterface({ input: this.#child.stdout }).on('line', onLine);
     this.ended = new Promise((resolve, reject) => {
       this.#child.on('error', (error) => {
         running.delete(this.#child);
@@ -74,6 +78,15 @@ export class Child {
     const { pid } = this.#child;
     if (pid === undefined) throw this.#failure ?? new Error(`${this.#name} has no process`);
     return pid;
+  }
+
+  write(text: string): void {
+    this.#child.stdin?.write(text);
+  }
+
+  /** Closes its standard input. */
+  endInput(): void {
+    this.#child.stdin?.end();
   }
 
   get stdout(): string {

@@ -116,12 +116,15 @@ export function ofPacket(packet: mqttPacket.IPublishPacket): Neutral {
 const NAMED: readonly Pair[] = [
   ['$queue/', '/queue/'],
   ['$reply/', '/reply-queue/'],
+  ['$exchange/', '/exchange/'],
 ];
+/** The subscription to an exchange has no wildcard for it. */
+const ALL_KEYS = /(?<=^\$exchange\/amq\.fanout)\/#$/;
 
 /** Only what the tests' topics need; the bijection over all topics is tested by itself. */
 export function toDestination(topic: string): string {
   for (const [start, destination] of NAMED) {
-    if (topic.startsWith(start)) return destination + topic.slice(start.length);
+    if (topic.startsWith(start)) return destination + topic.replace(ALL_KEYS, '').slice(start.length);
   }
   return topic.startsWith('/temp-')
     ? topic

@@ -186,6 +186,10 @@ export class QueueBroker implements Queues, QueueInlet {
 
   async status(): Promise<undefined> {}
 
+  has(queue: string): boolean {
+    return this.#queues.has(queue);
+  }
+
   list(): readonly string[] {
     return [...this.#queues.keys()];
   }

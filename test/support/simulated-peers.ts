@@ -88,6 +88,10 @@ class SimulatedGroups implements GroupHost {
     this.asked.push(`${name} ${filter} ${JSON.stringify(to)}`);
   }
 
+  async delete(name: string, filter: string): Promise<void> {
+    this.asked.push(`delete ${name} ${filter}`);
+  }
+
   drop(name: string, filter: string): void {
     this.#queues.drop(`${name}/${filter}`);
   }

@@ -25,8 +25,14 @@ const TOOLS = {
   chromium: { package: 'chromium', find: () => program('chromium') },
   'nats-server': { package: 'nats-server', find: () => natsServer() },
   'paho-mqtt': { package: 'python3-paho-mqtt', find: () => python('paho.mqtt.client') },
+  'ruby-stomp': { package: 'ruby-stomp', find: () => interpreter('ruby', ['-r', 'stomp', '-e', '']) },
+  'libnet-stomp-perl': { package: 'libnet-stomp-perl', find: () => interpreter('perl', ['-MNet::Stomp', '-e1']) },
+  'php-stomp': { package: 'php-stomp and php-cli', find: () => interpreter('php', ['-r', 'new StompFrame();']) },
   'stomp.py': { package: 'python3-stomp', find: () => python('stomp') },
 } as const satisfies Record<string, Tool>;
+
+/** By what is asked of them. */
+const interpreters = new Map<string, string | undefined>();
 
 export type ToolName = keyof typeof TOOLS;
 
@@ -68,11 +74,22 @@ function natsServer(): string | undefined {
   return major > 2 || (major === 2 && minor >= 12) ? installed : undefined;
 }
 
-/** Debian's interpreter comes first: another one on the path would not see Debian's packages. */
 function python(module: string): string | undefined {
-  return ['/usr/bin/python3', 'python3'].find(
-    (path) => spawnSync(path, ['-c', `import ${module}`], { stdio: 'ignore' }).status === 0,
-  );
+  return interpreter('python3', ['-c', `import ${module}`]);
+}
+
+/**
+ * The one that can do what is asked. Debian's comes first: another one on the path would not see Debian's packages. Asked once: many
+ * tests need the same.
+ */
+function interpreter(name: string, args: readonly string[]): string | undefined {
+  const key = `${name} ${args.join(' ')}`;
+  if (!interpreters.has(key))
+    interpreters.set(
+      key,
+      [`/usr/bin/${name}`, name].find((path) => spawnSync(path, args, { stdio: 'ignore' }).status === 0),
+    );
+  return interpreters.get(key);
 }
 
 /** The path of the tool's program (the interpreter for a module of Python), or undefined. */

@@ -66,9 +66,12 @@ function isHex(code: number): boolean {
   return isDigit(code) || (code >= 0x41 && code <= 0x46) || (code >= 0x61 && code <= 0x66);
 }
 
+/** A longer text is no number: nobody writes so many digits, and a selector may ask for the same text many times. */
+const LONGEST = 100;
+
 /** What a header's text is as a number; NaN when it is none. */
 export function numberOfText(text: string): number {
-  if (text === '') return Number.NaN;
+  if (text === '' || text.length > LONGEST) return Number.NaN;
   // Number() would also take white space, 0x1F and Infinity.
   for (let i = 0; i < text.length; i++) if (!isDecimal(text.charCodeAt(i))) return Number.NaN;
   const number = Number(text);

@@ -1,12 +1,14 @@
 import type { Counters } from '../../core/counters.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { Start } from '../../core/start.ts';
+import { DURABLE_GROUP } from '../../core/topic.ts';
 import type { QueueEntry } from '../../ports/queue-store.ts';
 import type { Consumer, GroupOptions, GroupStatus, Membership } from '../../ports/queues.ts';
 import type { Claim, Logger, Place, SessionOwner, Sessions } from '../../ports/routing.ts';
 import { type DeadReason, Dispatcher } from '../dispatch/dispatcher.ts';
 import { GROUP_KEYS } from '../session-record.ts';
 import { startOf } from '../start.ts';
+import { differenceOf, kindOf, selectorOf } from './kind.ts';
 import { lagOf } from './lag.ts';
 import { GroupMembership } from './membership.ts';
 import { decodeGroup, encodeGroup, type GroupRecord } from './record.ts';
@@ -19,6 +21,9 @@ export interface GroupContext extends SourceContext {
   /** Name of this node. */
   readonly node: string;
 }
+
+/** To whom all groups belong: to no user. */
+export const GROUPS = '';
 
 /** Under which a group's place is kept. A group's name has no slash [MQTT-4.8.2-1]. */
 export function keyOf(name: string, filter: string): string {
@@ -68,7 +73,7 @@ export class LogGroup implements SessionOwner {
       },
     });
     const positions = context.router.positions();
-    this.#record = { ordered: false, keptFor: 0, forget: true, positions, unsettled: [] };
+    this.#record = { ordered: false, selector: '', keptFor: 0, forget: true, positions, unsettled: [] };
     this.opened = this.#open();
     this.opened.catch((error: unknown) => this.#failed(error));
   }
@@ -182,12 +187,13 @@ export class LogGroup implements SessionOwner {
     const kept = (): number => this.#keptFor;
     return {
       key: keyOf(this.#name, this.#filter),
-      principal: '',
+      principal: GROUPS,
       clean: false,
       // Members that come later may want it to be kept for longer.
       get keptFor() {
         return Math.max(1, kept());
       },
+      ...(this.#name.startsWith(DURABLE_GROUP) ? { filter: this.#filter } : {}),
     };
   }
 
@@ -195,18 +201,27 @@ export class LogGroup implements SessionOwner {
   async #begin(): Promise<GroupRecord> {
     if (this.#first === undefined)
       throw new BrokerError('notFound', `there is no group ${this.#name} of ${this.#filter}`);
-    const { start, ordered } = this.#first;
-    if (start.from === 'new') return { ...this.#record, ordered };
-    return { ...this.#record, ordered, positions: await startOf(this.#context.log, start, this.#filter) };
+    const { start } = this.#first;
+    const kind = kindOf(this.#first);
+    this.#source.only(selectorOf(kind));
+    if (start.from === 'new') return { ...this.#record, ...kind };
+    return { ...this.#record, ...kind, positions: await startOf(this.#context.log, start, this.#filter) };
   }
 
   #read(bytes: Uint8Array): GroupRecord | undefined {
+    const { logger } = this.#context;
+    const fields = { group: this.#name, filter: this.#filter };
     try {
-      return decodeGroup(bytes);
+      const record = decodeGroup(bytes);
+      if (this.#first !== undefined && kindOf(this.#first).selector !== record.selector) {
+        logger.info(fields, 'a group begins anew: its selector is another one than before');
+        return undefined;
+      }
+      this.#source.only(selectorOf(record));
+      return record;
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      const fields = { err: error, group: this.#name, filter: this.#filter };
-      this.#context.logger.error(fields, 'a stored group cannot be read; it begins anew');
+      if (!(error instanceof RangeError || error instanceof BrokerError)) throw error;
+      logger.error({ ...fields, err: error }, 'a stored group cannot be read; it begins anew');
       return undefined;
     }
   }
@@ -253,16 +268,15 @@ export class LogGroup implements SessionOwner {
   #admit(member: GroupMembership): void {
     const dispatcher = this.#dispatcher;
     if (member.gone || dispatcher === undefined) return;
-    const { ordered } = this.#record;
     const { clientId, prefetch } = member.options;
-    if (member.options.ordered === ordered) {
+    const difference = differenceOf(this.#name, this.#record, kindOf(member.options));
+    if (difference === undefined) {
       const options = { clientId, prefetch, priority: 0, exclusive: false };
       member.attach((consumer) => dispatcher.attach(consumer, options));
       return;
     }
-    const [is, asked] = ordered ? ['key', 'none'] : ['none', 'key'];
     this.#members.delete(member);
-    member.ended(new BrokerError('fieldInvalid', `the order of group ${this.#name} is ${is}, not ${asked}`));
+    member.ended(new BrokerError('fieldInvalid', difference));
     if (this.empty) this.close();
   }
 
@@ -303,11 +317,12 @@ export class LogGroup implements SessionOwner {
   }
 
   encode(): Uint8Array {
-    const { ordered } = this.#record;
+    const { ordered, selector } = this.#record;
     const begun = this.#source.positions();
     const positions = begun ?? this.#record.positions;
     return encodeGroup({
       ordered,
+      selector,
       positions,
       keptFor: this.#keptFor,
       forget: this.#forget && !this.#wanted(),

@@ -1,6 +1,7 @@
 import type { Counters } from '../../core/counters.ts';
 import type { BrokerError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
+import type { Selector } from '../../core/selector.ts';
 import type { Consumer, Delivery, GroupMember, Membership, Outcome } from '../../ports/queues.ts';
 import type { Router, Subscriber, Subscription } from '../../ports/routing.ts';
 
@@ -30,8 +31,8 @@ export class LiveGroup implements Subscriber {
   }
 
   /** `consume`: of the group's logged messages, those that are for this member. */
-  join(member: GroupMember, consume: (consumer: Consumer) => Membership): Membership {
-    const joined = new LiveMember(member, consume, () => this.#leave(joined));
+  join(member: GroupMember, selector: Selector | undefined, consume: (consumer: Consumer) => Membership): Membership {
+    const joined = new LiveMember(member, selector, consume, () => this.#leave(joined));
     this.#members.push(joined);
     return joined;
   }
@@ -48,27 +49,43 @@ export class LiveGroup implements Subscriber {
   /** Logged messages come from the group's host. */
   deliver(message: Message): void {
     if (message.qos > 0) return;
+    let wanted = false;
     for (let tries = this.#members.length; tries > 0; tries--) {
       this.#turn = (this.#turn + 1) % Math.max(1, this.#members.length);
-      if (this.#members[this.#turn]?.takeLive(message)) return;
+      const member = this.#members[this.#turn];
+      if (member === undefined || !member.selects(message)) continue;
+      if (member.takeLive(message)) return;
+      wanted = true;
     }
-    this.#counters.droppedSlow++;
+    // What is not selected is not missed, and costs nobody his turn.
+    if (wanted) this.#counters.droppedSlow++;
   }
 }
 
 class LiveMember implements Membership, Consumer {
   readonly #member: GroupMember;
+  readonly #selector: Selector | undefined;
   readonly #membership: Membership;
   readonly #left: () => void;
 
-  constructor(member: GroupMember, consume: (consumer: Consumer) => Membership, left: () => void) {
+  constructor(
+    member: GroupMember,
+    selector: Selector | undefined,
+    consume: (consumer: Consumer) => Membership,
+    left: () => void,
+  ) {
     this.#member = member;
+    this.#selector = selector;
     this.#left = left;
     this.#membership = consume(this);
   }
 
   get opened(): Promise<void> {
     return this.#membership.opened;
+  }
+
+  selects(message: Message): boolean {
+    return this.#selector === undefined || this.#selector.matches(message);
   }
 
   takeLive(message: Message): boolean {

@@ -5,12 +5,13 @@ import type { Timer } from '../../ports/clock.ts';
 import type { Consumer, GroupOptions, GroupStatus, Membership } from '../../ports/queues.ts';
 import type { GroupHost } from '../hosts.ts';
 import { decodeSession } from '../session-record.ts';
-import { type GroupContext, keyOf, LogGroup } from './group.ts';
+import { GROUPS, type GroupContext, keyOf, LogGroup } from './group.ts';
 import { lagOf } from './lag.ts';
 import { decodeGroup } from './record.ts';
 
 /** Milliseconds between two looks at members that were not ready. */
 const SWEEP = 1000;
+const NOTHING = new Uint8Array();
 
 export interface LocalGroupsContext extends GroupContext {
   readonly state: State;
@@ -50,6 +51,13 @@ export class LocalGroups implements GroupHost {
       // It may have been opened for this alone.
       if (group.empty) group.close();
     }
+  }
+
+  async delete(name: string, filter: string): Promise<void> {
+    const claim = { key: keyOf(name, filter), principal: GROUPS, clean: true, keptFor: 0 };
+    // Whoever wants the place next gets it at once: it is let go of below.
+    const place = await this.#context.sessions.open(claim, { takenOver() {}, encode: () => NOTHING });
+    place.leave(0);
   }
 
   drop(name: string, filter: string): void {

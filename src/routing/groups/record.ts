@@ -4,6 +4,8 @@ import type { Position } from '../../ports/routing.ts';
 /** What is kept of a group: what it is, and its place in the log. */
 export interface GroupRecord {
   readonly ordered: boolean;
+  /** Of its messages; empty: all. */
+  readonly selector: string;
   /** Seconds it is kept after its last member. */
   readonly keptFor: number;
   /** None of the members that went wants it to be kept. */
@@ -20,13 +22,16 @@ export interface Unsettled extends Position {
 }
 
 const FORMAT = 2;
+/** The same with a selector; without one, the other is written. */
+const FORMAT_WITH_SELECTOR = 3;
 
-export function encodeGroup({ ordered, keptFor, forget, positions, unsettled }: GroupRecord): Uint8Array {
+export function encodeGroup({ ordered, selector, keptFor, forget, positions, unsettled }: GroupRecord): Uint8Array {
   const packer = new Packer()
-    .integer(FORMAT)
+    .integer(selector === '' ? FORMAT : FORMAT_WITH_SELECTOR)
     .integer(ordered ? 1 : 0)
     .integer(keptFor)
     .integer(forget ? 1 : 0);
+  if (selector !== '') packer.text(selector);
   packer.integers(positions).integer(unsettled.length);
   let before: Position = { shard: 0, sequence: 0 };
   for (const { shard, sequence, deliveries } of unsettled) {
@@ -42,10 +47,13 @@ export function encodeGroup({ ordered, keptFor, forget, positions, unsettled }: 
 export function decodeGroup(bytes: Uint8Array): GroupRecord {
   const unpacker = new Unpacker(bytes);
   const format = unpacker.integer();
-  if (format !== FORMAT) throw new RangeError(`a group of format ${format}; ${FORMAT} is expected`);
+  if (format !== FORMAT && format !== FORMAT_WITH_SELECTOR) {
+    throw new RangeError(`a group of format ${format}; ${FORMAT} or ${FORMAT_WITH_SELECTOR} is expected`);
+  }
   const ordered = unpacker.integer() === 1;
   const keptFor = unpacker.integer();
   const forget = unpacker.integer() === 1;
+  const selector = format === FORMAT_WITH_SELECTOR ? unpacker.text() : '';
   const positions = unpacker.integers();
   let before: Position = { shard: 0, sequence: 0 };
   const unsettled = Array.from({ length: unpacker.count() }, (): Unsettled => {
@@ -54,5 +62,5 @@ export function decodeGroup(bytes: Uint8Array): GroupRecord {
     before = { shard, sequence };
     return { shard, sequence, deliveries: unpacker.integer() };
   });
-  return { ordered, keptFor, forget, positions, unsettled };
+  return { ordered, selector, keptFor, forget, positions, unsettled };
 }

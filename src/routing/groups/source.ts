@@ -1,5 +1,6 @@
 import { Heap } from '../../core/heap.ts';
 import type { Message } from '../../core/message.ts';
+import type { Selector } from '../../core/selector.ts';
 import { TopicMatcher } from '../../core/topic-matcher.ts';
 import type { Log } from '../../ports/backbone.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
@@ -51,6 +52,7 @@ export class LogSource implements QueueSource, Subscriber, OutboxSink {
   readonly #matcher: TopicMatcher;
   readonly #subscription: Subscription;
   readonly #subscriptions: readonly Subscription[];
+  #selector: Selector | undefined;
   /** Not settled: given to the receiver, about to be, or come back. Ids ascend with the order in which they were read. */
   readonly #unsettled = new Map<number, QueueEntry>();
   #unsettledBytes = 0;
@@ -79,6 +81,11 @@ export class LogSource implements QueueSource, Subscriber, OutboxSink {
     const flags = { qos: 2, noLocal: false, retainAsPublished: true, identifier: 0 } as const;
     this.#subscription = { ...flags, subscriber: this, filter, id: '', since: [], logged: true };
     this.#subscriptions = [this.#subscription];
+  }
+
+  /** Of its messages only those; undefined: all. Said before `begin`. */
+  only(selector: Selector | undefined): void {
+    this.#selector = selector;
   }
 
   /** Reads what was not settled again. Resolves when it is there; nothing is given before `begin`. */
@@ -179,7 +186,7 @@ export class LogSource implements QueueSource, Subscriber, OutboxSink {
   // --- from the log -------------------------------------------------------------------------------------------------
 
   deliver(message: Message): void {
-    if (message.qos > 0) this.#outbox?.deliver(message, this.#subscriptions);
+    if (message.qos > 0 && this.#selects(message)) this.#outbox?.deliver(message, this.#subscriptions);
   }
 
   ready(): boolean {
@@ -203,7 +210,11 @@ export class LogSource implements QueueSource, Subscriber, OutboxSink {
   }
 
   select(message: Message): readonly Subscription[] {
-    return this.#matcher.has(message.topic) ? this.#subscriptions : NONE;
+    return this.#matcher.has(message.topic) && this.#selects(message) ? this.#subscriptions : NONE;
+  }
+
+  #selects(message: Message): boolean {
+    return this.#selector === undefined || this.#selector.matches(message);
   }
 
   lost(count: number): void {

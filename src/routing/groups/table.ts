@@ -3,6 +3,7 @@ import type { Start } from '../../core/start.ts';
 import type { GroupMember, GroupOptions, GroupStatus, Groups, Membership } from '../../ports/queues.ts';
 import type { Router } from '../../ports/routing.ts';
 import type { GroupHost } from '../hosts.ts';
+import { kindOf, selectorOf } from './kind.ts';
 import { LiveGroup } from './live.ts';
 
 /** Shared subscriptions of this node's clients: live messages come from its router, logged ones from the group's host. */
@@ -28,12 +29,13 @@ export class GroupTable implements Groups {
   join(name: string, filter: string, member: GroupMember, options: GroupOptions): Membership {
     // A group's name has no slash [MQTT-4.8.2-1].
     const share = `${name}/${filter}`;
+    const selector = selectorOf(kindOf(options));
     let group = this.#groups.get(share);
     if (group === undefined) {
       group = new LiveGroup(share, filter, this.#router, this.#counters, () => this.#groups.delete(share));
       this.#groups.set(share, group);
     }
-    return group.join(member, (consumer) => this.#host.consume(name, filter, consumer, options));
+    return group.join(member, selector, (consumer) => this.#host.consume(name, filter, consumer, options));
   }
 
   status(name: string, filter: string): Promise<GroupStatus | undefined> {
@@ -42,5 +44,9 @@ export class GroupTable implements Groups {
 
   move(name: string, filter: string, to: Start): Promise<void> {
     return this.#host.move(name, filter, to);
+  }
+
+  delete(name: string, filter: string): Promise<void> {
+    return this.#host.delete(name, filter);
   }
 }

@@ -163,6 +163,7 @@ function writeWanted(to: Packer, wanted: Wanted): void {
   writeBounded(to.integer(1).text(group).text(filter).text(options.clientId), options.prefetch);
   writeBounded(to, options.keptFor);
   writeFlag(to, options.ordered);
+  to.text(options.selector ?? '');
   writeStart(to, options.start);
 }
 
@@ -184,9 +185,15 @@ function readWanted(from: Unpacker): Wanted {
     prefetch: from.integer(),
     keptFor: from.integer(),
     ordered: readFlag(from),
-    start: readStart(from),
   };
-  return { kind: 'group', group, filter, options };
+  const selector = from.text();
+  const start = readStart(from);
+  return {
+    kind: 'group',
+    group,
+    filter,
+    options: selector === '' ? { ...options, start } : { ...options, selector, start },
+  };
 }
 
 export class TellWriter implements Told {

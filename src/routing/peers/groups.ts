@@ -55,6 +55,11 @@ export class ClusterGroups implements GroupHost {
     await this.#call({ call: 'groupMove', group, filter, to });
   }
 
+  /** Whichever node has its place gives it up. */
+  delete(group: string, filter: string): Promise<void> {
+    return this.#host().delete(group, filter);
+  }
+
   #call(asked: GroupCall): Promise<Answer> {
     const name = nameOf(asked.group, asked.filter);
     return askOwner(

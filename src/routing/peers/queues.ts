@@ -188,6 +188,10 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
     return this.#names.bound(topic);
   }
 
+  has(queue: string): boolean {
+    return this.#names.get(queue) !== undefined;
+  }
+
   list(): readonly string[] {
     return this.#names.list();
   }

@@ -1,5 +1,6 @@
 import { asBrokerError, BrokerError } from '../../core/errors.ts';
 import { DEFAULT_SETTINGS, type PartialSettings, type QueueSettings } from '../../core/queue-settings.ts';
+import { isExchange } from '../../core/topic.ts';
 import { TopicTree } from '../../core/topic-tree.ts';
 import type { Entry, State } from '../../ports/backbone.ts';
 import type { Limits } from '../../ports/limits.ts';
@@ -65,8 +66,8 @@ export class QueueCatalog {
 
   /** Queues with a binding that matches the topic. */
   bound(topic: string): readonly string[] {
-    // A binding has no $ at its beginning, and its wildcards do not reach topics that have.
-    if (this.#bindings.size === 0 || topic.charCodeAt(0) === 0x24) return NONE;
+    // Of topics that begin with $, only those of exchanges can be bound; no wildcard reaches the others.
+    if (this.#bindings.size === 0 || (topic.charCodeAt(0) === 0x24 && !isExchange(topic))) return NONE;
     const cached = this.#cache.get(topic);
     if (cached !== undefined) return cached;
     const found = new Set<string>();

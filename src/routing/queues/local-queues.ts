@@ -131,6 +131,10 @@ export class LocalQueues implements QueueHost, Queues, QueueInlet {
     }
   }
 
+  has(queue: string): boolean {
+    return this.#options.catalog.get(queue) !== undefined;
+  }
+
   list(): readonly string[] {
     return this.#options.catalog.list();
   }

@@ -6,7 +6,7 @@ import {
   type PartialSettings,
   type QueueSettings,
 } from '../../core/queue-settings.ts';
-import { QUEUE_PREFIX, type TopicLimits, topicFault } from '../../core/topic.ts';
+import { isExchange, QUEUE_PREFIX, type TopicLimits, topicFault } from '../../core/topic.ts';
 
 /** Stores take no longer names, bytes. */
 const NAME_BYTES = 1024;
@@ -74,8 +74,8 @@ function bindingsFault(bindings: readonly string[], limits: BindingLimits): stri
 }
 
 function bindingFault(binding: string, limits: TopicLimits): string | undefined {
-  return binding.startsWith('$')
-    ? "begins with $, where topics are the server's own; a filter of other topics is expected"
+  return binding.startsWith('$') && !isExchange(binding)
+    ? "begins with $, where topics are the server's own; a filter of other topics, or of $exchange/amq.direct/KEY and its like, is expected"
     : mqttFilterFault(binding, limits);
 }
 

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import mqttPacket, { type IConnectPacket, type Packet, type UserProperties } from 'mqtt-packet';
 import { connect, id, packet, qos, type Version, version } from './mqtt-arbitraries.ts';
-import { type Mutation, mutate, mutation } from './mqtt-mutations.ts';
+import { cut, type Mutation, mutate, mutation, shuffle, shuffled } from './mutations.ts';
 
 /** Whole connections of MQTT clients with something wrong in them. */
 
@@ -98,35 +98,12 @@ function welcome(first: IConnectPacket, clientId: string): IConnectPacket {
   };
 }
 
-/** What is done to the packets of a connection, by places among them. */
-type Shuffle = { readonly do: 'double' | 'leave out' | 'swap'; readonly at: number };
-
-const shuffle: fc.Arbitrary<Shuffle> = fc.record({
-  do: fc.constantFrom('double' as const, 'leave out' as const, 'swap' as const),
-  at: fc.nat({ max: 20 }),
-});
-
-function shuffled(packets: readonly Buffer[], { do: what, at: place }: Shuffle): Buffer[] {
-  if (packets.length === 0) return [];
-  const at = place % packets.length;
-  const [before, here, after] = [packets.slice(0, at), packets.slice(at, at + 1), packets.slice(at + 1)];
-  if (what === 'double') return [...before, ...here, ...here, ...after];
-  if (what === 'leave out') return [...before, ...after];
-  return [...before, ...after.slice(0, 1), ...here, ...after.slice(1)];
-}
-
 export interface Stream {
   readonly level: Version;
   /** As they are written, one after the other. */
   readonly chunks: readonly Buffer[];
   /** The client closes it orderly. */
   readonly closes: boolean;
-}
-
-/** Cuts at places counted round the bytes. */
-function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
-  const ends = [...places.map((place) => place % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
-  return ends.map((end, i) => bytes.subarray(i === 0 ? 0 : ends[i - 1], end)).filter((each) => each.length > 0);
 }
 
 const made = (level: Version): fc.Arbitrary<Stream> =>

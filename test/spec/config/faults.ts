@@ -22,7 +22,7 @@ function check(what: string, found: readonly string[], wanted: readonly (string 
   }
 }
 
-const SECTIONS = 'listeners, backbone, security, queues, mqtt, limits, sys, log, shutdown';
+const SECTIONS = 'listeners, backbone, security, queues, mqtt, stomp, limits, sys, log, shutdown';
 
 test('in the file: each with line and column, what was found and what was expected', () => {
   const table: [string, (string | RegExp)[]][] = [
@@ -81,7 +81,8 @@ test('unknown keys, with the place of the key and the nearest name', () => {
       ['file:3:5: listeners.mqtt.prot: found an unknown key; did you mean listeners.mqtt.port?'],
     ],
     ['limits: {packetbytes: 1024}', [/did you mean limits\.packetBytes\?$/]],
-    ['stomp: {port: 1}', [/^file:1:1: stomp: found an unknown key; the sections are /]],
+    ['stomp: {port: 1}', ['file:1:9: stomp.port: found an unknown key; did you mean listeners.stomp.port?']],
+    ['nats: {port: 1}', [/^file:1:1: nats: found an unknown key; the sections are /]],
     ['log: {colour: true}', ['file:1:7: log.colour: found an unknown key; log has level, format']],
     ['1: 2', [`file:1:1: 1: found an unknown key; the sections are ${SECTIONS}`]],
     ['__proto__: {a: 1}', [/^file:1:1: __proto__: found an unknown key/]],

@@ -171,6 +171,8 @@ test('a header that is a number counts as one; compared with a text, its charact
     headers,
   );
   are('T', ["p = '12'", "p <> '12.0'", "q LIKE '12._'", 'p <> q', 'p = p', "big = '9007199254740993'"], headers);
+  assert.is(truth('n = 1', { n: `1.${'0'.repeat(98)}` }), 'T', 'at most 100 characters');
+  assert.is(truth('n = 1', { n: `1.${'0'.repeat(99)}` }), 'F');
   are('F', ["p = '012'", 'p < 10', 'p = q', 'big = 9007199254740991'], headers);
   are('T', ['p / 5 = 2.4', 'p % 5 = 2', 'p / 0 > 1', '-p / 0 < 1'], headers);
 });

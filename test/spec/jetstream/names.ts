@@ -37,6 +37,13 @@ test('every topic has a subject, and the subject is that topic', () => {
   );
 });
 
+test('exchanges: one subject for each key, and one for all of them', () => {
+  assert.is(subjects.subjectOf('$exchange/amq.direct/a.b'), 'p.log.%24exchange.amq%2Edirect.a%2Eb');
+  assert.is(subjects.topicOf('p.log.%24exchange.amq%2Edirect.a%2Eb'), '$exchange/amq.direct/a.b');
+  const fanout = 'p.log.%24exchange.amq%2Efanout';
+  assert.equal(subjects.filterSubjects('$exchange/amq.fanout/#'), [fanout, `${fanout}.>`]);
+});
+
 test('a subject that is no topic is none', () => {
   for (const subject of [
     'p.log',

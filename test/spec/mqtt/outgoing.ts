@@ -17,6 +17,7 @@ const test = suite('mqtt/outgoing');
 class Paper implements Connection {
   readonly peer = { name: 'test', loopback: true, transport: 'tcp' } as const;
   readonly buffer = Buffer.alloc(65_536);
+  readonly received = 0;
   #at = 0;
 
   begin(): void {}

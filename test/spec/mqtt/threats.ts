@@ -108,6 +108,10 @@ test('CVE-2021-34432, CVE-2018-12543: empty topics, and those that begin with $,
     ['$queue/', 0x87],
     ['$reply/', 0x87],
     ['$JS/x', 0x87],
+    ['$exchange', 0x87],
+    ['$exchange/', 0x87],
+    ['$exchange/amq.topic/a', 0x87],
+    ['$exchange/amq.directly/a', 0x87],
   ] as const) {
     client.publish(topic, 'x', { qos: 1, messageId: 1 });
     assert.is((await client.expect('puback')).reasonCode, reason, topic);
@@ -132,6 +136,16 @@ test('CVE-2021-34432, CVE-2018-12543: empty topics, and those that begin with $,
     '$queue/',
   ])
     assert.ok([0, 0x87, 0x8f].includes((await client.subscribe(filter))[0] ?? -1), filter);
+  for (const filter of [
+    '$exchange/',
+    '$exchange/#',
+    '$exchange/+/k',
+    '$exchange/amq.topic/a',
+    '$share/g/$exchange/x/#',
+  ])
+    assert.equal(await client.subscribe(filter), [0x8f], filter);
+  for (const filter of ['$exchange/amq.direct', '$exchange/amq.fanout/#', '$share/g/$exchange/amq.direct/k'])
+    assert.equal(await client.subscribe(filter), [0], filter);
   assert.equal(await client.subscribe(''), [0x8f]);
 });
 

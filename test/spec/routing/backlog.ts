@@ -21,6 +21,7 @@ function setUp(limit: number) {
   const connection = {
     peer: { name: 'p', loopback: true, transport: 'tcp' as const },
     buffer: Buffer.alloc(0),
+    received: 0,
     begin: unexpected,
     reserve: unexpected,
     attach: unexpected,

@@ -13,6 +13,7 @@ const unsettled = fc
 const record = fc.record(
   {
     ordered: fc.boolean(),
+    selector: fc.string(),
     keptFor: fc.nat(),
     forget: fc.boolean(),
     positions: fc.array(fc.integer({ min: 1, max: 2 ** 48 }), { maxLength: 3 }),
@@ -46,7 +47,7 @@ test('bytes that are no group are a RangeError, and nothing else', () => {
 
 test('messages that are close to each other take three bytes each', () => {
   const many = Array.from({ length: 1000 }, (_, i) => ({ shard: 0, sequence: 2 ** 40 + i * 3, deliveries: 1 }));
-  const group = { ordered: false, keptFor: 600, forget: false, positions: [2 ** 41], unsettled: many };
+  const group = { ordered: false, selector: '', keptFor: 600, forget: false, positions: [2 ** 41], unsettled: many };
   assert.ok(encodeGroup(group).length < 3100);
 });
 

@@ -103,6 +103,12 @@ function everyAsked(to: Asked): void {
       filter: '#',
       options: { clientId: '', prefetch: 1, keptFor, ordered: true, start },
     });
+    to.consume(3, {
+      kind: 'group',
+      group: 'g',
+      filter: '#',
+      options: { clientId: '', prefetch: 1, keptFor, ordered: false, selector: "a = 'é'", start },
+    });
     to.call(4, { call: 'groupMove', group: 'g', filter: 'a/+', to: start });
   }
   for (const forget of [undefined, true, false]) to.cancel(5, forget);

@@ -29,7 +29,7 @@ for (const persistent of ['true', 'false']) {
       const [message] = await client.later();
       assert.is(String(message?.body), '4');
       assert.is(message?.headers.subscription, name);
-      assert.is(message?.headers.destination, headers['reply-to']);
+      assert.is(message?.headers.destination, name);
       assert.is(message?.headers['correlation-id'], '7');
       assert.is(message?.headers.ack, undefined);
     });

@@ -5,64 +5,6 @@ import { Harness } from './support/harness.ts';
 
 const connect = suite('STOMP connecting');
 
-connect('1.2, Protocol Negotiation: the highest version in common', () => {
-  const rows: readonly (readonly [accepted: string, version: string])[] = [
-    ['1.2', '1.2'],
-    ['1.1', '1.1'],
-    ['1.0', '1.0'],
-    ['1.0,1.1,1.2', '1.2'],
-    ['1.2,1.1,1.0', '1.2'],
-    ['1.0,1.1', '1.1'],
-    ['1.1,2.0', '1.1'],
-    [' 1.0 , 1.1 ', '1.1'],
-  ];
-  for (const [accepted, version] of rows) {
-    const client = Harness.open().open();
-    client.send('CONNECT', [`accept-version:${accepted}`, 'host:x']);
-    const { command, headers } = client.frame();
-    assert.is(command, 'CONNECTED');
-    assert.is(headers.version, version, accepted);
-    assert.is(headers.server, 'trimaran');
-    assert.match(headers.session ?? '', /^[0-9a-f]{16}$/);
-  }
-});
-
-connect('1.2, Protocol Negotiation: without accept-version it is 1.0, which has no heart-beats', () => {
-  const harness = Harness.open();
-  const client = harness.open();
-  client.send('CONNECT', ['heart-beat:1000,1000']);
-  const { command, headers } = client.frame();
-  assert.is(command, 'CONNECTED');
-  assert.is(headers.version, '1.0');
-  assert.is(headers['heart-beat'], undefined);
-  assert.is(harness.clock.timers.size, 0);
-});
-
-connect('1.2, Protocol Negotiation: none in common is an ERROR that lists the versions there are, then the end', () => {
-  for (const accepted of ['2.0', '', '1', '1.20', 'abc']) {
-    const client = Harness.open().open();
-    client.send('CONNECT', [`accept-version:${accepted}`, 'host:x']);
-    const { command, headers, body } = client.frame();
-    assert.is(command, 'ERROR');
-    assert.is(headers.version, '1.0,1.1,1.2');
-    assert.is(headers['content-type'], 'text/plain');
-    assert.match(String(body), '1.0, 1.1, 1.2');
-    assert.ok(client.closed);
-  }
-});
-
-connect('1.2, CONNECT or STOMP Frame: STOMP logs in as well', () => {
-  const client = Harness.open().open();
-  client.send('STOMP', ['accept-version:1.2', 'host:x']);
-  assert.is(client.frame().command, 'CONNECTED');
-});
-
-connect('1.2, CONNECT: line ends CR LF', () => {
-  const client = Harness.open().open();
-  client.write('CONNECT\r\naccept-version:1.2\r\nhost:x\r\n\r\n\0\r\n');
-  assert.is(client.frame().headers.version, '1.2');
-});
-
 connect('login, passcode and client-id reach the authorizer, unescaped in every version', () => {
   const seen: Credentials[] = [];
   const authenticate = (credentials: Credentials) => {
@@ -83,20 +25,6 @@ connect('login, passcode and client-id reach the authorizer, unescaped in every 
   assert.is(seen[2]?.userName, undefined);
   assert.is(seen[2]?.password, undefined);
   assert.not(seen[1]?.clientId === seen[2]?.clientId);
-});
-
-connect('a refused login is an ERROR, and no frame after it is looked at', () => {
-  for (const reason of ['badCredentials', 'notAuthorized'] as const) {
-    const harness = Harness.open({}, { authenticate: () => reason });
-    const client = harness.open();
-    client.write('CONNECT\naccept-version:1.2\nreceipt:r\n\n\0SEND\ndestination:/topic/a\n\n\0');
-    const { command, headers, body } = client.frame();
-    assert.is(command, 'ERROR');
-    assert.is(headers['receipt-id'], 'r');
-    assert.match(String(body), 'login and passcode');
-    assert.ok(client.closed);
-    assert.is(harness.counters.received, 0);
-  }
 });
 
 connect('while a login is being checked, frames behind CONNECT wait; CONNECT is answered first', async () => {
@@ -153,68 +81,6 @@ connect('a client-id has its limit', () => {
   assert.match(String(client.frame().body), 'limits.clientIdBytes');
 });
 
-connect('CVE-2023-32081: nothing is served before CONNECT', () => {
-  const commands = ['SEND', 'SUBSCRIBE', 'UNSUBSCRIBE', 'ACK', 'NACK', 'BEGIN', 'COMMIT', 'ABORT', 'DISCONNECT'];
-  for (const command of [...commands, 'CONNECTED', 'MESSAGE', 'RECEIPT', 'ERROR']) {
-    const harness = Harness.open();
-    const client = harness.open();
-    client.send(command, ['destination:/topic/a', 'id:1', 'transaction:t', 'receipt:77']);
-    const { command: answer, headers, body } = client.frame();
-    assert.is(answer, 'ERROR', command);
-    assert.is(headers['receipt-id'], '77');
-    assert.match(String(body), 'CONNECT');
-    assert.ok(client.closed, command);
-    assert.is(harness.counters.received, 0);
-  }
-});
-
-connect('a second CONNECT is an ERROR', () => {
-  for (const command of ['CONNECT', 'STOMP']) {
-    const client = Harness.open().connect();
-    client.send(command, ['accept-version:1.2']);
-    assert.is(client.frame().command, 'ERROR');
-    assert.ok(client.closed);
-  }
-});
-
-connect('what only servers send is an ERROR', () => {
-  for (const command of ['CONNECTED', 'MESSAGE', 'RECEIPT', 'ERROR']) {
-    const client = Harness.open().connect();
-    client.send(command, ['receipt:1']);
-    const { headers, body } = client.frame();
-    assert.is(headers['receipt-id'], '1');
-    assert.match(String(body), 'only servers send');
-    assert.ok(client.closed, command);
-  }
-});
-
-connect('a login must come within limits.loginSeconds', () => {
-  const harness = Harness.open();
-  const client = harness.open();
-  client.write('CONN');
-  harness.clock.advance(10_000);
-  harness.tick(client);
-  assert.not(client.closed);
-  harness.clock.advance(1001);
-  harness.tick(client);
-  assert.match(String(client.frame().body), 'limits.loginSeconds');
-  assert.ok(client.closed);
-  const other = harness.connect();
-  harness.clock.advance(60_000);
-  harness.tick(other);
-  assert.not(other.closed);
-});
-
-connect('frames right behind CONNECT, in one chunk, follow the version agreed', () => {
-  const client = Harness.open().open();
-  client.write(
-    'CONNECT\naccept-version:1.1,1.2\nhost:x\n\n\0SUBSCRIBE\nid:a\\cb\ndestination:/topic/x\n\n\0SEND\ndestination:/topic/x\n\nhi\0',
-  );
-  const [connected, message] = client.frames();
-  assert.is(connected?.command, 'CONNECTED');
-  assert.is(message?.headers.subscription, 'a\\cb');
-});
-
 connect('1.2, DISCONNECT: the receipt, then the end; nothing after it is served', () => {
   const harness = Harness.open();
   const client = harness.connect();
@@ -265,44 +131,6 @@ connect('a DISCONNECT is not held up for ever by a store that does not answer', 
   harness.tick(client);
   assert.ok(client.closed);
   harness.clock.settle();
-});
-
-connect('a shut-down is an ERROR that says so', () => {
-  const client = Harness.open().connect();
-  client.channel.shutdown('shutdown');
-  assert.match(client.frame().headers.message ?? '', 'shutting down');
-  assert.is(client.connection.ended, '');
-  client.channel.shutdown('shutdown');
-  client.drop();
-});
-
-connect('ERROR: the body names what was wrong and what to do; the receipt-id is as it was asked for', () => {
-  const client = Harness.open().connect();
-  client.send('SEND', ['receipt:a\\cb\\\\c', 'x:y']);
-  const { command, headers, body } = client.frame();
-  assert.is(command, 'ERROR');
-  assert.is(headers['receipt-id'], 'a\\cb\\\\c');
-  assert.is(headers['content-type'], 'text/plain');
-  assert.ok((headers.message ?? '').length > 0);
-  assert.match(String(body), /header destination[\s\S]*\/topic\/NAME or \/queue\/NAME/);
-});
-
-connect('ERROR: a malformed frame is answered with the receipt-id it had up to there, and no other one', () => {
-  const harness = Harness.open();
-  const other = harness.connect();
-  other.send('SEND', ['destination:/topic/a', 'receipt:other']);
-  const client = harness.connect();
-  client.write('SEND\nreceipt:mine\nbad\n\n\0');
-  assert.is(client.frame().headers['receipt-id'], 'mine');
-  const foreign = harness.connect();
-  foreign.send('SEND', ['receipt:é☕']);
-  assert.is(foreign.frame().headers['receipt-id'], 'é☕');
-  const late = harness.connect();
-  late.write('SEND\n');
-  other.send('SEND', ['destination:/topic/a', 'receipt:other']);
-  late.write(`a:${'x'.repeat(300)}`);
-  assert.is(late.frame().headers['receipt-id'], undefined);
-  assert.ok(late.closed);
 });
 
 connect.run();

@@ -1,6 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { withBroker } from '../../support/broker.ts';
+import { eventually } from '../../support/eventually.ts';
+import { RawMqtt } from '../../support/mqtt-client.ts';
 import { header, RawStomp } from '../../support/stomp-client.ts';
 import {
   ACTIVE,
@@ -131,36 +133,83 @@ durable('the window: no more than the prefetch is unacknowledged, also of what c
   }),
 );
 
-durable('another connection takes it over; the first one is told which and closed', () =>
+durable('ActiveMQ’s form: another connection takes it over; the first one is told which and closed', () =>
   withBroker(async (broker) => {
-    const headers = { ...RABBIT, ack: 'client' };
-    const first = await subscribed(broker, headers);
+    const headers = { ...ACTIVE, ack: 'client' };
+    const login = { 'client-id': 'me' };
+    const first = await subscribed(broker, headers, login);
     await publish(broker, ['1']);
     await messages(first, 1);
-    const second = await returned(broker, headers);
+    const second = await returned(broker, headers, login);
     const error = await errorOf(first);
-    assert.match(error, /another connection has subscribed to the durable subscription with the id "d"/);
+    assert.match(error, /another connection has subscribed to the durable subscription with the name "reader"/);
     assert.equal(shown(await messages(second, 1)), ['1*']);
-    const third = await RawStomp.connect(broker.stomp);
-    await receipted(third, 'UNSUBSCRIBE', { id: 'd', destination: '/topic/news.#', durable: 'true' });
-    assert.match(await errorOf(second), /durable subscription with the id "d"/);
-    assert.equal(await rest(broker, RABBIT), []);
+    const third = await RawStomp.connect(broker.stomp, login);
+    await receipted(third, 'UNSUBSCRIBE', { 'activemq.subscriptionName': 'reader', 'client-id': 'me' });
+    assert.match(await errorOf(second), /durable subscription with the name "reader"/);
+    assert.equal(await rest(broker, ACTIVE, login), []);
     third.destroy();
+  }),
+);
+
+durable(
+  'RabbitMQ’s form: connections share it, each message being for one of them; what one has not settled is for others',
+  () =>
+    withBroker(async (broker) => {
+      const headers = { ...RABBIT, ack: 'client-individual' };
+      const first = await subscribed(broker, headers);
+      const second = await subscribed(broker, headers);
+      await publish(broker, ['1', '2', '3', '4']);
+      const [one, another] = [await messages(first, 2), await messages(second, 2)];
+      assert.equal([...shown(one), ...shown(another)].sort(), ['1', '2', '3', '4']);
+      await ack(second, another[0]);
+      first.destroy();
+      assert.equal(
+        shown(await messages(second, 2)).sort(),
+        shown(one)
+          .map((body) => `${body}*`)
+          .sort(),
+      );
+      second.destroy();
+      const unsettled = [...shown(one), ...shown(another.slice(1))].map((body) => `${body}*`).sort();
+      assert.equal((await rest(broker, RABBIT)).sort(), unsettled);
+    }),
+);
+
+durable('RabbitMQ’s form: deleted while others have it, it begins anew for them', () =>
+  withBroker(async (broker) => {
+    const headers = { ...RABBIT, ack: 'client', 'prefetch-count': '1' };
+    const first = await subscribed(broker, headers);
+    await publish(broker, ['1', '2']);
+    const [one] = await messages(first, 1);
+    const other = await RawStomp.connect(broker.stomp);
+    await receipted(other, 'UNSUBSCRIBE', { id: 'd', destination: '/topic/news.#', durable: 'true' });
+    // It is settled in vain, but there is room for the next one.
+    first.send('ACK', { id: (one && header(one, 'ack')) ?? '' });
+    const anew = await eventually('what is sent from now on', async () => {
+      await publish(broker, ['3']);
+      const frames = await first.flush();
+      return frames.length > 0 && shown(frames);
+    });
+    assert.equal(anew, ['3']);
+    first.destroy();
+    other.destroy();
   }),
 );
 
 durable('a connection that is gone before it has it leaves it as it was', () =>
   withBroker(async (broker) => {
-    const headers = { ...RABBIT, ack: 'client' };
-    const first = await subscribed(broker, headers);
+    const headers = { ...ACTIVE, ack: 'client' };
+    const login = { 'client-id': 'me' };
+    const first = await subscribed(broker, headers, login);
     await publish(broker, ['1', '2']);
     await messages(first, 2);
     // Each takes it over from the one before, which may have just got it.
     for (let i = 0; i < 20; i++) {
-      const hasty = await returned(broker, headers);
+      const hasty = await returned(broker, headers, login);
       if (i % 2 === 0) hasty.destroy();
     }
-    const last = await returned(broker, headers);
+    const last = await returned(broker, headers, login);
     assert.equal(shown(await messages(last, 2)), ['1*', '2*']);
     last.destroy();
   }),
@@ -195,22 +244,44 @@ durable('the name: ids of any characters are kept apart, and so are users of the
   }),
 );
 
-durable('what is retained comes to a new one, not on return; live messages are not kept', () =>
+durable('what is retained comes to a new one of ActiveMQ’s form, not on return, and not to one that is shared', () =>
   withBroker(async (broker) => {
+    const login = { 'client-id': 'me' };
     const publisher = await RawStomp.connect(broker.stomp);
     await receipted(publisher, 'SEND', { destination: '/topic/news.r', retain: 'true' }, 'retained');
-    const first = await RawStomp.connect(broker.stomp);
-    first.send('SUBSCRIBE', RABBIT);
+    const first = await RawStomp.connect(broker.stomp, login);
+    first.send('SUBSCRIBE', ACTIVE);
     const [frame] = await messages(first, 1);
     assert.is(frame && header(frame, 'retain'), 'true');
-    first.send('SEND', { destination: '/topic/news.l' }, 'live');
-    assert.equal(shown(await messages(first, 1)), ['live']);
     await goodbye(first);
-    publisher.send('SEND', { destination: '/topic/news.l' }, 'live');
+    assert.equal(await rest(broker, ACTIVE, login), []);
     assert.equal(await rest(broker, RABBIT), []);
     publisher.destroy();
   }),
 );
+
+for (const [form, headers, login] of [
+  ['RabbitMQ', RABBIT, {}],
+  ['ActiveMQ', ACTIVE, { 'client-id': 'me' }],
+] as const) {
+  durable(
+    `${form}'s form: what is sent without persistent is kept for it, as long as it is there; QoS 0 of MQTT is not`,
+    () =>
+      withBroker(async (broker) => {
+        const publisher = await RawStomp.connect(broker.stomp);
+        await goodbye(await subscribed(broker, headers, login));
+        publisher.send('SEND', { destination: '/topic/news.l' }, 'sent');
+        publisher.send('SEND', { destination: '/topic/other' }, 'not for it');
+        await publisher.flush();
+        const device = await RawMqtt.connect(broker.mqtt, { clientId: 'device' });
+        device.publish('news/l', 'from a device');
+        await device.flush();
+        assert.equal(await rest(broker, headers, login), ['sent']);
+        publisher.destroy();
+        device.destroy();
+      }),
+  );
+}
 
 durable('what follows SUBSCRIBE at once finds it: SEND, UNSUBSCRIBE, and a second SUBSCRIBE', () =>
   withBroker(async (broker) => {

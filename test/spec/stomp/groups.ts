@@ -26,12 +26,13 @@ function joined(lines: readonly string[] = []): Member {
 }
 
 groups('SUBSCRIBE with group joins it: with prefetch, order, start, and how long it is kept', () => {
-  const options = { prefetch: 3, keptFor: 0, ordered: false, start: { from: 'new' } };
+  const options = { prefetch: 3, keptFor: 0, ordered: false, selector: undefined, start: { from: 'new' } };
   const rows: readonly (readonly [lines: readonly string[], options: object])[] = [
     [[], {}],
     [['prefetch:7', 'group-order:key', 'start:first'], { prefetch: 7, ordered: true, start: { from: 'first' } }],
     [['durable:true', 'start:last 5'], { keptFor: 60, start: { from: 'last', count: 5 } }],
     [['durable:true', 'auto-delete:true'], {}],
+    [['selector:a = 1'], { selector: 'a = 1' }],
   ];
   for (const [lines, changed] of rows) {
     const { name, filter, options: asked } = joined(lines).groups.joined[0] ?? {};

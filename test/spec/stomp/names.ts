@@ -25,7 +25,19 @@ const PAIRS: readonly (readonly [topic: string, destination: string])[] = [
   ['a,b', '/topic/a%2Cb'],
   ['$SYS/uptime', '/topic/$SYS.uptime'],
   ['$queue/jobs', '/queue/jobs'],
-  ['$queue/a.b/c d', '/queue/a.b/c%20d'],
+  ['$queue/a.b/c d', '/queue/a.b%2Fc%20d'],
+  ['$queue/100%', '/queue/100%25'],
+  ['$queue/é日本', '/queue/é日本'],
+  ['$reply/x/y', '/reply-queue/x/y'],
+  ['$exchange/amq.direct/k', '/exchange/amq.direct/k'],
+  ['$exchange/amq.direct/a.b/c', '/exchange/amq.direct/a.b%2Fc'],
+  ['$exchange/amq.direct/é 50%', '/exchange/amq.direct/é%2050%25'],
+  ['$exchange/amq.direct', '/exchange/amq.direct'],
+  ['$exchange/amq.fanout', '/exchange/amq.fanout'],
+  ['$exchange/amq.fanout/k', '/exchange/amq.fanout/k'],
+  ['$exchange/amq.direct/', '/topic/$exchange.amq%2Edirect.'],
+  ['$exchange/amq.directly', '/topic/$exchange.amq%2Edirectly'],
+  ['$exchange', '/topic/$exchange'],
   ['$queue', '/topic/$queue'],
   ['$queue/', '/topic/$queue.'],
 ];
@@ -42,12 +54,21 @@ names('aliases: / and %2F between levels, and encoding of what need not be', () 
   assert.is(topic('/topic/a%2Fb%2fc'), 'a/b/c');
   assert.is(topic('/topic/%61%C3%A9'), 'aé');
   assert.is(topic('/topic/a%252Fb'), 'a%2Fb');
+  assert.is(topic('/queue/a/b'), '$queue/a/b');
+  assert.is(topic('/queue/a%252Fb'), '$queue/a%2Fb');
+  assert.is(topic('/exchange/amq%2Edirect/%61'), '$exchange/amq.direct/a');
 });
 
 names('what is no destination is refused, with what was expected', () => {
   const rows: readonly (readonly [destination: string, expected: string])[] = [
     ['', 'is expected'],
-    ['foo', '/topic/NAME or /queue/NAME is expected'],
+    ['/foo', '/topic/NAME, /queue/NAME, '],
+    ['/nosuch/x', '/exchange/NAME/KEY, /reply-queue/NAME, /temp-queue/NAME, '],
+    ['queue/x', 'the name of a queue alone is expected'],
+    ['/remote-temp-queue/x', 'is expected'],
+    ['/temp-queue/', 'is expected'],
+    ['a,b', '%2C'],
+    ['/queue/a,/queue/b', '%2C'],
     ['/topic/', 'is expected'],
     ['/topic', 'is expected'],
     ['/queue/', 'is expected'],
@@ -118,7 +139,9 @@ names('filters that are refused', () => {
     ['/queue/*', 'wildcard'],
     ['/queue/>', 'wildcard'],
     ['/topic/#.a.#.b.#.c.#.d.#.e', 'multi-level wildcards'],
-    ['bare', 'is expected'],
+    ['/bare', 'is expected'],
+    ['/topic/$exchange.amq%2Edirect.k', '/exchange/NAME/KEY'],
+    ['/reply-queue/x', '/temp-queue/NAME'],
   ];
   for (const [destination, expected] of rows) {
     assert.throws(
@@ -144,6 +167,11 @@ names('property: the mapping is one to one over all valid topics', () => {
       fc.oneof(
         anyTopic,
         anyTopic.map((name) => `$queue/${name}`),
+        anyTopic.map((name) => `$reply/${name}`),
+        anyTopic.map((name) => `$exchange/amq.direct/${name}`),
+        anyTopic.map((name) => `$exchange/amq.fanout/${name}`),
+        anyTopic.map((name) => `$exchange/${name}`),
+        fc.constantFrom('$exchange/amq.direct', '$exchange/amq.fanout', '$exchange/amq.fanout/', '$queue/', '$reply/'),
       ),
       (name) => {
         if (topicFault(name, limits) !== undefined) return;
@@ -162,7 +190,15 @@ names('property: any text is a topic that has it as an alias, or refused', () =>
   fc.assert(
     fc.property(
       fc.oneof(fc.string(), fc.string({ unit: 'binary' })),
-      fc.constantFrom('/topic/', '/queue/', ''),
+      fc.constantFrom(
+        '/topic/',
+        '/queue/',
+        '/amq/queue/',
+        '/exchange/amq.direct/',
+        '/exchange/amq.topic/',
+        '/exchange/',
+        '',
+      ),
       (text, prefix) => {
         const destination = prefix + text;
         try {

@@ -8,6 +8,8 @@ import { Harness, type TestClient } from './support/harness.ts';
 
 /** SUBSCRIBE with a start, and messages that say where in the log they are. */
 
+const NAMED = 'activemq.subscriptionName:d';
+
 const replay = suite('STOMP replay');
 
 interface Log {
@@ -108,14 +110,15 @@ replay('a position that is still to come: nothing before it', async () => {
 
 replay('what is retained comes with start:new and without a start, not with another one', async () => {
   for (const [lines, expected] of [
-    [['durable:true'], ['kept']],
-    [['durable:true', 'start:last 0'], []],
+    [[NAMED], ['kept']],
+    [[NAMED, 'start:last 0'], []],
     [[], ['kept']],
     [['start:new'], ['kept']],
     [['start:last 0'], []],
   ] as const) {
     const opened = log();
-    const { harness, client } = opened;
+    const { harness } = opened;
+    const client = connect(harness);
     harness.publish('a/b', 'kept', undefined, 0, true);
     client.send('SUBSCRIBE', ['id:1', 'destination:/topic/a.b', ...lines]);
     await harness.turn();
@@ -164,12 +167,17 @@ replay(
   },
 );
 
-const DURABLE = ['id:1', 'destination:/topic/a.b', 'durable:true'];
+const DURABLE = ['id:1', 'destination:/topic/a.b', NAMED];
+
+/** By client id and name, as in ActiveMQ. */
+function connect(harness: Harness): TestClient {
+  return harness.connect('1.2', 'tcp', ['client-id:me']);
+}
 
 replay('a durable subscription that is new begins there; one that is kept goes on where it is', async () => {
   const opened = log();
   const { harness } = opened;
-  const first = harness.connect();
+  const first = connect(harness);
   first.send('SUBSCRIBE', [...DURABLE, 'start:last 2', 'receipt:r']);
   await harness.turn();
   opened.answer([FIRST + 6]);
@@ -179,7 +187,7 @@ replay('a durable subscription that is new begins there; one that is kept goes o
   first.send('DISCONNECT');
   await harness.turn();
   harness.publish('a/b', '6', undefined, 1);
-  const second = harness.connect();
+  const second = connect(harness);
   second.send('SUBSCRIBE', [...DURABLE, 'start:first']);
   assert.equal(bodiesOf(await second.later()), ['6']);
   assert.is(opened.asked.length, 1);
@@ -190,13 +198,13 @@ replay(
   async () => {
     const opened = log();
     const { harness } = opened;
-    const first = harness.connect();
+    const first = connect(harness);
     first.send('SUBSCRIBE', [...DURABLE, 'start:first']);
     await harness.turn();
     first.drop();
     opened.answer([FIRST + 6]);
     await harness.turn();
-    const second = harness.connect();
+    const second = connect(harness);
     second.send('SUBSCRIBE', DURABLE);
     assert.equal(bodiesOf(await second.later()), ['4', '5']);
   },
@@ -205,13 +213,13 @@ replay(
 replay('a durable subscription that could not begin is not kept', async () => {
   const opened = log();
   const { harness } = opened;
-  const first = harness.connect();
+  const first = connect(harness);
   first.send('SUBSCRIBE', [...DURABLE, 'start:first', 'receipt:r']);
   await harness.turn();
   opened.answer(new BrokerError('unavailable', 'the log cannot be read now'));
   await harness.turn();
   expectError(first, 'cannot be read', 'r');
-  const second = harness.connect();
+  const second = connect(harness);
   second.send('SUBSCRIBE', [...DURABLE, 'start:first']);
   await harness.turn();
   opened.answer([FIRST]);

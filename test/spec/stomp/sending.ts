@@ -13,7 +13,8 @@ sending('1.2, SEND: destination is required and must be one', () => {
   for (const line of [
     'x:y',
     'destination:',
-    'destination:a',
+    'destination:a/b',
+    'destination:/a',
     'destination:/topic/',
     'destination:/topic/a.#',
     'destination:/topic/%zz',

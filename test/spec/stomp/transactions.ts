@@ -211,18 +211,4 @@ transactions('transactions: unknown, nested, unnamed', () => {
   }
 });
 
-transactions('limits: transactions of a connection, frames and bytes in one', () => {
-  const many = Harness.open().connect();
-  for (let i = 0; i < 3; i++) many.send('BEGIN', [`transaction:${i}`]);
-  expectError(many, 'limits.transactions');
-  const long = Harness.open().connect();
-  long.send('BEGIN', ['transaction:t']);
-  for (let i = 0; i < 5; i++) long.send('SEND', ['destination:/topic/a', 'transaction:t']);
-  expectError(long, 'limits.transactionActions');
-  const big = Harness.open().connect();
-  big.send('BEGIN', ['transaction:t']);
-  big.send('SEND', ['destination:/topic/a', 'transaction:t'], 'x'.repeat(1000));
-  expectError(big, 'limits.transactionBytes');
-});
-
 transactions.run();

@@ -94,6 +94,8 @@ const FAULTS: Fault[] = [
   [{ ...subscribe, filter: '$queue' }, 'unsupported', 'filter', /\$queue/],
   [{ ...subscribe, filter: '$share/g/a' }, 'unsupported', 'filter', /\$share/],
   [{ ...subscribe, filter: '$JS/#' }, 'filterInvalid', 'filter', /\$SYS/],
+  [{ ...subscribe, filter: '$exchange/#' }, 'filterInvalid', 'filter', /\$exchange\/amq\.direct and/],
+  [{ ...subscribe, filter: '$exchange/amq.topic/a' }, 'filterInvalid', 'filter', /amq\.topic is the topics themselves/],
   [{ ...subscribe, filter: 'denied/#' }, 'notAuthorized', 'filter', /subscribe/],
   [{ ...subscribe, filter: 'there' }, 'fieldInvalid', 'subscription', /"there" already/],
   [{ ...subscribe, subscription: '' }, 'fieldInvalid', 'subscription', /empty/],

@@ -48,6 +48,36 @@ function crossing(title: string, from: ProtocolName, to: ProtocolName, start: ()
     }
   });
 
+  test('exchanges: amq.direct by its key, amq.fanout whatever the key; at once, durable and retained', async () => {
+    const sender = await client(from);
+    const [direct, fanout, all] = [await client(to), await client(to), await client(to)];
+    await direct.subscribe('$exchange/amq.direct/key');
+    await fanout.subscribe('$exchange/amq.fanout/#');
+    await all.subscribe('#');
+    await settled();
+    for (const durable of [false, true]) {
+      for (const topic of ['amq.direct/other', 'amq.direct/key', 'amq.fanout/any', 'amq.fanout'])
+        await sender.publish({ topic: `$exchange/${topic}`, payload: Buffer.from(topic), durable });
+      assert.is((await direct.next()).topic, '$exchange/amq.direct/key');
+      assert.is((await fanout.next()).topic, '$exchange/amq.fanout/any');
+      const { topic, payload, durable: kept } = await fanout.next();
+      assert.equal([topic, `${payload}`, kept], ['$exchange/amq.fanout', 'amq.fanout', durable]);
+    }
+    await sender.publish({
+      topic: '$exchange/amq.direct/kept',
+      payload: Buffer.from('r'),
+      durable: true,
+      retain: true,
+    });
+    await settled();
+    const late = await client(to);
+    await late.subscribe('$exchange/amq.direct/kept');
+    const retained = await late.next();
+    assert.equal([retained.topic, `${retained.payload}`, retained.retain], ['$exchange/amq.direct/kept', 'r', true]);
+    await sender.publish({ topic: 'to/all', payload: Buffer.from('x') });
+    assert.is((await all.next()).topic, 'to/all', 'and nothing of an exchange before it');
+  });
+
   test('payload bytes of every value, none, and many', async () => {
     const sender = await client(from);
     const receiver = await client(to);

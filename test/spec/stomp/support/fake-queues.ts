@@ -107,6 +107,10 @@ export class FakeQueues implements Queues {
 
   async status(): Promise<undefined> {}
 
+  has(): boolean {
+    return false;
+  }
+
   list(): readonly string[] {
     return [];
   }
@@ -137,6 +141,8 @@ export class FakeGroups implements Groups {
   async status(): Promise<undefined> {}
 
   async move(): Promise<void> {}
+
+  async delete(): Promise<void> {}
 }
 
 export function messageOf(topic: string, body: string, properties?: Properties, position = 0): Message {

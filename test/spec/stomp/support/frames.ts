@@ -24,8 +24,10 @@ export function parseFrames(bytes: Buffer): ServerFrame[] {
     const length = headers['content-length'];
     const end = length === undefined ? bytes.indexOf(0, headEnd + 2) : headEnd + 2 + Number(length);
     if (bytes[end] !== 0) throw new Error(`a frame without its null byte: ${bytes.toString('latin1', at, end + 1)}`);
+    // PHP's extension would take the first byte of the next frame for it.
+    if (bytes[end + 1] !== 10) throw new Error(`a frame without a line end behind its null byte: ${command}`);
     frames.push({ command, headers, lines, body: Buffer.from(bytes.subarray(headEnd + 2, end)) });
-    at = end + 1;
+    at = end + 2;
   }
   return frames;
 }

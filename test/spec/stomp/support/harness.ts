@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MemoryBackbone } from '../../../../adapters/memory/index.ts';
 import { createStomp } from '../../../../protocols/stomp/index.ts';
+import type { StompOptions } from '../../../../protocols/stomp/options.ts';
 import { resolveConfig } from '../../../../src/config/load.ts';
 import { Counters } from '../../../../src/core/counters.ts';
 import { Message, type Properties, type Qos } from '../../../../src/core/message.ts';
@@ -113,6 +114,7 @@ export class FakeClock implements Clock {
 export class FakeConnection implements Connection {
   readonly peer: Peer;
   buffer = Buffer.alloc(0);
+  received = 0;
   /** Whether `full` says so. */
   stuck = false;
   /** The reason given to `end`. */
@@ -193,6 +195,7 @@ export class TestClient {
 
   /** Sends bytes as they are and lets the broker finish what follows. */
   write(bytes: string | Buffer): void {
+    this.connection.received += Buffer.byteLength(bytes);
     this.channel.receive(Buffer.from(bytes), this.#clock.now());
     this.#clock.settle();
   }
@@ -256,7 +259,12 @@ export class Harness {
   readonly warnings: string[] = [];
   readonly #open: (connection: Connection) => Channel;
 
-  private constructor(changed: Partial<Limits>, authorizer: Partial<Authorizer>, replaced: Partial<Services>) {
+  private constructor(
+    changed: Partial<Limits>,
+    authorizer: Partial<Authorizer>,
+    replaced: Partial<Services>,
+    options: Partial<StompOptions>,
+  ) {
     const { clock, counters } = this;
     const all = { ...limits, ...changed };
     const note = (_: object, text: string) => void this.warnings.push(text);
@@ -285,14 +293,15 @@ export class Harness {
       outbox: (sink, from) => new LogOutbox(sink, log, clock, counters, logger, all, from),
       sessions,
       unmatched: () => false,
-      groups: { join: unexpected, status: unexpected, move: unexpected },
+      logs: (topic) => sessions.logs(topic),
+      groups: { join: unexpected, status: unexpected, move: unexpected, delete: unexpected },
       startOf: (start, filter) => startOf(log, start, filter),
       backlog: (connection) => new ConnectionBacklog(router, connection, all.publishBacklog),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),
       ...replaced,
     };
     void this.backbone.start(router);
-    this.#open = createStomp(this.services).open;
+    this.#open = createStomp(this.services, { ...resolveConfig().stomp, ...options }).open;
   }
 
   /** `replaced`: parts of the routing that the test plays itself. */
@@ -300,8 +309,9 @@ export class Harness {
     changed: Partial<Limits> = {},
     authorizer: Partial<Authorizer> = {},
     replaced: Partial<Services> = {},
+    options: Partial<StompOptions> = {},
   ): Harness {
-    return new Harness(changed, authorizer, replaced);
+    return new Harness(changed, authorizer, replaced, options);
   }
 
   /** What goes on by promises is done. */
@@ -315,9 +325,13 @@ export class Harness {
   }
 
   /** A client that has logged in; its CONNECTED is taken. */
-  connect(version: '1.0' | '1.1' | '1.2' = '1.2', transport: 'tcp' | 'websocket' = 'tcp'): TestClient {
+  connect(
+    version: '1.0' | '1.1' | '1.2' = '1.2',
+    transport: 'tcp' | 'websocket' = 'tcp',
+    login: readonly string[] = [],
+  ): TestClient {
     const client = this.open(transport);
-    client.send('CONNECT', [`accept-version:${version}`, 'host:test']);
+    client.send('CONNECT', [`accept-version:${version}`, 'host:test', ...login]);
     const { command, headers } = client.frame();
     if (command !== 'CONNECTED' || headers.version !== version) throw new Error(`not connected: ${command}`);
     return client;

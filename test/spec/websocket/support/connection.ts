@@ -4,6 +4,7 @@ import type { Connection } from '../../../../src/ports/transport.ts';
 export class FakeConnection implements Connection {
   readonly peer = { name: 'test', loopback: true, transport: 'websocket' } as const;
   buffer = Buffer.alloc(16);
+  readonly received = 0;
   isFull = false;
   pauses = 0;
   ended: string | undefined;

@@ -111,6 +111,10 @@ export class FakeQueues implements Queues {
     return this.#answer(queue === 'none' ? undefined : statusOf(queue), 'status', queue);
   }
 
+  has(): boolean {
+    return false;
+  }
+
   list(): readonly string[] {
     return [];
   }
@@ -160,6 +164,8 @@ export class FakeGroups implements Groups {
   async status(): Promise<undefined> {}
 
   async move(): Promise<void> {}
+
+  async delete(): Promise<void> {}
 }
 
 export function ofQueue(queue: string, payload: string, properties?: Properties): Message {

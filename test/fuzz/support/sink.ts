@@ -3,12 +3,16 @@ import type { Connection } from '../../../src/ports/transport.ts';
 /** A connection that keeps what is written to it. Its buffer is never at its beginning, nor larger than asked for. */
 export class Sink implements Connection {
   readonly peer = { name: 'test', loopback: true, transport: 'tcp' } as const;
+  readonly received = 0;
   buffer = Buffer.alloc(0);
   #pieces: Buffer[] = [];
   #announced = 0;
+  /** The last frame was begun as a text message. */
+  text = false;
 
-  begin(total: number): void {
+  begin(total: number, text = false): void {
     this.#announced += total;
+    this.text = text;
   }
 
   reserve(bytes: number): number {

@@ -1,0 +1,7 @@
+/** What is configured for STOMP alone: the section `stomp`. */
+export interface StompOptions {
+  /** A first frame that is not CONNECT logs its connection in, by the rules of 1.0; no CONNECTED is sent. */
+  readonly implicitConnect: boolean;
+  /** Who a login with neither name nor password is; an empty name: nobody. */
+  readonly defaultUser: { readonly name: string; readonly password: string };
+}
