@@ -15,8 +15,8 @@ export class QueueSubscription extends ConsumerSubscription<Consumption> {
   }
 
   protected consume(): Consumption {
-    const { queue, prefetch, priority, exclusive, settings } = this.#request;
-    const options = { clientId: this.link.clientId, prefetch, priority, exclusive };
+    const { queue, prefetch, priority, exclusive, selector, settings } = this.#request;
+    const options = { clientId: this.link.clientId, prefetch, priority, exclusive, selector: selector?.text };
     return this.link.services.queues.consume(queue, this, options, settings);
   }
 

@@ -169,7 +169,6 @@ function readQueue(frame: Frame, common: Common, queue: string, link: Link): Que
   const priority = readWhole(frame, NAMES.consumerPriority, COMMAND, { min: -100, max: 100, unit: '' });
   const exclusive = readFlag(frame, NAMES.exclusive, COMMAND) ?? false;
   const browser = readFlag(frame, NAMES.browser, COMMAND) === true;
-  if (request.selector !== undefined && !browser) throw withSelector('queues');
   if (!browser) return { ...request, kind: 'queue', queue, priority: priority ?? 0, exclusive, settings };
   if (exclusive || priority !== undefined || settings !== undefined) {
     const detail = 'SUBSCRIBE with browser:true and with headers for consumers of the queue, or settings of it';
@@ -252,8 +251,4 @@ function readPrefetch(frame: Frame, limits: Limits): number {
   if (asked === undefined) return limits.stompPrefetch;
   const most = Math.max(limits.stompPrefetch, limits.outboxMessages);
   return asked === 0 ? most : Math.min(asked, most);
-}
-
-function withSelector(what: string): Refusal {
-  return new Refusal('unsupported', `the header selector of SUBSCRIBE is not offered for ${what}`, 'Leave it out.');
 }

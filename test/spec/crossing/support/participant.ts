@@ -13,6 +13,8 @@ export interface Source {
   readonly positions?: boolean;
   readonly prefetch?: number;
   readonly consumerPriority?: number;
+  /** STOMP's alone. */
+  readonly selector?: string;
   readonly settings?: Readonly<Record<string, string | number>>;
 }
 

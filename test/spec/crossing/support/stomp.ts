@@ -42,7 +42,8 @@ export class StompParticipant implements Participant {
       ['destination', toDestination(source.topic)],
       ['ack', 'client-individual'],
     ];
-    await this.#request('SUBSCRIBE', [...mode, ...group, ...wishesOf(source)]);
+    const selector: Pair[] = source.selector === undefined ? [] : [['selector', source.selector]];
+    await this.#request('SUBSCRIBE', [...mode, ...group, ...selector, ...wishesOf(source)]);
   }
 
   async #request(command: string, headers: readonly Pair[], body: Buffer | string = ''): Promise<StompFrame> {
