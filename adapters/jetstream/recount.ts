@@ -1,5 +1,3 @@
-import type { Count } from './queue-contents.ts';
-
 /** Seconds without a change after which messages are counted again; then after four times as many, and so on. */
 const QUIET = 4;
 
@@ -12,23 +10,21 @@ export class Recount {
   #next = QUIET;
   #changes = 0;
 
+  /** What is counted now is still true as long as this number is the same. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   changed(): void {
     this.#changes++;
     this.#quiet = 0;
     this.#next = QUIET;
   }
 
-  /** Once a second: counts, when it is time. `settled`: nothing is on its way. */
-  async tick(ask: () => Promise<Count>, settled: () => boolean, counted: (count: Count) => void): Promise<void> {
-    if (++this.#quiet < this.#next) return;
+  /** Once a second: whether it is time. */
+  tick(): boolean {
+    if (++this.#quiet < this.#next) return false;
     this.#next *= QUIET;
-    const changes = this.#changes;
-    try {
-      const found = await ask();
-      // Something went on meanwhile: it is counted when that is over.
-      if (changes === this.#changes && settled()) counted(found);
-    } catch {
-      // NATS is away: the next one counts.
-    }
+    return true;
   }
 }
