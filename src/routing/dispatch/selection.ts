@@ -9,6 +9,8 @@ const REMEMBERED = 8;
 /** Milliseconds per message passed over, until all are looked at again because some may have expired. */
 const LOOK = 0.1;
 const LOOK_LEAST = 1000;
+/** Sweeps until what was asked for again and did not come is given up. */
+const LOST = 10;
 
 export interface SelectionHost {
   readonly source: SelectiveSource;
@@ -45,8 +47,10 @@ export class Selection {
   /** By text; those without members were tried on everything that was passed over, too. */
   readonly #tastes = new Map<string, Taste>();
   readonly #passed = new Set<number>();
-  /** Asked for again, and not come. */
-  readonly #recalled = new Set<number>();
+  /** Asked for again, and not come: for whom, if they are not to be dropped. */
+  readonly #recalled = new Map<number, Taste | undefined>();
+  /** Sweeps since one of them came. */
+  #silent = 0;
   #selective = 0;
   #ready = 0;
   #expiresAt = Infinity;
@@ -139,10 +143,16 @@ export class Selection {
   /** What was passed over is gone, or comes by itself. */
   clear(): void {
     this.#passed.clear();
-    this.#recalled.clear();
+    this.#giveUp();
     for (const taste of this.#tastes.values()) taste.clearPassed();
     this.#expiresAt = Infinity;
     this.#full = false;
+  }
+
+  /** What was asked for again is not waited for. */
+  #giveUp(): void {
+    for (const taste of this.#recalled.values()) if (taste !== undefined) taste.coming = 0;
+    this.#recalled.clear();
   }
 
   // --- messages -----------------------------------------------------------------------------------------------------
@@ -152,8 +162,10 @@ export class Selection {
     if (this.#passed.size === 0 && this.#recalled.size === 0) return;
     for (const entry of entries) {
       const rank = rankOf(entry);
-      this.#recalled.delete(rank);
       this.#passed.delete(rank);
+      const taste = this.#recalled.get(rank);
+      if (taste !== undefined) taste.coming--;
+      if (this.#recalled.delete(rank)) this.#silent = 0;
     }
   }
 
@@ -241,19 +253,22 @@ export class Selection {
   }
 
   #recall(taste: Taste, room: number): void {
-    const count = this.#host.demand.prioritised ? room : Math.max(room, taste.ahead);
+    const count = (this.#host.demand.prioritised ? room : Math.max(room, taste.ahead)) - taste.coming;
+    // Many small portions cost more than a few large ones.
+    if (taste.coming > 0 && count < taste.coming) return;
     const ids: number[] = [];
     while (ids.length < count) {
       const rank = taste.nextPassed();
       if (rank === undefined) break;
-      if (this.#again(rank)) ids.push(idOf(rank));
+      if (this.#again(rank, taste)) ids.push(idOf(rank));
     }
+    taste.coming += ids.length;
     if (ids.length > 0) this.#host.source.revisit(ids);
   }
 
-  #again(rank: number): boolean {
+  #again(rank: number, taste?: Taste): boolean {
     if (!this.#passed.delete(rank)) return false;
-    this.#recalled.add(rank);
+    this.#recalled.set(rank, taste);
     return true;
   }
 
@@ -282,6 +297,8 @@ export class Selection {
 
   /** Some of what is passed over may have expired: everything is looked at, not too often. */
   sweep(now: number): void {
+    // Someone else may have removed what was asked for.
+    if (this.#recalled.size > 0 && ++this.#silent > LOST) this.#giveUp();
     if (this.#expiresAt > now || now - this.#lookedAt < Math.max(LOOK_LEAST, this.#passed.size * LOOK)) return;
     this.#lookedAt = now;
     this.#startOver();

@@ -44,6 +44,8 @@ export class Taste {
   #ready = new Heap<Ready>((a, b) => a.rank < b.rank);
   /** Of those, how many are still here: others may have had the rest. */
   live = 0;
+  /** How many were asked for again for it, and have not come. */
+  coming = 0;
   /** Ranks of what was passed over; some of it may have come again for others. */
   #passed = new Heap<number>((a, b) => a < b);
 
