@@ -67,6 +67,7 @@ export class Messaging {
       stores: backbone.queues,
       catalog: this.#catalog,
       node,
+      publish: (message, receiver, token) => router.publish(message, receiver, token),
       deadLetter: (queue, message, receiver, token) => queues.push(queue, message, receiver, token),
       own: (queue) => peers.own(queue),
       confirm: (queue) => peers.confirm(queue),

@@ -71,6 +71,7 @@ export class Commit {
   /** Bytes put since the last message, which a message that they belong to is not refused for. */
   #grace = 0;
   #idle: (() => void)[] = [];
+  #united = false;
   readonly #turnEnds = (): void => {
     this.#scheduled = false;
     this.#grace = 0;
@@ -100,10 +101,28 @@ export class Commit {
     return this.#closed;
   }
 
+  /** What is asked for now is in one write, whatever its size, or in none. */
+  get united(): boolean {
+    return this.#united;
+  }
+
+  /** What `work` asks for is in the pending write; with an error it is not called. */
+  together(work: () => void): BrokerError | undefined {
+    const refusal = this.refusal();
+    if (refusal !== undefined) return refusal;
+    this.#united = true;
+    try {
+      work();
+    } finally {
+      this.#united = false;
+    }
+    return undefined;
+  }
+
   /** Why it does not take anything now; undefined when it does. */
   refusal(): BrokerError | undefined {
     if (this.#closed !== undefined) return this.#closed;
-    if (this.waiting - this.#grace <= this.#limit) return undefined;
+    if (this.#united || this.waiting - this.#grace <= this.#limit) return undefined;
     return new BrokerError(
       'quota',
       `more than ${this.#limit} bytes wait to become durable (backbone.pendingBytes); the disk is slower than publishers`,

@@ -120,6 +120,10 @@ export class EmbeddedBackbone implements Backbone, CommitReceiver {
     this.#store = undefined;
   }
 
+  together(work: () => void): BrokerError | undefined {
+    return this.#commit.together(work);
+  }
+
   notReady(): string | undefined {
     return this.#fault;
   }

@@ -3,7 +3,7 @@ import type { Message } from '../../src/core/message.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import { BlockBuilder, type Past, type QueueBlock, type RecordChunk } from './queue-block.ts';
 import { blockKey, dueKey, LATER, removedKey } from './queue-keys.ts';
-import type { Lane } from './queue-lane.ts';
+import type { Lane, TakenEntry } from './queue-lane.ts';
 import type { Change } from './store.ts';
 
 /** Whose part it is. */
@@ -43,6 +43,8 @@ export class QueuePart {
   readonly messages: Message[] = [];
   readonly receivers: AppendReceiver[] = [];
   readonly tokens: number[] = [];
+  /** Removed together with what else is in the write (`Commit.together`): they come again if it fails. */
+  readonly withdrawn: TakenEntry[] = [];
   bytes = 0;
   /** Repetitions of messages in it. */
   readonly echoes: Echo[] = [];

@@ -118,6 +118,7 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
     this.#strike(entry);
     this.messages--;
     this.bytes -= entry.message.size;
+    if (this.#parts.commit.united) this.#part().withdrawn.push(entry);
   }
 
   release(id: number, dueAt: number, deliveries: number): void {
@@ -127,11 +128,15 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
     const later = this.#due.later(dueAt);
     const past = { deliveries, redelivered: entry.redelivered || deliveries > 0, lane, dueAt: later };
     this.#strike(entry);
-    const block = this.#single(entry, later > 0 ? LATER : lane, past);
-    if (later > 0) return;
-    // At once, so that nothing overtakes it.
+    if (later > 0) this.#single(entry, LATER, past);
+    else this.#release(entry, lane, past);
+  }
+
+  /** At once, so that nothing overtakes it. */
+  #release(entry: TakenEntry, lane: number, past: Past): void {
+    const block = this.#single(entry, lane, past);
     const released = this.#lanes.get(lane);
-    released.mark = Math.max(released.mark, id);
+    released.mark = Math.max(released.mark, entry.id);
     released.arrive(block);
   }
 
@@ -292,8 +297,19 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
       this.bytes -= part.bytes;
       for (const { from } of part.moved) this.#due.due = Math.min(this.#due.due, from.past.dueAt);
     }
-    if (!this.closed) this.#part().adopt(part, current);
+    if (!this.closed) {
+      this.#part().adopt(part, current);
+      for (const entry of part.withdrawn) this.#restore(entry);
+    }
     part.fail(error);
+  }
+
+  /** What it was removed together with is not there: it comes again. */
+  #restore(entry: TakenEntry): void {
+    this.messages++;
+    this.bytes += entry.message.size;
+    const lane = releasedLane(entry.block.lane);
+    this.#release(entry, lane, pastOf(entry));
   }
 
   #part(): QueuePart {

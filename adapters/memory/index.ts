@@ -36,6 +36,11 @@ export class MemoryBackbone implements Backbone {
     this.log.commit();
   }
 
+  /** Nothing of it can fail, or is there after the end. */
+  together(work: () => void): undefined {
+    work();
+  }
+
   notReady(): string | undefined {
     return this.#started ? undefined : 'the backbone is not started';
   }

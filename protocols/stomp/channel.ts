@@ -220,7 +220,9 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     this.#since = this.#now;
     this.#decoder.stop();
     client.leave(this.#farewell !== undefined);
-    if (!client.busy) this.settled();
+    // It may have ended its side already: while it is not read from, that is not the end of the connection.
+    if (client.busy) this.#connection.pause();
+    else this.settled();
   }
 
   // --- from the client and its heart-beats --------------------------------------------------------------------------
@@ -233,6 +235,21 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
 
   failed(error: BrokerError, receipt: string | undefined): void {
     this.#fail(error, receipt);
+  }
+
+  hold(): void {
+    if (this.#state !== 'connected') return;
+    this.#decoder.hold();
+    this.#connection.pause();
+  }
+
+  /** Not at once: who says so is in the middle of other clients' affairs. */
+  proceed(): void {
+    this.#server.services.clock.defer(() => {
+      if (this.#state !== 'connected') return;
+      this.#connection.resume();
+      this.#decode(() => this.#decoder.proceed());
+    });
   }
 
   silent(milliseconds: number): void {

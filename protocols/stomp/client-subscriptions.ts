@@ -8,6 +8,7 @@ import { DurableSubscription, deleteStored } from './durable-subscription.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
 import { GroupSubscription } from './group-subscription.ts';
+import { deleteNamed, readQueueName, requireNamed } from './named-queue.ts';
 import { isTemporary } from './names.ts';
 import { QueueBrowser } from './queue-browser.ts';
 import { requireSettings } from './queue-fields.ts';
@@ -165,6 +166,11 @@ export class ClientSubscriptions implements TemporaryNames {
       this.#table.remove(subscription);
       this.#replays.delete(subscription);
       return subscription.unsubscribe(deletion !== undefined);
+    }
+    const queue = readQueueName(frame);
+    if (queue !== undefined && deletion !== undefined) {
+      requireNamed(queue, this.#link);
+      return deleteNamed(this.#link.services.queues, queue);
     }
     if (named !== undefined) return this.#delete(named);
     throw new Refusal(

@@ -5,15 +5,16 @@ import type { Outcome } from '../../src/ports/queues.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import { readNack } from './acknowledgement.ts';
 import { ClientSubscriptions } from './client-subscriptions.ts';
+import { Commit, type CommitOwner, settledOtherwise } from './commit.ts';
 import { writeReceipt } from './encoder.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
-import { type Completion, Publications, type PublicationsOwner } from './publications.ts';
+import { Publications, type PublicationsOwner } from './publications.ts';
 import { queueOf, readSettings, requireSettings } from './queue-fields.ts';
 import { Refusal } from './refusal.ts';
 import { readSend, readSendToSeveral, type TemporaryNames } from './send.ts';
-import type { Effect } from './subscription.ts';
-import { Transactions } from './transactions.ts';
+import type { Effect, StompSubscription } from './subscription.ts';
+import { type Actions, Transactions } from './transactions.ts';
 import { HEADER } from './words.ts';
 
 /** The connection of a client, as far as the client must reach it. */
@@ -22,13 +23,16 @@ export interface ClientOwner {
   failed(error: BrokerError, receipt: string | undefined): void;
   /** All that the client sent has had its effect. */
   settled(): void;
+  /** After the frame at hand no further one is looked at until `proceed`. */
+  hold(): void;
+  proceed(): void;
 }
 
 /** What is told of a frame with a receipt: `error`: only when it has failed, the rest comes from elsewhere. */
 type Answer = 'receipt' | 'duplicate' | 'error';
 
 /** A client that has logged in: what its frames do. Throws a Refusal for those that are not taken. */
-export class StompClient implements PublicationsOwner, TemporaryNames {
+export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNames {
   readonly #services: Services;
   readonly #link: Link;
   readonly #owner: ClientOwner;
@@ -40,6 +44,8 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
   #awaited = 0;
   /** Of those, SENDs that wait until their queue is as they say; what is sent after them waits, too. */
   #declaring = 0;
+  /** A COMMIT that is not through yet: frames behind it wait, so that they settle nothing before it does. */
+  #committing: Commit | undefined;
   #closed = false;
 
   constructor(link: Link, owner: ClientOwner) {
@@ -57,7 +63,7 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
 
   /** Whether the connection is not read from until messages are durable, or a queue is made. */
   get paused(): boolean {
-    return this.#publications.paused || this.#declaring > 0;
+    return this.#publications.paused || this.#declaring > 0 || this.#committing !== undefined;
   }
 
   pump(): void {
@@ -74,9 +80,14 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
   close(): void {
     this.#link.over = true;
     this.#closed = true;
+    this.#transactions = undefined;
+    // What a COMMIT under way has acknowledged is still its own; one that has not begun is aborted.
+    if (this.#committing === undefined || this.#publications.held) this.#endSubscriptions();
+  }
+
+  #endSubscriptions(): void {
     this.#subscriptions?.close();
     this.#subscriptions = undefined;
-    this.#transactions = undefined;
   }
 
   // --- SEND ---------------------------------------------------------------------------------------------------------
@@ -88,7 +99,8 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
       return;
     }
     const queue = queueOf(message.topic);
-    const settings = queue === undefined ? undefined : readSettings(frame);
+    const { limits } = this.#services;
+    const settings = queue === undefined ? undefined : readSettings(frame, { command: 'SEND', queue, limits });
     requireSettings(settings, this.#link);
     const receipt = frame.raw(HEADER.receipt);
     if (queue !== undefined && settings !== undefined) this.#declare(queue, settings, receipt);
@@ -102,22 +114,23 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
     }
   }
 
-  /** One RECEIPT, when all are durable. */
+  /** As a transaction of them: one RECEIPT, when all are durable. */
   #sendToSeveral(frame: Frame, messages: readonly Message[]): void {
-    const settings = readSettings(frame);
-    requireSettings(settings, this.#link);
     const receipt = frame.raw(HEADER.receipt);
-    for (const { topic } of messages) {
+    const { limits } = this.#services;
+    // What is wrong with one of them is said before anything is done.
+    const wanted = messages.flatMap(({ topic }) => {
       const queue = queueOf(topic);
-      if (queue !== undefined && settings !== undefined) this.#declare(queue, settings, receipt);
-    }
+      const settings = queue === undefined ? undefined : readSettings(frame, { command: 'SEND', queue, limits });
+      requireSettings(settings, this.#link);
+      return queue === undefined || settings === undefined ? [] : [{ queue, settings }];
+    });
+    for (const { queue, settings } of wanted) this.#declare(queue, settings, receipt);
     if (frame.has(HEADER.transaction)) {
       this.#hold(frame, messages.length).messages.push(...messages);
       this.receipt(frame);
-    } else if (receipt === undefined) {
-      for (const message of messages) this.#publications.publish(message);
     } else {
-      this.#publications.publishAll(messages, { receipt, acks: [] });
+      this.#apply({ messages, acks: [] }, receipt);
     }
   }
 
@@ -205,16 +218,41 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
     this.receipt(frame);
   }
 
-  /** Its receipt, like that of a SEND, is only given for durable messages: where it is asked for, all of them are. */
   commit(frame: Frame): void {
-    const { messages, acks } = this.#table().end(named(frame, 'COMMIT'));
-    for (const { subscription, number } of acks) {
-      if (!subscription.unsettled(number)) throw settledOtherwise('COMMIT');
-    }
-    const receipt = frame.raw(HEADER.receipt);
-    const durable = receipt !== undefined || acks.length > 0;
-    const logged = durable ? messages.map((each) => (each.qos > 0 ? each : each.with(1, each.retain))) : messages;
-    this.#publications.publishAll(logged, { receipt, acks });
+    this.#apply(this.#table().end(named(frame, 'COMMIT')), frame.raw(HEADER.receipt));
+  }
+
+  /** All of it, or nothing. */
+  #apply(actions: Actions, receipt: string | undefined): void {
+    const commit = new Commit(actions, receipt, this);
+    const begun = this.#publications.publishAll(commit);
+    if (begun === undefined) commit.begin();
+    else void begun.then(() => commit.begin());
+    if (commit.through) return;
+    this.#committing = commit;
+    this.#owner.hold();
+  }
+
+  through(commit: Commit): void {
+    if (this.#committing !== commit) return;
+    this.#committing = undefined;
+    if (this.#closed) this.#endSubscriptions();
+    else this.#owner.proceed();
+  }
+
+  committed({ receipt }: Commit, subscriptions: readonly StompSubscription[], repeated: boolean): void {
+    if (this.#closed) return;
+    this.#confirm(
+      subscriptions.map((each) => each.stored()),
+      receipt,
+      repeated,
+    );
+  }
+
+  refused({ receipt }: Commit, error: BrokerError): void {
+    this.#committing = undefined;
+    if (this.#closed) this.#endSubscriptions();
+    else this.#owner.failed(error, receipt);
   }
 
   #hold(frame: Frame, actions = 1): ReturnType<Transactions['grow']> {
@@ -278,18 +316,6 @@ export class StompClient implements PublicationsOwner, TemporaryNames {
     writeReceipt(this.#link.connection, receipt, answer === 'duplicate');
   }
 
-  completed({ acks, receipt }: Completion, repeated: boolean): void {
-    // The connection may be gone: then what it had not acknowledged has been given back.
-    if (this.#closed) return;
-    for (const { subscription, number, outcome, delay } of acks) subscription.settle(number, outcome, delay);
-    const settled = receipt === undefined ? [] : [...new Set(acks.map((each) => each.subscription))];
-    this.#confirm(
-      settled.map((each) => each.stored()),
-      receipt,
-      repeated,
-    );
-  }
-
   failed(error: BrokerError, receipt: string | undefined): void {
     this.#owner.failed(error, receipt);
   }
@@ -309,10 +335,4 @@ function named(frame: Frame, command: string): string {
       'Missing transaction',
     );
   return id;
-}
-
-/** Whole or not at all: a transaction cannot settle what is settled. */
-function settledOtherwise(command: string): Refusal {
-  const detail = `${command}: a message of the transaction was settled otherwise before, or its subscription has ended`;
-  return new Refusal('protocol', detail, 'Nothing of the transaction was done.');
 }

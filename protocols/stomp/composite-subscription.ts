@@ -10,6 +10,7 @@ export class CompositeSubscription implements StompSubscription {
   readonly parts: number;
   readonly durable = undefined;
   readonly competes: boolean;
+  readonly joins: boolean;
   readonly #all: readonly StompSubscription[];
   readonly #together: Together;
   /** Who may send first: in turn, or one with many messages would take all of a small window. */
@@ -22,6 +23,7 @@ export class CompositeSubscription implements StompSubscription {
     this.#all = all;
     this.#together = together;
     this.competes = all.every((each) => each.competes);
+    this.joins = all.every((each) => each.joins);
   }
 
   start(): Effect {

@@ -12,6 +12,7 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
   readonly destination: string;
   abstract readonly durable: DurableName | undefined;
   readonly competes = true;
+  abstract readonly joins: boolean;
   protected readonly link: Link;
   protected readonly feed: Feed;
   readonly #failed: (error: BrokerError) => void;
@@ -28,7 +29,7 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
   /** `failed`: it has ended by itself. */
   constructor(link: Link, number: number, request: SubscribeRequest, failed: (error: BrokerError) => void) {
     this.link = link;
-    this.feed = new Feed(link, number, request);
+    this.feed = new Feed(link, number, request, true);
     this.name = request.id;
     this.destination = request.destination;
     this.#failed = failed;
@@ -85,8 +86,10 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
     return this.feed.issued(number);
   }
 
+  /** What was taken back after a time-out is another one's. */
   unsettled(number: number): boolean {
-    return this.feed.unsettled(number);
+    if (!this.feed.unsettled(number)) return false;
+    return this.feed.deliveries(number).every((each) => each === 0 || this.#consumption?.holds(each) !== false);
   }
 
   settle(number: number, outcome: Outcome, delay: number | undefined): void {

@@ -17,6 +17,7 @@ export class DurableSubscription implements StompSubscription, SessionOwner {
   readonly destination: string;
   readonly durable: DurableName;
   readonly competes = false;
+  readonly joins = false;
   readonly #link: Link;
   readonly #filter: string;
   /** Where a new one begins. */

@@ -65,7 +65,8 @@ export class Feed {
   /** By number, in order: the number of the delivery; 0 where there is no one to tell that it is settled. */
   #unsettled: Map<number, number> | undefined;
 
-  constructor(link: Link, subscription: number, request: SubscribeRequest) {
+  /** `redelivers`: a message may be given back, and come again. */
+  constructor(link: Link, subscription: number, request: SubscribeRequest, redelivers = false) {
     const { rawId, ack: mode, prefetch, positions, own, together } = request;
     this.#link = link;
     this.#together = together;
@@ -82,6 +83,7 @@ export class Feed {
       ack: mode !== 'auto' && link.version === VERSION.v12 ? Buffer.from(`\nack:${prefix}`) : undefined,
       webSocket: link.connection.peer.transport === 'websocket',
       positions,
+      redelivers,
       line: own === undefined ? undefined : Buffer.from(`destination:${own}\n`, 'latin1'),
     };
   }
@@ -147,6 +149,14 @@ export class Feed {
 
   unsettled(number: number): boolean {
     return this.#unsettled?.has(number) ?? false;
+  }
+
+  /** What is unacknowledged and would be settled with this message, itself included; 0 for what needs no settling. */
+  deliveries(number: number): number[] {
+    const deliveries: number[] = [];
+    for (const [each, delivery] of this.#unsettled ?? [])
+      if (each === number || (each < number && this.cumulative)) deliveries.push(delivery);
+    return deliveries;
   }
 
   /**

@@ -12,6 +12,7 @@ export const NAME_ESCAPED = 1;
 export const VALUE_ESCAPED = 2;
 
 const TRUE = Buffer.from('true');
+const TRUE_OF_PYTHON = Buffer.from('True');
 
 /**
  * A frame as offsets into the bytes it came in. There is one for all decoders: a frame is parsed and handled in one go,
@@ -103,11 +104,12 @@ export class Frame {
     return this.has(id) ? this.buffer.toString('latin1', this.valueStart(id), this.valueEnd(id)) : undefined;
   }
 
-  /** Whether a known header says `true`. */
+  /** Whether a known header says `true`, or `True` as clients in Python do. */
   isTrue(id: HeaderId): boolean {
     if (!this.has(id)) return false;
     const start = this.valueStart(id);
-    return this.valueEnd(id) - start === TRUE.length && equal(TRUE, this.buffer, start);
+    if (this.valueEnd(id) - start !== TRUE.length) return false;
+    return equal(TRUE, this.buffer, start) || equal(TRUE_OF_PYTHON, this.buffer, start);
   }
 
   /** The value of the first header with this name, whichever it is. */

@@ -10,6 +10,7 @@ import type { Effect } from './subscription.ts';
 /** A member of a group. A durable one's group keeps its place in the log when all are gone. */
 export class GroupSubscription extends ConsumerSubscription<Membership> implements GroupMember {
   readonly durable: DurableName | undefined;
+  readonly joins = false;
   readonly #request: GroupRequest;
 
   constructor(link: Link, number: number, request: GroupRequest, failed: (error: BrokerError) => void) {

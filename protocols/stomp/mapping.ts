@@ -4,8 +4,9 @@ import type { Message, Properties, UserProperty } from '../../src/core/message.t
 import { reservedFault, type TopicLimits } from '../../src/core/topic.ts';
 import { headerLine } from './escape.ts';
 import type { Frame } from './frame.ts';
+import { type JmsFields, mayBeJms, readJms } from './jms.ts';
 import { destinationOf, isTemporary, topicOf } from './names.ts';
-import { isSetting, readQueueFields } from './queue-fields.ts';
+import { HIGHEST, isSetting, readQueueFields } from './queue-fields.ts';
 import { Refusal, shown } from './refusal.ts';
 import type { Version } from './version.ts';
 import { HEADER, HEADER_NAMES, MESSAGE_NAMES } from './words.ts';
@@ -84,7 +85,7 @@ export function readProperties(
   const messageId = frame.text(HEADER.amqpMessageId) ?? frame.text(HEADER.messageId);
   if (messageId !== undefined) properties.messageId = messageId;
   if ((frame.present & QUEUED) !== 0) readQueueFields(frame, now, queue, properties);
-  const user = readUser(frame, queue, limits);
+  const user = readUser(frame, queue, limits, now, properties);
   if (user.length > 0) properties.user = user;
   return Object.keys(properties).length > 0 ? properties : undefined;
 }
@@ -131,9 +132,19 @@ function readMilliseconds(text: string | undefined, header: string): number | un
   return Number(text);
 }
 
-function readUser(frame: Frame, queue: boolean, limits: MappingLimits): UserProperty[] {
+function readUser(
+  frame: Frame,
+  queue: boolean,
+  limits: MappingLimits,
+  now: number,
+  properties: JmsFields,
+): UserProperty[] {
   const user: UserProperty[] = [];
-  const standard = HANDLING | CARRIED | (queue ? QUEUED : 0);
+  let standard = HANDLING | CARRIED | (queue ? QUEUED : 0);
+  // One that is too high is shown as it was sent, and so is the time to live: `expires` is the time at which it ends.
+  if (frame.has(HEADER.expiration)) standard &= ~bit(HEADER.expiration);
+  if (properties.priority === HIGHEST && frame.text(HEADER.priority) !== String(HIGHEST))
+    standard &= ~bit(HEADER.priority);
   let bytes = 0;
   for (let i = 0; i < frame.count; i++) {
     const known = frame.knownAt(i);
@@ -142,6 +153,7 @@ function readUser(frame: Frame, queue: boolean, limits: MappingLimits): UserProp
     if (queue && isSetting(frame, i)) continue;
     const name = frame.name(i);
     const value = frame.value(i);
+    if (mayBeJms(name) && readJms(name, value, queue, now, properties)) continue;
     user.push([name.startsWith(USER) ? name.slice(USER.length) : name, value]);
     bytes += Buffer.byteLength(name) + Buffer.byteLength(value);
     if (user.length > limits.userProperties || bytes > limits.userPropertyBytes) {
@@ -175,18 +187,18 @@ export function propertyLines(message: Message, version: Version, counters: Coun
   if (correlation !== undefined) add('correlation-id', correlationText(correlation));
   if (expiresAt !== undefined) add('expires', String(expiresAt));
   if (messageId !== undefined) add('amqp-message-id', messageId);
-  const priority = properties.priority?.toString();
-  const { key } = properties;
-  const tellsPriority = priority !== undefined && !says(user, 'priority', priority);
+  const { key, priority } = properties;
+  const tellsPriority = priority !== undefined && !saysPriority(user, priority);
   const tellsKey = key !== undefined && !says(user, 'key', key);
-  if (tellsPriority) add('priority', priority);
+  if (tellsPriority) add('priority', String(priority));
   if (tellsKey) add('key', key);
   if (user !== undefined) {
     for (const [name, value] of user) {
       // From MQTT the id comes as a user property, too; it has been said.
       if (name === 'message-id' && value === messageId) continue;
       const told = (tellsPriority && name === 'priority') || (tellsKey && name === 'key');
-      add(told || needsPrefix(name) ? USER + name : name, value);
+      const plain = name === EXPIRATION ? isTimeToLive(value, message) : !needsPrefix(name);
+      add(told || !plain ? USER + name : name, value);
     }
   }
   return lines;
@@ -195,6 +207,22 @@ export function propertyLines(message: Message, version: Version, counters: Coun
 /** Whether the user properties have it already, as those of topics do: there it keeps its place among them. */
 function says(user: readonly UserProperty[] | undefined, name: string, value: string): boolean {
   return user?.find(([each]) => each === name)?.[1] === value;
+}
+
+/** The same, where one may be among them that is higher than there are. */
+function saysPriority(user: readonly UserProperty[] | undefined, priority: number): boolean {
+  const said = user?.find(([each]) => each === 'priority')?.[1];
+  if (said === String(priority)) return true;
+  return priority === HIGHEST && said !== undefined && /^[0-9]{2,3}$/.test(said) && Number(said) > HIGHEST;
+}
+
+const EXPIRATION = 'expiration';
+
+/** Whether it is what a SEND said, and not an application's own: then the message expires no later. */
+function isTimeToLive(value: string, { properties, publisher, timestamp }: Message): boolean {
+  const expiresAt = properties?.expiresAt;
+  if (publisher.protocol !== 'stomp' || expiresAt === undefined || !/^[0-9]{1,15}$/.test(value)) return false;
+  return expiresAt <= timestamp + Number(value);
 }
 
 function needsPrefix(name: string): boolean {

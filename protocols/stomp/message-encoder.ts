@@ -21,6 +21,7 @@ const FIRST_SLOT = 4;
 
 const CONTENT_LENGTH = Buffer.from('content-length:');
 const REDELIVERED = Buffer.from('redelivered:true\n');
+const FIRST = Buffer.from('redelivered:false\n');
 const DELIVERY_COUNT = Buffer.from('delivery-count:');
 const POSITION = Buffer.from('position:');
 const RETAIN = Buffer.from('retain:true\n');
@@ -44,6 +45,8 @@ export interface Envelope {
   readonly webSocket: boolean;
   /** Whether messages say where in the log they are. */
   readonly positions: boolean;
+  /** Whether a message may come again: then each says whether it does, as in RabbitMQ. */
+  readonly redelivers: boolean;
   /** `destination:…\n` where it is not the topic's; its messages go to no one else. */
   readonly line: Buffer | undefined;
 }
@@ -178,6 +181,7 @@ function ownBytes(message: Message, envelope: Envelope, stamp: Stamp): number {
   let bytes = start.length + digits + 1;
   if (ack !== undefined) bytes += ack.length + digits;
   if (stamp.redelivered) bytes += REDELIVERED.length;
+  else if (envelope.redelivers) bytes += FIRST.length;
   if (stamp.count > 1) bytes += DELIVERY_COUNT.length + digitsOf(stamp.count) + 1;
   if (hasPosition(message, envelope, stamp))
     bytes += POSITION.length + digitsOf(message.shard) + digitsOf(message.sequence) + 2;
@@ -192,6 +196,7 @@ function writeOwn(buffer: Buffer, start: number, message: Message, envelope: Env
   if (envelope.ack !== undefined) at = writeNumber(buffer, copyAll(buffer, at, envelope.ack), number);
   buffer[at++] = LF;
   if (stamp.redelivered) at = copyAll(buffer, at, REDELIVERED);
+  else if (envelope.redelivers) at = copyAll(buffer, at, FIRST);
   if (stamp.count > 1) {
     at = writeNumber(buffer, copyAll(buffer, at, DELIVERY_COUNT), stamp.count);
     buffer[at++] = LF;

@@ -1,31 +1,14 @@
 import type { BrokerError } from '../../src/core/errors.ts';
 import type { Message } from '../../src/core/message.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
-import type { Backlog, Router } from '../../src/ports/routing.ts';
-import type { HeldAck } from './transactions.ts';
-
-/** What is to be done once all of a frame's messages are durable. */
-export interface Completion {
-  /** For the RECEIPT, as in the frame. */
-  readonly receipt: string | undefined;
-  /** ACKs and NACKs of a transaction: after its messages, so that nothing is lost between. */
-  readonly acks: readonly HeldAck[];
-}
+import type { Backlog, Router, Unit } from '../../src/ports/routing.ts';
 
 export interface PublicationsOwner {
   /** The message of a SEND is durable. `repeated`: it had been before. */
   receipted(receipt: string, repeated: boolean): void;
-  completed(completion: Completion, repeated: boolean): void;
   failed(error: BrokerError, receipt: string | undefined): void;
   /** Nothing is on its way any more. */
   idle(): void;
-}
-
-interface Pending {
-  left: number;
-  /** All messages so far had been taken in before. */
-  repeated: boolean;
-  readonly completion: Completion;
 }
 
 /** Logged messages of one connection on their way to the log. When they are too many, the client is not read from. */
@@ -33,8 +16,8 @@ export class Publications implements AppendReceiver {
   readonly #router: Router;
   readonly #backlog: Backlog;
   readonly #owner: PublicationsOwner;
-  /** By token: the receipt of a SEND, or what belongs to several. Messages of which nothing is to be told have token 0. */
-  #pending: Map<number, string | Pending> | undefined;
+  /** By token: the receipt of a SEND. Messages of which nothing is to be told have token 0. */
+  #pending: Map<number, string> | undefined;
   /** What was sent while something is waited for that comes before it; undefined: nothing is. */
   #held: (() => void)[] | undefined;
   #lastToken = 0;
@@ -52,6 +35,11 @@ export class Publications implements AppendReceiver {
   /** Whether the connection is not read from because of them. */
   get paused(): boolean {
     return this.#backlog.paused;
+  }
+
+  /** Whether what is published waits for `release`. */
+  get held(): boolean {
+    return this.#held !== undefined;
   }
 
   /** What is published from now on waits for `release`. */
@@ -82,22 +70,16 @@ export class Publications implements AppendReceiver {
     this.#publish(message, token);
   }
 
-  /** Publishes them in order; `completion` follows when all that are logged are durable, at once when none is. */
-  publishAll(messages: readonly Message[], completion: Completion): void {
-    if (this.#held !== undefined) {
-      // Those of transactions are kept already.
-      this.#held.push(() => this.publishAll(messages, completion));
-      return;
+  /** What belongs together. Resolves when it has begun, or was refused; undefined: that is so now. */
+  publishAll(unit: Unit): Promise<void> | undefined {
+    const held = this.#held;
+    if (held !== undefined) {
+      return new Promise((resolve) => {
+        held.push(() => void (this.publishAll(unit) ?? Promise.resolve()).then(resolve));
+      });
     }
-    let logged = 0;
-    for (const message of messages) if (message.qos > 0) logged++;
-    const token = logged > 0 ? ++this.#lastToken : 0;
-    if (logged > 0) {
-      this.#pending ??= new Map();
-      this.#pending.set(token, { left: logged, repeated: true, completion });
-    }
-    for (const message of messages) this.#publish(message, token);
-    if (logged === 0) this.#owner.completed(completion, false);
+    for (const _ of unit.messages) this.#backlog.add();
+    return this.#router.publishAll(new Counted(unit, () => this.#arrived(unit.messages.length)));
   }
 
   #later(message: Message, publish: () => void): void {
@@ -111,29 +93,56 @@ export class Publications implements AppendReceiver {
   }
 
   appended(token: number, _message: Message, repeated = false): void {
-    const pending = token === 0 ? undefined : this.#pending?.get(token);
-    if (typeof pending === 'string') {
+    const receipt = token === 0 ? undefined : this.#pending?.get(token);
+    if (receipt !== undefined) {
       this.#pending?.delete(token);
-      this.#owner.receipted(pending, repeated);
-    } else if (pending !== undefined) {
-      pending.repeated &&= repeated;
-      if (--pending.left === 0) {
-        this.#pending?.delete(token);
-        this.#owner.completed(pending.completion, pending.repeated);
-      }
+      this.#owner.receipted(receipt, repeated);
     }
-    this.#arrived();
+    this.#arrived(1);
   }
 
   refused(token: number, error: BrokerError): void {
-    const pending = this.#pending?.get(token);
+    const receipt = this.#pending?.get(token);
     this.#pending?.delete(token);
-    this.#owner.failed(error, typeof pending === 'string' ? pending : pending?.completion.receipt);
-    this.#arrived();
+    this.#owner.failed(error, receipt);
+    this.#arrived(1);
   }
 
-  #arrived(): void {
-    this.#backlog.remove();
+  #arrived(count: number): void {
+    for (let i = 0; i < count; i++) this.#backlog.remove();
     if (this.#backlog.size === 0) this.#owner.idle();
+  }
+}
+
+/** A unit of which it is known what has become of it. */
+class Counted implements Unit {
+  readonly messages: readonly Message[];
+  readonly durable: boolean;
+  readonly #unit: Unit;
+  readonly #over: () => void;
+
+  constructor(unit: Unit, over: () => void) {
+    this.messages = unit.messages;
+    this.durable = unit.durable;
+    this.#unit = unit;
+    this.#over = over;
+  }
+
+  fault(): BrokerError | undefined {
+    return this.#unit.fault();
+  }
+
+  join(): void {
+    this.#unit.join();
+  }
+
+  done(repeated: boolean): void {
+    this.#unit.done(repeated);
+    this.#over();
+  }
+
+  refused(error: BrokerError): void {
+    this.#unit.refused(error);
+    this.#over();
   }
 }

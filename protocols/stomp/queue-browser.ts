@@ -15,6 +15,7 @@ export class QueueBrowser implements StompSubscription {
   readonly destination: string;
   readonly durable = undefined;
   readonly competes = false;
+  readonly joins = false;
   readonly #link: Link;
   readonly #queue: string;
   readonly #filter: string;

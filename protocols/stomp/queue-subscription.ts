@@ -2,11 +2,14 @@ import type { BrokerError } from '../../src/core/errors.ts';
 import type { Consumption } from '../../src/ports/queues.ts';
 import { ConsumerSubscription } from './consumer-subscription.ts';
 import type { Link } from './feed.ts';
+import { deleteNamed } from './named-queue.ts';
 import type { QueueRequest } from './subscribe.ts';
+import type { Effect } from './subscription.ts';
 
 /** A consumer of a queue. What it has not acknowledged when it goes is given to others. */
 export class QueueSubscription extends ConsumerSubscription<Consumption> {
   readonly durable = undefined;
+  readonly joins = true;
   readonly #request: QueueRequest;
 
   constructor(link: Link, number: number, request: QueueRequest, failed: (error: BrokerError) => void) {
@@ -15,9 +18,20 @@ export class QueueSubscription extends ConsumerSubscription<Consumption> {
   }
 
   protected consume(): Consumption {
+<<<<<<< HEAD
     const { queue, prefetch, priority, exclusive, selector, settings } = this.#request;
     const options = { clientId: this.link.clientId, prefetch, priority, exclusive, selector: selector?.text };
+=======
+    const { queue, prefetch, priority, exclusive, locksOut, settings } = this.#request;
+    const options = { clientId: this.link.clientId, prefetch, priority, exclusive, ...(locksOut && { locksOut }) };
+>>>>>>> main
     return this.link.services.queues.consume(queue, this, options, settings);
+  }
+
+  override unsubscribe(forever: boolean): Effect {
+    const settled = super.unsubscribe(forever);
+    const { named, queue } = this.#request;
+    return named && forever ? deleteNamed(this.link.services.queues, queue) : settled;
   }
 
   protected leave(consumption: Consumption): void {

@@ -46,8 +46,9 @@ export function readSendToSeveral(frame: Frame, link: Link, names: TemporaryName
 }
 
 /**
- * Durable with `persistent:true`, where a receipt is asked for, which is only given for a durable message, and for durable
- * subscriptions: applications written for other brokers expect them to get all. `existing`: a queue that is not made by it.
+ * Durable with `persistent:true`, where a receipt is asked for, which is only given for a durable message, for durable
+ * subscriptions, which applications written for other brokers expect to get all, and in a queue: what that does not take is an ERROR
+ * (STOMP 1.2, SEND). `existing`: a queue that is not made by it.
  */
 function messageTo(
   topic: string,
@@ -64,11 +65,12 @@ function messageTo(
     const destination = shown(frame.text(HEADER.destination) ?? '');
     throw new Refusal('notAuthorized', `SEND: not allowed to publish to ${destination}`);
   }
-  const durable = frame.has(HEADER.receipt) || frame.isTrue(HEADER.persistent) || link.services.logs(topic);
   const retain = frame.isTrue(HEADER.retain);
   const name = queueOf(topic);
   const queue = name !== undefined;
-  if (queue && existing) requireQueue(link, name, readSettings(frame), 'SEND');
+  const durable = queue || frame.has(HEADER.receipt) || frame.isTrue(HEADER.persistent) || link.services.logs(topic);
+  if (queue && existing)
+    requireQueue(link, name, readSettings(frame, { command: 'SEND', queue: name, limits }), 'SEND');
   if (retain && queue) {
     const detail = 'SEND: the header retain is for topics; a queue keeps its messages anyway';
     throw new Refusal('unsupported', detail, 'Leave it out.');

@@ -1,12 +1,14 @@
 import type { PartialSettings } from '../../src/core/queue-settings.ts';
 import type { Selector } from '../../src/core/selector.ts';
 import { parseStart, START_FORMS, type Start } from '../../src/core/start.ts';
-import { nameFault } from '../../src/core/topic.ts';
+import { nameFault, QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
+import { checkActiveMq, readConsumerPriority, requirePush } from './activemq.ts';
 import { splitDestinations } from './composite.ts';
 import { type DurableName, readDurable } from './durable.ts';
 import { type AckMode, type Link, Together } from './feed.ts';
 import type { Frame } from './frame.ts';
+import { readNamedQueue } from './named-queue.ts';
 import { COMMA, filterOf, isTemporary } from './names.ts';
 import { queueOf, readSettings } from './queue-fields.ts';
 import { Refusal, shown } from './refusal.ts';
@@ -51,6 +53,9 @@ export interface QueueRequest extends SubscribeRequest {
   readonly queue: string;
   readonly priority: number;
   readonly exclusive: boolean;
+  readonly locksOut: boolean;
+  /** It was named by a subscription to a topic (`x-queue-name`), whose UNSUBSCRIBE may delete it. */
+  readonly named: boolean;
   readonly settings: PartialSettings | undefined;
 }
 
@@ -104,6 +109,7 @@ export function readSubscribe(frame: Frame, link: Link, temporaries: Temporaries
       'Missing Header',
     );
   }
+  checkActiveMq(frame);
   if (id !== undefined && id !== destination && isTemporary(id)) {
     throw new Refusal(
       'protocol',
@@ -118,7 +124,7 @@ export function readSubscribe(frame: Frame, link: Link, temporaries: Temporaries
 function readComposite(frame: Frame, link: Link, destination: string): CompositeRequest {
   const parts = splitDestinations(destination, link.services.limits.compositeDestinations);
   const together = new Together();
-  const alone = [NAMES.browser, NAMES.group, NAMES.durable, NAMES.subscriptionName, NAMES.start];
+  const alone = [NAMES.browser, NAMES.group, NAMES.durable, NAMES.subscriptionName, NAMES.start, NAMES.queueName];
   refuseAll(frame, COMMAND, alone, 'subscriptions to one destination');
   const requests = parts.map((each) => readSingle(frame, link, each, undefined, together));
   return { kind: 'composite', id: frame.text(HEADER.id), destination, requests, together };
@@ -152,17 +158,53 @@ function readSingle(
     own: temporary ? frame.raw(HEADER.destination) : undefined,
     together,
   };
-  if (queue !== undefined) return readQueue(frame, request, queue, link);
-  refuseAll(frame, COMMAND, [NAMES.browser, NAMES.consumerPriority, NAMES.exclusive], 'queues: /queue/NAME');
-  const [setting] = Object.keys(readSettings(frame) ?? {});
-  if (setting !== undefined) {
-    throw new Refusal('fieldInvalid', `SUBSCRIBE sets ${setting} of a queue, but its destination is a topic`);
+  if (queue !== undefined) {
+    refuseAll(frame, COMMAND, [NAMES.queueName], "topics; a queue's name is in the destination");
+    return readQueue(frame, request, queue, link);
   }
+  const named = temporary ? undefined : readNamedQueue(frame, filter, link);
+  if (named !== undefined) {
+    const inQueue = { ...request, filter: QUEUE_PREFIX + named.queue };
+    return consumerOf(frame, inQueue, named.queue, named.settings, true, limits);
+  }
+  refuseAll(frame, COMMAND, [NAMES.browser, NAMES.consumerPriority, NAMES.locksOut], 'queues: /queue/NAME');
+  requireNoSettings(frame, filter, limits);
   return readTopic(frame, request, start, link);
 }
 
-function readQueue(frame: Frame, common: Common, queue: string, link: Link): QueueRequest | BrowserRequest {
+function consumerOf(
+  frame: Frame,
+  common: Common,
+  queue: string,
+  settings: PartialSettings | undefined,
+  named: boolean,
+  limits: Limits,
+): QueueRequest {
+  const request = { ...common, selector: readSelector(frame, 'elsewhere', limits) };
+  if (request.selector !== undefined) throw withSelector('queues');
+  return { ...request, kind: 'queue', queue, ...readConsumer(frame), named, settings };
+}
+
+/** What else is said of consumers. */
+function readConsumer(frame: Frame): Pick<QueueRequest, 'priority' | 'exclusive' | 'locksOut'> {
+  return {
+    priority: readConsumerPriority(frame) ?? 0,
+    exclusive: readFlag(frame, NAMES.exclusive, COMMAND) ?? false,
+    locksOut: readFlag(frame, NAMES.locksOut, COMMAND) ?? false,
+  };
+}
+
+function requireNoSettings(frame: Frame, filter: string, limits: Limits): void {
+  const settings = readSettings(frame, { command: COMMAND, queue: filter, limits }) ?? {};
+  const setting = Object.keys(settings).find((name) => name !== 'autoDelete');
+  if (setting === undefined) return;
+  const advice = 'With x-queue-name:NAME it is of a queue of that name, which gets what is published on the topic.';
+  throw new Refusal('fieldInvalid', `SUBSCRIBE sets ${setting} of a queue, but its destination is a topic`, advice);
+}
+
+function readQueue(frame: Frame, request: Common, queue: string, link: Link): QueueRequest | BrowserRequest {
   refuseAll(frame, COMMAND, [NAMES.group, NAMES.groupOrder, NAMES.start, NAMES.positions, NAMES.noLocal], 'topics');
+<<<<<<< HEAD
   readDurable(frame, common.filter, link);
   const request = { ...common, selector: readSelector(frame, 'elsewhere', link.services.limits) };
   const settings = readSettings(frame);
@@ -171,10 +213,19 @@ function readQueue(frame: Frame, common: Common, queue: string, link: Link): Que
   const browser = readFlag(frame, NAMES.browser, COMMAND) === true;
   if (!browser) return { ...request, kind: 'queue', queue, priority: priority ?? 0, exclusive, settings };
   if (exclusive || priority !== undefined || settings !== undefined) {
+=======
+  readDurable(frame, request.filter, link);
+  const { limits } = link.services;
+  const settings = readSettings(frame, { command: COMMAND, queue, limits });
+  if (readFlag(frame, NAMES.browser, COMMAND) !== true)
+    return consumerOf(frame, request, queue, settings, false, limits);
+  const { exclusive, locksOut } = readConsumer(frame);
+  if (exclusive || locksOut || findFirst(frame, NAMES.consumerPriority) !== undefined || settings !== undefined) {
+>>>>>>> main
     const detail = 'SUBSCRIBE with browser:true and with headers for consumers of the queue, or settings of it';
     throw new Refusal('fieldInvalid', detail, 'A browser takes no messages and makes no queue; leave them out.');
   }
-  return { ...request, kind: 'browser', queue };
+  return { ...request, kind: 'browser', selector: readSelector(frame, 'elsewhere', limits), queue };
 }
 
 function readTopic(frame: Frame, request: Common, start: Start | undefined, link: Link): TopicRequest | GroupRequest {
@@ -182,10 +233,15 @@ function readTopic(frame: Frame, request: Common, start: Start | undefined, link
   const { destination, filter } = request;
   const temporary = isTemporary(destination);
   if (temporary) {
-    const headers = [NAMES.group, NAMES.durable, NAMES.subscriptionName];
+    const headers = [NAMES.group, NAMES.durable, NAMES.subscriptionName, NAMES.queueName];
     refuseAll(frame, COMMAND, headers, 'what outlives the connection, or has others');
   }
   const durable = readDurable(frame, filter, link);
+  if (readFlag(frame, NAMES.exclusive, COMMAND) === true && durable !== undefined) {
+    // Without it, a subscription to a topic is its connection's own anyway.
+    const detail = 'the header exclusive of SUBSCRIBE, for what is to outlive its connection';
+    throw new Refusal('fieldInvalid', detail, 'One connection at a time has a durable subscription; leave it out.');
+  }
   const group = frame.find(NAMES.group[0]);
   const noLocal = readFlag(frame, NAMES.noLocal, COMMAND) ?? false;
   if (group === undefined) {
@@ -249,6 +305,7 @@ function readPrefetch(frame: Frame, limits: Limits): number {
   const range = { min: 0, max: 999_999_999, unit: 'messages; 0: as many as the server allows' };
   const asked = readWhole(frame, NAMES.prefetch, COMMAND, range);
   if (asked === undefined) return limits.stompPrefetch;
+  if (asked === 0) requirePush(frame);
   const most = Math.max(limits.stompPrefetch, limits.outboxMessages);
   return asked === 0 ? most : Math.min(asked, most);
 }

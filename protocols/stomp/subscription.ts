@@ -15,10 +15,13 @@ export interface StompSubscription {
   readonly durable: DurableName | undefined;
   /** Whether its messages go to one of several, so that they can be given back. */
   readonly competes: boolean;
+  /** Whether what is settled in it is durable together with what is published (`Unit.join`). */
+  readonly joins: boolean;
   /** Begins: messages may come from now on, also during the call. Rejects with a BrokerError when it cannot. */
   start(): Effect;
-  /** Whether it sent a message with this number, and whether that is unacknowledged. */
+  /** Whether it sent a message with this number. */
   issued(number: number): boolean;
+  /** Whether that is unacknowledged and can be acknowledged, with all before it where it would be settled with those. */
   unsettled(number: number): boolean;
   /**
    * ACK or NACK; nothing happens where the message was settled before. `delay`: milliseconds until what is given back comes

@@ -28,6 +28,7 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
   readonly since: readonly number[];
   readonly durable = undefined;
   readonly competes = false;
+  readonly joins = false;
   readonly subscriber = this;
   readonly #link: Link;
   readonly #feed: Feed;
@@ -50,7 +51,7 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
 
   constructor(link: Link, number: number, request: TopicRequest, progress?: Progress) {
     this.#link = link;
-    this.#feed = new Feed(link, number, request);
+    this.#feed = new Feed(link, number, request, progress !== undefined);
     this.name = request.id;
     this.id = request.id ?? '';
     this.destination = request.destination;

@@ -12,8 +12,14 @@ export interface HeldAck {
   readonly delay: number | undefined;
 }
 
+/** What is done at once. */
+export interface Actions {
+  readonly messages: readonly Message[];
+  readonly acks: readonly HeldAck[];
+}
+
 /** What was sent within a transaction, in order. */
-export class Transaction {
+export class Transaction implements Actions {
   readonly messages: Message[] = [];
   readonly acks: HeldAck[] = [];
   bytes = 0;

@@ -20,12 +20,19 @@ export function findFirst(frame: Frame, names: readonly string[]): Found | undef
   return undefined;
 }
 
+/** Python's clients write `True` and `False`, which RabbitMQ understands. */
+export function parseFlag(text: string): boolean | undefined {
+  if (text === 'true' || text === 'True') return true;
+  return text === 'false' || text === 'False' ? false : undefined;
+}
+
 /** `true` or `false`; undefined where none of the headers is there. */
 export function readFlag(frame: Frame, names: readonly string[], command: string): boolean | undefined {
   const found = findFirst(frame, names);
   if (found === undefined) return undefined;
-  if (found.text === 'true' || found.text === 'false') return found.text === 'true';
-  throw wrong(found, command, 'true or false');
+  const value = parseFlag(found.text);
+  if (value === undefined) throw wrong(found, command, 'true or false');
+  return value;
 }
 
 /** A whole number of that range; undefined where none of the headers is there. */
@@ -55,7 +62,7 @@ export function wrong({ name, text }: Found, command: string, allowed: string): 
 export function refuseAll(frame: Frame, command: string, headers: readonly (readonly string[])[], where: string): void {
   for (const name of headers.flat()) {
     const text = frame.find(name);
-    if (text === undefined || text === 'false') continue;
+    if (text === undefined || parseFlag(text) === false) continue;
     throw new Refusal('fieldInvalid', `the header ${name} of ${command} is for ${where}`, 'Leave it out.');
   }
 }

@@ -68,9 +68,9 @@ export class JsonConsumer implements Feed, GroupMember {
     return consumption;
   }
 
-  #join({ group, filter, prefetch, ordered, start }: GroupRequest): Consumption {
+  #join({ group, filter, prefetch, ordered, selector, start }: GroupRequest): Consumption {
     const { clientId, services } = this.#link;
-    const options = { clientId, prefetch, keptFor: this.#keptFor, ordered, start };
+    const options = { clientId, prefetch, keptFor: this.#keptFor, ordered, selector: selector?.text, start };
     const membership = services.groups.join(group, filter, this, options);
     this.#leave = (forget) => membership.leave(forget);
     return membership;

@@ -1,11 +1,12 @@
 import type { Start } from '../../src/core/start.ts';
 import { RequestError } from './codec.ts';
 import { JsonConsumer } from './consumer.ts';
-import type { Kept, KeptFeed, KeptSession } from './kept-session.ts';
+import type { Kept, KeptFeed, KeptSession, KeptSubscription } from './kept-session.ts';
 import type { Link } from './link.ts';
 import { LogFeed } from './log-feed.ts';
 import { Progress } from './progress.ts';
 import { Replay } from './replay.ts';
+import { selectorOf } from './selector.ts';
 import { type Feed, readKept, type SubscribeRequest, type TopicRequest } from './subscribe.ts';
 import type { Tasks } from './tasks.ts';
 
@@ -143,9 +144,12 @@ export class Feeds {
   // --- in a session -------------------------------------------------------------------------------------------------
 
   kept(): Kept {
-    const subscriptions = Array.from(this.#topics?.subscriptions() ?? [], ({ id, filter, noLocal, since }) => {
-      return { name: id, filter, noLocal, since };
-    });
+    const subscriptions = Array.from(
+      this.#topics?.subscriptions() ?? [],
+      ({ id, filter, noLocal, selector, since }) => {
+        return { name: id, filter, noLocal, selector: selector?.text ?? '', since };
+      },
+    );
     return { subscriptions, feeds: Array.from(this.#own.values(), (feed) => feed.kept()) };
   }
 
@@ -159,20 +163,24 @@ export class Feeds {
     if (subscriptions.length > 0) {
       this.#topics = new LogFeed(this.#link, this.#session?.progress, this.#session?.from());
     }
-    for (const each of subscriptions) {
-      if (this.#allowed(each.filter)) this.#topics?.add({ ...each, positions: false }, each.since);
-    }
+    for (const each of subscriptions) if (this.#allowed(each.filter)) this.#resume(each);
     for (const each of feeds) this.#restore(each);
   }
 
+  #resume({ name, filter, noLocal, since, selector: text }: KeptSubscription): void {
+    try {
+      const selector = text === '' ? undefined : selectorOf(text, this.#link.services.limits);
+      this.#topics?.add({ name, filter, noLocal, selector, positions: false }, since);
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error;
+      this.#refused(text);
+    }
+  }
+
   #restore({ request: text, settled, sent }: KeptFeed): void {
-    const { clientId, services } = this.#link;
-    const request = readKept(text, services.limits);
+    const request = readKept(text, this.#link.services.limits);
     if (request === undefined) {
-      services.logger.warn(
-        { clientId, request: text },
-        'a session had a subscription that is not taken any more; it has ended',
-      );
+      this.#refused(text);
       return;
     }
     if (!this.#allowed(request.right)) return;
@@ -188,6 +196,12 @@ export class Feeds {
     }
     feed.progress?.restore(settled, sent);
     feed.begin(settled);
+  }
+
+  #refused(request: string): void {
+    const { clientId, services } = this.#link;
+    const text = 'a session had a subscription that is not taken any more; it has ended';
+    services.logger.warn({ clientId, request }, text);
   }
 
   #reopen(feed: Feed, opened: Promise<void>): void {

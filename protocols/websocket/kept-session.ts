@@ -2,13 +2,15 @@ import { Packer, Unpacker } from '../../src/core/pack.ts';
 import type { Place, SessionOwner } from '../../src/ports/routing.ts';
 import { Progress } from './progress.ts';
 
-/** Of what is kept; sessions of format 1 have no feeds. */
-const FORMAT = 2;
+/** Of what is kept; sessions of format 1 have no feeds, those of 1 and 2 no selectors. */
+const FORMAT = 3;
 
 export interface KeptSubscription {
   readonly name: string;
   readonly filter: string;
   readonly noLocal: boolean;
+  /** Empty: none. */
+  readonly selector: string;
   readonly since: readonly number[];
 }
 
@@ -66,6 +68,7 @@ export class KeptSession implements SessionOwner {
       filter: from.text(),
       noLocal: from.integer() === 1,
       since: from.integers(),
+      selector: format < 3 ? '' : from.text(),
     }));
     const feeds = Array.from({ length: format === 1 ? 0 : from.count() }, () => ({
       request: from.text(),
@@ -90,12 +93,13 @@ export class KeptSession implements SessionOwner {
     const { subscriptions, feeds } = this.#holder.kept();
     const packer = new Packer().integer(FORMAT).integers(this.from()).integers(this.progress.sentTo);
     packer.integer(subscriptions.length);
-    for (const { name, filter, noLocal, since } of subscriptions) {
+    for (const { name, filter, noLocal, selector, since } of subscriptions) {
       packer
         .text(name)
         .text(filter)
         .integer(noLocal ? 1 : 0)
-        .integers(since);
+        .integers(since)
+        .text(selector);
     }
     packer.integer(feeds.length);
     for (const { request, settled, sent } of feeds) packer.text(request).integers(settled).integers(sent);

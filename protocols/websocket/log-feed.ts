@@ -56,7 +56,7 @@ export class LogFeed implements Subscriber, OutboxSink {
     this.#outbox.replay(subscription, (visit) => {
       this.#link.services.retained.match(subscription.filter, (message) => {
         const own = subscription.noLocal && message.publisher.clientId === this.clientId;
-        if (!own) visit(message);
+        if (!own && subscription.selects(message)) visit(message);
       });
     });
   }
@@ -77,9 +77,11 @@ export class LogFeed implements Subscriber, OutboxSink {
 
   // --- Subscriber and OutboxSink: to the peer ---------------------------------------------------------------------------
 
-  deliver(message: Message, subscriptions: readonly Subscription[]): void {
+  deliver(message: Message, matching: readonly Subscription[]): void {
     const { answers, connection, services } = this.#link;
     if (answers.over) return;
+    const subscriptions = this.#table.selected(message, matching);
+    if (subscriptions.length === 0) return;
     if (message.qos > 0) this.#outbox.deliver(message, subscriptions);
     else if (message.properties !== undefined && message.expired(services.clock.now()))
       services.counters.droppedExpired++;

@@ -1,6 +1,7 @@
 import { BrokerError } from '../../src/core/errors.ts';
 import { mqttFilterFault } from '../../src/core/filter.ts';
 import { checkSettings, type PartialSettings } from '../../src/core/queue-settings.ts';
+import type { Selector } from '../../src/core/selector.ts';
 import { parseStart, START_FORMS, type Start } from '../../src/core/start.ts';
 import { exchangeFault, isExchange, QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
@@ -21,6 +22,7 @@ import {
 import type { KeptFeed } from './kept-session.ts';
 import type { Link } from './link.ts';
 import { readQueue } from './mapping.ts';
+import { readSelector } from './selector.ts';
 
 /** What a `subscribe` asks for: topics, a queue, or a place in a group. */
 
@@ -46,6 +48,7 @@ export interface TopicRequest extends Named {
   readonly kind: 'topics';
   readonly filter: string;
   readonly noLocal: boolean;
+  readonly selector: Selector | undefined;
   readonly positions: boolean;
   readonly start: Start;
 }
@@ -69,6 +72,7 @@ export interface GroupRequest extends Consuming {
   readonly group: string;
   readonly filter: string;
   readonly ordered: boolean;
+  readonly selector: Selector | undefined;
   readonly positions: boolean;
   readonly start: Start;
 }
@@ -76,14 +80,14 @@ export interface GroupRequest extends Consuming {
 export type SubscribeRequest = TopicRequest | QueueRequest | GroupRequest;
 
 /** Each kind by the field that tells it, and its other fields. */
-const TOPICS = new Set(['type', 'id', 'filter', 'subscription', 'noLocal', 'start', 'positions']);
+const TOPICS = new Set(['type', 'id', 'filter', 'subscription', 'noLocal', 'selector', 'start', 'positions']);
 const QUEUE = new Set([
   ...['type', 'id', 'queue', 'subscription', 'prefetch', 'acknowledge'],
   ...['consumerPriority', 'exclusive', 'settings'],
 ]);
 const GROUP = new Set([
   ...['type', 'id', 'group', 'filter', 'subscription', 'prefetch', 'acknowledge'],
-  ...['groupOrder', 'start', 'positions'],
+  ...['groupOrder', 'selector', 'start', 'positions'],
 ]);
 
 export const SUBSCRIBE_FIELDS: readonly string[] = [...new Set([...TOPICS, ...QUEUE, ...GROUP])];
@@ -99,6 +103,7 @@ export function readSubscribe(request: JsonObject, limits: Limits): SubscribeReq
     ...named(request, filter, filter, 'filter', limits),
     filter,
     noLocal: readBoolean(request, 'noLocal'),
+    selector: readSelector(request, limits),
     positions: readBoolean(request, 'positions') || start !== undefined,
     start: start ?? { from: 'new' },
   };
@@ -141,6 +146,7 @@ function readGroupRequest(request: JsonObject, limits: Limits): GroupRequest {
     group,
     filter,
     ordered: readChoice(request, 'groupOrder', ['key']) !== undefined,
+    selector: readSelector(request, limits),
     positions: readBoolean(request, 'positions') || start !== undefined,
     start: start ?? { from: 'new' },
   };

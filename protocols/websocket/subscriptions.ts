@@ -1,4 +1,5 @@
 import type { Message } from '../../src/core/message.ts';
+import type { Selector } from '../../src/core/selector.ts';
 import { TopicTree } from '../../src/core/topic-tree.ts';
 import type { Subscriber, Subscription } from '../../src/ports/routing.ts';
 import { messagePrefix } from './encoder.ts';
@@ -9,6 +10,7 @@ export class JsonSubscription implements Subscription {
   readonly id: string;
   readonly filter: string;
   readonly noLocal: boolean;
+  readonly selector: Selector | undefined;
   readonly positions: boolean;
   readonly since: readonly number[];
   /** Durable messages come once to a connection; in a session the client settles them by position. */
@@ -24,10 +26,15 @@ export class JsonSubscription implements Subscription {
     this.id = options.name;
     this.filter = options.filter;
     this.noLocal = options.noLocal;
+    this.selector = options.selector;
     this.positions = options.positions;
     this.since = since;
     this.prefix = messagePrefix(options.name, false);
     this.retainedPrefix = messagePrefix(options.name, true);
+  }
+
+  selects(message: Message): boolean {
+    return this.selector === undefined || this.selector.matches(message);
   }
 }
 
@@ -35,6 +42,8 @@ export interface TopicOptions {
   readonly name: string;
   readonly filter: string;
   readonly noLocal: boolean;
+  /** Which messages it wants; undefined: all. */
+  readonly selector: Selector | undefined;
   /** Its messages say where in the log they are. */
   readonly positions: boolean;
 }
@@ -44,6 +53,8 @@ export class SubscriptionTable {
   readonly #byName = new Map<string, JsonSubscription>();
   /** Made when messages read from the log must be told apart, forgotten when the subscriptions change. */
   #tree: TopicTree<JsonSubscription> | undefined;
+  /** How many have a selector. */
+  #selecting = 0;
 
   get size(): number {
     return this.#byName.size;
@@ -59,12 +70,20 @@ export class SubscriptionTable {
 
   add(subscription: JsonSubscription): void {
     this.#byName.set(subscription.id, subscription);
+    if (subscription.selector !== undefined) this.#selecting++;
     this.#tree = undefined;
   }
 
   remove(subscription: JsonSubscription): void {
     this.#byName.delete(subscription.id);
+    if (subscription.selector !== undefined) this.#selecting--;
     this.#tree = undefined;
+  }
+
+  /** Of those whose filters match a message, the ones that select it. */
+  selected(message: Message, subscriptions: readonly Subscription[]): readonly Subscription[] {
+    if (this.#selecting === 0) return subscriptions;
+    return subscriptions.filter((each) => this.#byName.get(each.id)?.selects(message) === true);
   }
 
   /** Those that a logged message is for. */
@@ -73,7 +92,8 @@ export class SubscriptionTable {
     const own = message.publisher.clientId === clientId;
     const found: JsonSubscription[] = [];
     this.#tree.match(message.topic, (each) => {
-      if (message.sequence >= (each.since[message.shard] ?? 0) && !(own && each.noLocal)) found.push(each);
+      if (message.sequence < (each.since[message.shard] ?? 0) || (own && each.noLocal)) return;
+      if (each.selects(message)) found.push(each);
     });
     return found;
   }

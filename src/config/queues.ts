@@ -10,19 +10,27 @@ import {
   type SettingName,
 } from '../core/queue-settings.ts';
 import { QUEUE_PREFIX, topicFault } from '../core/topic.ts';
-import { type BindingLimits, settingsOf } from '../routing/queues/settings.ts';
+import { type BindingLimits, deadLetterTopicFault, settingsOf } from '../routing/queues/settings.ts';
 import { found } from './faults.ts';
 import { choice, type Form, flag, integer, text } from './field.ts';
 
 /** The section `queues`: what queues are set to by default, and those that are made at start. */
 
+/** What the configuration's own limits say is looked at later. */
+const NAME_LIMITS = { topicBytes: 65_535, topicLevels: 65_535 };
+
 function queueNameFault(name: string): string | undefined {
-  return topicFault(QUEUE_PREFIX + name, { topicBytes: 65_535, topicLevels: 65_535 });
+  return topicFault(QUEUE_PREFIX + name, NAME_LIMITS);
 }
 
 const DEAD_LETTER_QUEUE: Form = {
   allowed: 'the name of a queue, or empty',
   test: (value) => value === '' || queueNameFault(value) === undefined,
+};
+
+const DEAD_LETTER_TOPIC: Form = {
+  allowed: 'the name of a topic, or empty',
+  test: (value) => value === '' || deadLetterTopicFault(value, NAME_LIMITS) === undefined,
 };
 
 type IntegerSetting = {
@@ -51,6 +59,14 @@ const defaults = z.strictObject({
     'expiryMilliseconds',
     'How long a queue is kept without consumers and new messages; 0: for good',
   ),
+  autoDelete: flag(
+    DEFAULTS.autoDelete,
+    'Whether a queue is deleted, with all in it, when the last of its consumers goes',
+  ),
+  maxPriority: amount(
+    'maxPriority',
+    'The highest priority there is in a queue: a message of a higher one counts as one of this',
+  ),
   maxDeliveries: amount('maxDeliveries', 'How often a message is given to a consumer at most; 0: without end'),
   retryMilliseconds: amount(
     'retryMilliseconds',
@@ -65,6 +81,11 @@ const defaults = z.strictObject({
     DEFAULTS.deadLetterQueue,
     DEAD_LETTER_QUEUE,
     'The queue that gets what is rejected, expired, or delivered too often; empty: such messages are dropped',
+  ),
+  deadLetterTopic: text(
+    DEFAULTS.deadLetterTopic,
+    DEAD_LETTER_TOPIC,
+    'The topic on which that is published, in place of a queue; empty: none',
   ),
   singleActiveConsumer: flag(DEFAULTS.singleActiveConsumer, 'Whether only one consumer at a time gets messages'),
 });

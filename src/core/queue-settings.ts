@@ -11,6 +11,10 @@ export interface QueueSettings {
   readonly messageMilliseconds: number;
   /** How long the queue is kept without consumers and new messages, milliseconds; 0: for good. */
   readonly expiryMilliseconds: number;
+  /** Whether the queue is deleted, with all that is in it, when the last of its consumers goes; never before it had one. */
+  readonly autoDelete: boolean;
+  /** A message of a higher priority counts as one of this. */
+  readonly maxPriority: number;
   /** How often a message is given to a consumer at most; 0: without end. */
   readonly maxDeliveries: number;
   /** How long a message that was given back waits, milliseconds: twice as long each time, up to the second. */
@@ -20,6 +24,8 @@ export interface QueueSettings {
   readonly ackMilliseconds: number;
   /** The queue that gets what is rejected, expired, or delivered too often; empty: such messages are dropped. */
   readonly deadLetterQueue: string;
+  /** The topic (MQTT form) on which that is published, in place of a queue; empty: none. */
+  readonly deadLetterTopic: string;
   /** Only one of its consumers at a time gets messages. */
   readonly singleActiveConsumer: boolean;
   /** Filters (MQTT form) of topics whose messages are put in the queue, too. */
@@ -33,7 +39,7 @@ type Kind =
   | { readonly kind: 'integer'; readonly max: number; readonly unit: string }
   | { readonly kind: 'flag' }
   | { readonly kind: 'choice'; readonly values: readonly QueueSettings['overflow'][] }
-  | { readonly kind: 'text' }
+  | { readonly kind: 'text'; readonly what: string }
   | { readonly kind: 'list' };
 
 const YEAR = 366 * 86_400_000;
@@ -46,11 +52,14 @@ export const QUEUE_SETTINGS = {
   overflow: { kind: 'choice', values: ['refuse', 'dropOldest', 'deadLetterOldest'] },
   messageMilliseconds: milliseconds,
   expiryMilliseconds: milliseconds,
+  autoDelete: { kind: 'flag' },
+  maxPriority: { kind: 'integer', max: 9, unit: 'priority' },
   maxDeliveries: { kind: 'integer', max: 1_000_000, unit: 'deliveries' },
   retryMilliseconds: milliseconds,
   retryMaxMilliseconds: milliseconds,
   ackMilliseconds: milliseconds,
-  deadLetterQueue: { kind: 'text' },
+  deadLetterQueue: { kind: 'text', what: 'the name of a queue' },
+  deadLetterTopic: { kind: 'text', what: 'the name of a topic' },
   singleActiveConsumer: { kind: 'flag' },
   bindings: { kind: 'list' },
 } as const satisfies Record<SettingName, Kind>;
@@ -61,11 +70,14 @@ export const DEFAULT_SETTINGS: QueueSettings = {
   overflow: 'refuse',
   messageMilliseconds: 0,
   expiryMilliseconds: 0,
+  autoDelete: false,
+  maxPriority: 9,
   maxDeliveries: 0,
   retryMilliseconds: 0,
   retryMaxMilliseconds: 60_000,
   ackMilliseconds: 0,
   deadLetterQueue: '',
+  deadLetterTopic: '',
   singleActiveConsumer: false,
   bindings: [],
 };
@@ -136,13 +148,15 @@ function set(
       if (found !== undefined) settings.overflow = found;
       return found !== undefined;
     }
+    case 'autoDelete':
     case 'singleActiveConsumer':
       if (typeof value !== 'boolean') return false;
-      settings.singleActiveConsumer = value;
+      settings[name] = value;
       return true;
     case 'deadLetterQueue':
+    case 'deadLetterTopic':
       if (typeof value !== 'string') return false;
-      settings.deadLetterQueue = value;
+      settings[name] = value;
       return true;
     case 'bindings':
       if (!Array.isArray(value) || !value.every((each): each is string => typeof each === 'string')) return false;
@@ -166,7 +180,7 @@ function allowed(name: SettingName): string {
     case 'choice':
       return `one of ${setting.values.join(', ')}`;
     case 'text':
-      return 'the name of a queue';
+      return setting.what;
     case 'list':
       return 'a list of topic filters';
   }

@@ -18,6 +18,12 @@ export interface Backbone {
   readonly state: State;
   readonly cluster: Cluster;
   readonly queues: QueueStores;
+  /**
+   * Only there where the store can do this: what `work` appends, pushes and puts during the call, and removes from queues,
+   * becomes durable together, or none of it does; then what was removed comes again, redelivered. With an error nothing is
+   * taken in now, and `work` was not called.
+   */
+  together?(work: () => void): BrokerError | undefined;
 }
 
 export interface BackboneReceiver {

@@ -56,10 +56,17 @@ export interface ConsumerOptions {
   /** It wants to be the only one: it is refused when there are others (`quota`), and others are while it is there. */
   readonly exclusive: boolean;
   /**
+<<<<<<< HEAD
    * It gets only messages of which this is true (SQL-92, `core/selector.ts`); undefined: all. What nobody who is here selects
    * stays in the queue, holds up nothing, and is not delivered for being looked at.
    */
   readonly selector?: string | undefined;
+=======
+   * While it is there, it alone gets messages, and others wait: the one of the highest priority that says so, of these the one
+   * that came first.
+   */
+  readonly locksOut?: boolean;
+>>>>>>> main
 }
 
 /** Who consumes. Every call of it may come during a call to its `Consumption`. */
@@ -93,6 +100,8 @@ export interface Consumption {
    * the delivery is settled, or was taken back after a time-out.
    */
   settle(delivery: number, outcome: Outcome, delay?: number): void;
+  /** Whether the delivery is the consumer's to settle, as far as is known on this node: it was not taken back. */
+  holds(delivery: number): boolean;
   /** Resolves when all that is settled so far is durably so; rejects with a BrokerError when that cannot be said. */
   settled(): Promise<void>;
   /** The consumer may be ready again. */

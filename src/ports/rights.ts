@@ -6,15 +6,17 @@ import type { Authorizer, Principal } from './authorizer.ts';
 
 /**
  * Why a client may not have a queue set so; undefined when it may. Through its bindings it gets messages of topics, and
- * through its dead-letter queue it fills another one: it needs the rights that it would need to do so itself.
+ * through its dead letters it fills another queue, or a topic: it needs the rights that it would need to do so itself.
  */
 export function settingsRefusal(
   authorizer: Authorizer,
   principal: Principal,
-  { bindings = [], deadLetterQueue = '' }: PartialSettings,
+  { bindings = [], deadLetterQueue = '', deadLetterTopic = '' }: PartialSettings,
 ): string | undefined {
   const binding = bindings.find((filter) => !authorizer.maySubscribe(principal, filter));
   if (binding !== undefined) return `bindings: not allowed to subscribe to ${JSON.stringify(binding.slice(0, 80))}`;
+  if (deadLetterTopic !== '' && !authorizer.mayPublish(principal, deadLetterTopic))
+    return `deadLetterTopic: not allowed to publish to ${JSON.stringify(deadLetterTopic.slice(0, 80))}`;
   if (deadLetterQueue === '' || authorizer.mayPublish(principal, QUEUE_PREFIX + deadLetterQueue)) return undefined;
   return `deadLetterQueue: not allowed to publish to the queue ${JSON.stringify(deadLetterQueue.slice(0, 80))}`;
 }

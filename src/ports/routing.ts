@@ -1,4 +1,5 @@
 import type { Counters } from '../core/counters.ts';
+import type { BrokerError } from '../core/errors.ts';
 import type { Message, Qos } from '../core/message.ts';
 import type { Start } from '../core/start.ts';
 import type { Authorizer } from './authorizer.ts';
@@ -163,6 +164,25 @@ export interface Subscription {
   readonly logged?: boolean;
 }
 
+/**
+ * Messages that are published all or not at all, and what is settled with them. How far that holds is the store's affair
+ * (`Backbone.together`). Before the first message everything is looked at that it could be refused for. All of its calls may
+ * come during the call of `Router.publishAll`.
+ */
+export interface Unit {
+  /** With their own bytes. All of them are logged, unless all are live and `durable` does not ask for it. */
+  readonly messages: readonly Message[];
+  readonly durable: boolean;
+  /** Why it cannot be done any more; asked right before the first message is published. */
+  fault(): BrokerError | undefined;
+  /** Settles what is durable with the messages (`Backbone.together`); where there is no such thing, comes right before `done`. */
+  join(): void;
+  /** All is durable. `repeated`: all messages had been taken in before. */
+  done(repeated: boolean): void;
+  /** Instead of `done`. If `join` was not called, nothing was published, except where the store takes one without the others. */
+  refused(error: BrokerError): void;
+}
+
 export interface Router {
   /**
    * A message from a client. QoS 0 is routed during the call and `receiver` hears nothing; QoS 1 and 2 are logged, then
@@ -171,6 +191,11 @@ export interface Router {
    * The topic is valid and the client may publish to it.
    */
   publish(message: Message, receiver: AppendReceiver, token: number): void;
+  /**
+   * What is to be there all or not at all. undefined: it has begun, or was refused; else that resolves when it is so, and what
+   * is to come behind it waits until then.
+   */
+  publishAll(unit: Unit): Promise<void> | undefined;
   /**
    * A question: a live message (QoS 0) with a `responseTopic`, or one for a queue (`$queue/NAME`). `nobody` is called, later,
    * when it is known that no one on any node listens to its topic (or consumes its queue, which then does not get it).

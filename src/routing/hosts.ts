@@ -1,3 +1,4 @@
+import type { BrokerError } from '../core/errors.ts';
 import type { Message } from '../core/message.ts';
 import type { AppendReceiver } from '../ports/backbone.ts';
 import type { Consumer, GroupOptions, Groups, Membership, Queues } from '../ports/queues.ts';
@@ -10,6 +11,8 @@ import type { Consumer, GroupOptions, Groups, Membership, Queues } from '../port
 export interface QueueHost extends Omit<Queues, 'list' | 'has'> {
   /** Puts a message in the queue, which is made when it is missing; `receiver` hears of it, never during the call. */
   push(queue: string, message: Message, receiver: AppendReceiver, token: number): void;
+  ready(queue: string): Promise<void> | undefined;
+  full(queue: string, messages: number, bytes: number): BrokerError | undefined;
   /** Another node owns it now: ends its consumers (`unavailable`), and forgets it. */
   drop(queue: string): void;
 }
@@ -23,6 +26,13 @@ export interface GroupHost extends Pick<Groups, 'status' | 'move' | 'delete'> {
 /** Where the router puts messages for queues, on whichever node they are. */
 export interface QueueInlet {
   push(queue: string, message: Message, receiver: AppendReceiver, token: number): void;
+  /**
+   * undefined when what is pushed is in the store's hands at once, or goes to another node; else resolves when that may be so.
+   * The queue is made when it is missing; rejects with a BrokerError when it cannot be.
+   */
+  ready(queue: string): Promise<void> | undefined;
+  /** Why so many messages with so many bytes of payloads have no room, as far as is known on this node. */
+  full(queue: string, messages: number, bytes: number): BrokerError | undefined;
   /** `nobody` is called, later, when the queue has no consumers; then it does not get the message. */
   request(queue: string, message: Message, nobody: () => void): void;
   /** Queues with a binding that matches the topic. */

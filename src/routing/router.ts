@@ -6,9 +6,10 @@ import { isSystem, QUEUE_PREFIX, REPLY_PREFIX } from '../core/topic.ts';
 import { TopicTree } from '../core/topic-tree.ts';
 import type { AppendReceiver, Backbone, BackboneReceiver } from '../ports/backbone.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Logger, Router, Subscriber, Subscription } from '../ports/routing.ts';
+import type { Logger, Router, Subscriber, Subscription, Unit } from '../ports/routing.ts';
 import type { QueueInlet } from './hosts.ts';
 import type { RetainedStore } from './retained.ts';
+import { Units } from './units.ts';
 
 /** One client to which a topic's messages go, with those of its subscriptions that match. */
 interface Target {
@@ -94,6 +95,7 @@ export class TopicRouter implements Router, BackboneReceiver {
   readonly #queues: QueueInlet;
   readonly #counters: Counters;
   readonly #untold: Untold;
+  readonly #units: Units;
   readonly #clock: Clock;
   readonly #logger: Logger;
   /** Requests of which it is not known yet whether anyone listens, by their response topics. */
@@ -113,6 +115,7 @@ export class TopicRouter implements Router, BackboneReceiver {
     this.#queues = queues;
     this.#counters = counters;
     this.#untold = new Untold(counters);
+    this.#units = new Units(backbone, queues, this);
     this.#logger = logger;
   }
 
@@ -157,6 +160,10 @@ export class TopicRouter implements Router, BackboneReceiver {
       if (topic.charCodeAt(0) === 0x24 && topic.startsWith(NATS_REPLY)) this.#backbone.live.publish(message, NONE);
       this.#backbone.log.append(message, receiver, token);
     }
+  }
+
+  publishAll(unit: Unit): Promise<void> | undefined {
+    return this.#units.publish(unit);
   }
 
   request(message: Message, nobody: () => void): void {

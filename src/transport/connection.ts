@@ -252,7 +252,8 @@ export class BatchedConnection implements Connection {
     if (!this.#carrier.peerEnded) return;
     // Whoever resumes takes up at once what waits: there are clients that send a login, messages and a farewell in one piece, and go.
     queueMicrotask(() => {
-      if (this.#state === 'closed') return;
+      // It may be busy again, with a frame behind.
+      if (this.#state === 'closed' || this.#pauses > 0) return;
       this.flush();
       this.#carrier.finish();
     });

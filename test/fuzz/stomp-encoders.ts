@@ -124,7 +124,13 @@ const stamped = fc.record({
   redelivered: fc.boolean(),
   retain: fc.boolean(),
 });
-const delivery = fc.record({ of: version, stamp: stamped, acknowledged: fc.boolean(), positions: fc.boolean() });
+const delivery = fc.record({
+  of: version,
+  stamp: stamped,
+  acknowledged: fc.boolean(),
+  positions: fc.boolean(),
+  redelivers: fc.boolean(),
+});
 
 test('MESSAGE: each delivery of a message, alone and fanned out, in each version', () => {
   const names = new Names(limits);
@@ -143,7 +149,7 @@ test('MESSAGE: each delivery of a message, alone and fanned out, in each version
         message.sequence = sequence;
         message.fanout = deliveries.length;
         const shared = new Set<StompVersion>();
-        for (const { of, stamp, acknowledged, positions } of deliveries) {
+        for (const { of, stamp, acknowledged, positions, redelivers } of deliveries) {
           const sink = new Sink();
           const counters = new Counters();
           const envelope = {
@@ -153,6 +159,7 @@ test('MESSAGE: each delivery of a message, alone and fanned out, in each version
             webSocket: true,
             line: undefined,
             positions,
+            redelivers,
           };
           writeMessage(sink, message, envelope, Object.assign(new Stamp(), stamp), { names, counters });
           const frame = read(sink.take(), of);
@@ -162,7 +169,7 @@ test('MESSAGE: each delivery of a message, alone and fanned out, in each version
             ['subscription', 's'],
             ['message-id', `p-${stamp.number}`],
             acknowledged ? ['ack', `p-${stamp.number}`] : undefined,
-            stamp.redelivered ? ['redelivered', 'true'] : undefined,
+            stamp.redelivered || redelivers ? ['redelivered', String(stamp.redelivered)] : undefined,
             stamp.count > 1 ? ['delivery-count', `${stamp.count}`] : undefined,
             positions && sequence > 0 && !stamp.retain ? ['position', `0-${sequence}`] : undefined,
             stamp.retain ? ['retain', 'true'] : undefined,

@@ -157,6 +157,10 @@ export class QueueBroker implements Queues, QueueInlet {
     });
   }
 
+  ready(): undefined {}
+
+  full(): undefined {}
+
   request(name: string, message: Message): void {
     this.push(name, message, { appended() {}, refused() {} }, 0);
   }
@@ -174,6 +178,7 @@ export class QueueBroker implements Queues, QueueInlet {
       settle: (delivery: number, outcome: Outcome) => {
         queue?.settle(delivery, outcome);
       },
+      holds: () => true,
       settled: () => Promise.resolve(),
       pump: () => queue?.dispatch(),
       cancel: () => queue?.remove(consumer),

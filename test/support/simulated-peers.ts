@@ -72,6 +72,7 @@ class SimulatedGroups implements GroupHost {
       opened: member.opened,
       leave,
       settle: (delivery, outcome) => member.settle(delivery, outcome),
+      holds: (delivery) => member.holds(delivery),
       settled: () => member.settled(),
       pump: () => member.pump(),
       cancel: () => member.cancel(),

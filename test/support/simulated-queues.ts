@@ -117,6 +117,10 @@ export class SimulatedHost implements QueueHost {
     });
   }
 
+  ready(): undefined {}
+
+  full(): undefined {}
+
   consume(name: string, consumer: Consumer, options: ConsumerOptions, _settings?: PartialSettings): Membership {
     const queue = this.#queue(name);
     const exclusive = options.exclusive && queue.members.length > 0;
@@ -275,6 +279,10 @@ class Member implements Membership {
 
   settle(delivery: number, outcome: Outcome): void {
     this.#host.settle(this.#name, delivery, outcome);
+  }
+
+  holds(): boolean {
+    return true;
   }
 
   settled(): Promise<void> {

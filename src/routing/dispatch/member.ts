@@ -121,6 +121,10 @@ export class Member implements Consumption {
     this.#host.settle(this, delivery, outcome, delay);
   }
 
+  holds(delivery: number): boolean {
+    return this.held.has(delivery);
+  }
+
   settled(): Promise<void> {
     return this.#host.flushed();
   }

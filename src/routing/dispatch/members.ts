@@ -14,6 +14,7 @@ export class Members {
   readonly all = new Set<Member>();
   readonly #levels: Level[] = [];
   readonly #single: boolean;
+  /** The only one that gets messages; undefined: all do. */
   #active: Member | undefined;
   #room = 0;
   #prefetch = 0;
@@ -50,8 +51,29 @@ export class Members {
   add(member: Member): void {
     this.all.add(member);
     this.#prefetch += member.options.prefetch;
-    if (this.#single) this.#active ??= member;
+    this.#choose(this.#single ? (this.#active ?? member) : this.#first(({ options }) => options.locksOut === true));
     this.enter(member);
+  }
+
+  /** The one of the highest priority, of these the one that came first. */
+  #first(wanted: (member: Member) => boolean): Member | undefined {
+    let found: Member | undefined;
+    for (const each of this.all)
+      if (wanted(each) && each.options.priority > (found?.options.priority ?? Number.NEGATIVE_INFINITY)) found = each;
+    return found;
+  }
+
+  #choose(active: Member | undefined): void {
+    if (active === this.#active) return;
+    this.#active = active;
+    for (const each of this.all) {
+      if (active === undefined || each === active) this.enter(each);
+      else this.leave(each);
+    }
+  }
+
+  #waits(member: Member): boolean {
+    return this.#active !== undefined && member !== this.#active;
   }
 
   remove(member: Member): void {
@@ -59,16 +81,12 @@ export class Members {
     this.leave(member);
     member.gone = true;
     this.#prefetch -= member.options.prefetch;
-    if (this.#active !== member) return;
-    this.#active = undefined;
-    for (const each of this.all)
-      if (each.options.priority > (this.#active?.options.priority ?? Number.NEGATIVE_INFINITY)) this.#active = each;
-    if (this.#active !== undefined) this.enter(this.#active);
+    if (this.#active === member) this.#choose(this.#first(({ options }) => this.#single || options.locksOut === true));
   }
 
   /** It may be able to take a message. */
   enter(member: Member): void {
-    if (member.gone || member.ringed || member.room <= 0 || (this.#single && member !== this.#active)) return;
+    if (member.gone || member.ringed || member.room <= 0 || this.#waits(member)) return;
     member.ringed = true;
     this.#room += member.room;
     this.#level(member.options.priority).ring.push(member);
@@ -125,7 +143,7 @@ export class Members {
 
   /** Whether this one can take a message now. */
   free(member: Member): boolean {
-    if (this.#single && member !== this.#active) return false;
+    if (this.#waits(member)) return false;
     const available = member.available();
     if (available) this.enter(member);
     else this.leave(member);

@@ -96,6 +96,9 @@ export class Selection {
       taste = new Taste(member.selector, (rank) => this.#passed.has(rank));
       // Nothing of what was passed over was tried on it.
       this.#startOver();
+    } else if (taste.members.size === 0) {
+      // Nor was it asked for what is held ready for others.
+      this.bringBackAll();
     }
     // The latest is the last to be forgotten.
     this.#tastes.delete(text);

@@ -109,6 +109,10 @@ class LiveMember implements Membership, Consumer {
     this.#membership.settle(delivery, outcome, delay);
   }
 
+  holds(delivery: number): boolean {
+    return this.#membership.holds(delivery);
+  }
+
   settled(): Promise<void> {
     return this.#membership.settled();
   }

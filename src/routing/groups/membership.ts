@@ -60,6 +60,10 @@ export class GroupMembership implements Membership, Consumer {
     this.#consumption?.settle(delivery, outcome, delay);
   }
 
+  holds(delivery: number): boolean {
+    return this.#consumption?.holds(delivery) ?? false;
+  }
+
   settled(): Promise<void> {
     return this.#consumption?.settled() ?? Promise.resolve();
   }

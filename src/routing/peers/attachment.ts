@@ -63,6 +63,12 @@ export class Attachment implements Membership {
     else this.#doubtful = this.#made;
   }
 
+  /** What an owner that is gone gave comes again elsewhere. */
+  holds(delivery: number): boolean {
+    const stay = this.#stay;
+    return stay !== undefined && delivery > stay.base && (stay.hold?.holds(delivery - stay.base) ?? false);
+  }
+
   settled(): Promise<void> {
     const made = this.#made;
     const hold = this.#stay?.hold;

@@ -159,6 +159,20 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
     push.receiver.refused(push.token, error);
   }
 
+  ready(queue: string): Promise<void> | undefined {
+    const waits = this.#lanes.has(queue);
+    if (this.ownership.mine(queue) && !waits) return this.#host.ready(queue);
+    return this.ownership.other(queue) !== undefined && !waits ? undefined : this.#prepare(queue);
+  }
+
+  async #prepare(queue: string): Promise<void> {
+    if ((await this.#find(queue, NOTHING)) === this.ownership.node) await this.#host.ready(queue);
+  }
+
+  full(queue: string, messages: number, bytes: number): BrokerError | undefined {
+    return this.ownership.mine(queue) ? this.#host.full(queue, messages, bytes) : undefined;
+  }
+
   request(queue: string, message: Message, nobody: () => void): void {
     if (this.#names.get(queue) === undefined) {
       this.#clock.defer(nobody);

@@ -34,6 +34,11 @@ export class RemoteHold implements Membership {
     this.#link.ask.settle(this.#number, delivery, outcome, delay);
   }
 
+  /** Only the owner knows what it has taken back. */
+  holds(): boolean {
+    return !this.#over;
+  }
+
   settled(): Promise<void> {
     if (this.#over) return Promise.reject(new BrokerError('unavailable', 'it is not consumed any more'));
     if (this.#flushing !== undefined) return this.#flushing;

@@ -1,15 +1,42 @@
 import type { Counters } from '../../core/counters.ts';
 import type { BrokerError } from '../../core/errors.ts';
-import { Message, type UserProperty } from '../../core/message.ts';
+import type { Message, UserProperty } from '../../core/message.ts';
 import { QUEUE_PREFIX } from '../../core/topic.ts';
 import type { AppendReceiver } from '../../ports/backbone.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { QueueEntry } from '../../ports/queue-store.ts';
 import type { Logger } from '../../ports/routing.ts';
 import type { DeadReason } from '../dispatch/dispatcher.ts';
+import { altered } from './altered.ts';
 
 /** Puts a message in a queue, on whichever node that is; `receiver` hears of it, never during the call. */
 export type PushDeadLetter = (queue: string, message: Message, receiver: AppendReceiver, token: number) => void;
+
+/** Publishes a message on its topic; `receiver` hears of it once the log, and the queues that are bound to it, have it. */
+export type PublishDeadLetter = (message: Message, receiver: AppendReceiver, token: number) => void;
+
+/** Where the dead letters of a queue go. */
+export interface DeadLetterTarget {
+  /** What it is called in the log. */
+  readonly title: string;
+  /** What a letter's topic is there, which was `topic`. */
+  topicOf(topic: string): string;
+  /** Durably, whatever QoS it had. */
+  readonly push: PublishDeadLetter;
+}
+
+export function toQueue(queue: string, push: PushDeadLetter): DeadLetterTarget {
+  return {
+    title: queue,
+    // What came by a binding says which topic it was published on.
+    topicOf: (topic) => (topic.startsWith(QUEUE_PREFIX) ? QUEUE_PREFIX + queue : topic),
+    push: (message, receiver, token) => push(queue, message, receiver, token),
+  };
+}
+
+export function toTopic(topic: string, push: PublishDeadLetter): DeadLetterTarget {
+  return { title: topic, topicOf: () => topic, push };
+}
 
 /** Ids of dead letters begin so: they are of the place where a message was, not the publisher's. */
 export const DEAD_LETTER_ID = 'dead\0';
@@ -24,7 +51,7 @@ const HEADERS = {
 } as const;
 const NAMES: ReadonlySet<string> = new Set(Object.values(HEADERS));
 
-/** Messages of one queue on their way to the other, or waiting for another try, at most. */
+/** Messages of one queue on their way to where dead letters go, or waiting for another try, at most. */
 const MOST = 1024;
 /** Milliseconds until one that was refused is tried again. */
 const RETRY = 5000;
@@ -40,15 +67,14 @@ export interface DeadLetterContext {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly logger: Logger;
-  readonly push: PushDeadLetter;
   /** Of those on their way, at most (`Message.weight`). */
   readonly mostBytes: number;
 }
 
-/** The dead letters of one queue: each is durably in the other queue before it is removed from this one. */
+/** The dead letters of one queue: each is durably where it goes before it is removed from this queue. */
 export class DeadLetters implements AppendReceiver {
   readonly #queue: string;
-  readonly #target: string;
+  readonly #target: DeadLetterTarget;
   readonly #context: DeadLetterContext;
   readonly #remove: (id: number) => void;
   /** By the id within this queue. */
@@ -57,7 +83,7 @@ export class DeadLetters implements AppendReceiver {
   #weight = 0;
   #warnedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(queue: string, target: string, context: DeadLetterContext, remove: (id: number) => void) {
+  constructor(queue: string, target: DeadLetterTarget, context: DeadLetterContext, remove: (id: number) => void) {
     this.#queue = queue;
     this.#target = target;
     this.#context = context;
@@ -73,7 +99,7 @@ export class DeadLetters implements AppendReceiver {
     return this.#bytes;
   }
 
-  /** False when there are too many that the other queue did not take. */
+  /** False when there are too many that were not taken. */
   send(entry: QueueEntry, reason: DeadReason, deliveries: number): boolean {
     const { mostBytes } = this.#context;
     if (this.#letters.size >= MOST || this.#weight >= mostBytes) return false;
@@ -82,7 +108,7 @@ export class DeadLetters implements AppendReceiver {
     this.#letters.set(entry.id, { entry, message, retryAt: 0 });
     this.#bytes += entry.message.size;
     this.#weight += message.weight;
-    this.#context.push(this.#target, message, this, entry.id);
+    this.#target.push(message, this, entry.id);
     return true;
   }
 
@@ -104,8 +130,8 @@ export class DeadLetters implements AppendReceiver {
     // All of them are likely to be refused for the same reason.
     if (now < this.#warnedAt + RETRY) return;
     this.#warnedAt = now;
-    const [queue, deadLetterQueue] = [this.#queue, this.#target];
-    this.#context.logger.warn({ err: error, queue, deadLetterQueue }, 'dead letters were refused; trying again');
+    const [queue, target] = [this.#queue, this.#target.title];
+    this.#context.logger.warn({ err: error, queue, target }, 'dead letters were refused; trying again');
   }
 
   /** Tries those again that were refused a while ago. */
@@ -113,7 +139,7 @@ export class DeadLetters implements AppendReceiver {
     for (const [id, letter] of this.#letters) {
       if (letter.retryAt === 0 || letter.retryAt > now) continue;
       letter.retryAt = 0;
-      this.#context.push(this.#target, letter.message, this, id);
+      this.#target.push(letter.message, this, id);
     }
   }
 }
@@ -137,11 +163,7 @@ export function withoutHistory(message: Message): Message {
   const { properties } = message;
   const { user } = properties ?? {};
   if (message.dedupId?.startsWith(DEAD_LETTER_ID) || !user?.some(([name]) => NAMES.has(name))) return message;
-  const { data, start, end, topic, qos, retain, publisher, timestamp } = message.keep();
-  const all = { ...properties, user: user.filter(([name]) => !NAMES.has(name)) };
-  const plain = new Message(topic, data, start, end, qos, retain, all, publisher, timestamp, true);
-  plain.dedupId = message.dedupId;
-  return plain;
+  return altered(message, { ...properties, user: user.filter(([name]) => !NAMES.has(name)) });
 }
 
 function letterOf(
@@ -149,7 +171,7 @@ function letterOf(
   reason: DeadReason,
   deliveries: number,
   queue: string,
-  target: string,
+  target: DeadLetterTarget,
   now: number,
 ): Message {
   const { expiresAt: _, deliverAt: __, user = [], ...properties } = message.properties ?? {};
@@ -162,9 +184,8 @@ function letterOf(
   const hops = reason === 'expired' || reason === 'overflow' ? hopsOf(message) + 1 : 0;
   if (hops > 1) added.push([HEADERS.hops, String(hops)]);
   const all = { ...properties, user: [...user.filter(([name]) => !NAMES.has(name)), ...added] };
-  const topic = message.topic.startsWith(QUEUE_PREFIX) ? QUEUE_PREFIX + target : message.topic;
-  const { data, start, end, qos, publisher } = message;
-  const letter = new Message(topic, data, start, end, qos, false, all, publisher, now, true);
+  // A topic has it durably only as a logged one.
+  const letter = altered(message, all, { topic: target.topicOf(message.topic), qos: message.qos || 1, timestamp: now });
   // Ids of a queue may begin anew when it is made again.
   letter.dedupId = `${DEAD_LETTER_ID}${queue}\0${id}\0${message.timestamp}`;
   return letter;

@@ -142,6 +142,10 @@ export class LateConsumption implements Consumption {
     this.#inner?.settle(delivery, outcome, delay);
   }
 
+  holds(delivery: number): boolean {
+    return this.#inner?.holds(delivery) ?? false;
+  }
+
   settled(): Promise<void> {
     return this.#inner?.settled() ?? Promise.resolve();
   }

@@ -25,7 +25,7 @@ const SWEEPS_OF_ALL = 60;
 const NOBODY: AppendReceiver = { appended() {}, refused() {} };
 const NOTHING: PartialSettings = {};
 
-export interface LocalQueuesOptions extends Omit<QueueContext, 'deadLetter'> {
+export interface LocalQueuesOptions extends Omit<QueueContext, 'deadLetter' | 'abandoned'> {
   readonly stores: QueueStores;
   readonly catalog: QueueCatalog;
   /** To a queue of whichever node. Without it, all are this node's. */
@@ -53,7 +53,8 @@ export class LocalQueues implements QueueHost, Queues, QueueInlet {
   constructor(options: LocalQueuesOptions) {
     this.#options = options;
     const push: PushDeadLetter = (queue, message, receiver, token) => this.push(queue, message, receiver, token);
-    this.#context = { ...options, deadLetter: options.deadLetter ?? push };
+    const abandoned = (queue: OpenQueue): void => void this.#expire(queue.name, queue);
+    this.#context = { ...options, deadLetter: options.deadLetter ?? push, abandoned };
   }
 
   /** Looks after queues from now on: what expires, and those that are not used any more. */
@@ -85,6 +86,21 @@ export class LocalQueues implements QueueHost, Queues, QueueInlet {
       const known = asBrokerError(error);
       this.#options.clock.defer(() => receiver.refused(token, known));
     }
+  }
+
+  ready(queue: string): Promise<void> | undefined {
+    if (this.#queues.get(queue)?.now !== undefined) return undefined;
+    try {
+      const opening = this.#queue(queue, NOTHING);
+      opening.create = true;
+      return opening.opened.then(() => {});
+    } catch (error) {
+      return Promise.reject(asBrokerError(error));
+    }
+  }
+
+  full(queue: string, messages: number, bytes: number): BrokerError | undefined {
+    return this.#queues.get(queue)?.now?.full(messages, bytes);
   }
 
   request(queue: string, message: Message, nobody: () => void): void {
@@ -276,8 +292,8 @@ export class LocalQueues implements QueueHost, Queues, QueueInlet {
     const { store, settings } = open;
     const { messages } = store;
     counters.droppedQueue += messages;
-    const { expiryMilliseconds } = settings;
-    logger.info({ queue: name, messages, expiryMilliseconds }, 'a queue was not used for long, and is deleted');
+    const { autoDelete, expiryMilliseconds } = settings;
+    logger.info({ queue: name, messages, autoDelete, expiryMilliseconds }, 'a queue is not used any more, and deleted');
     // What goes wrong has been logged.
     this.#remove(name).catch(() => {});
   }

@@ -10,12 +10,17 @@ import type { QueueEntry, QueueStore } from '../../ports/queue-store.ts';
 import type { BrowsedPortion, Consumer, ConsumerOptions, Consumption, QueueStatus } from '../../ports/queues.ts';
 import type { Logger } from '../../ports/routing.ts';
 import { type DeadReason, Dispatcher, type DispatcherHandlers } from '../dispatch/dispatcher.ts';
+import { altered } from './altered.ts';
+import { WatchedConsumption } from './auto-delete.ts';
 import {
   DEAD_LETTER_ID,
   DeadLetters,
   hopsOf,
   isDeadLetter,
+  type PublishDeadLetter,
   type PushDeadLetter,
+  toQueue,
+  toTopic,
   withoutHistory,
 } from './dead-letters.ts';
 
@@ -33,6 +38,9 @@ export interface QueueContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly deadLetter: PushDeadLetter;
+  readonly publish: PublishDeadLetter;
+  /** It is not to be kept any longer: its last consumer has gone. */
+  readonly abandoned: (queue: OpenQueue) => void;
 }
 
 /** A queue whose store is open: what comes in, what goes out, and what is given up. */
@@ -48,8 +56,13 @@ export class OpenQueue implements DispatcherHandlers {
   /** When it had a consumer or a new message last, milliseconds since 1970; at most a second late. */
   #usedAt: number;
   #pushed = false;
+<<<<<<< HEAD
   /** Sweeps without consumers. */
   #idle = 0;
+=======
+  /** It has had a consumer, on this node. */
+  #consumed = false;
+>>>>>>> main
 
   constructor(name: string, settings: QueueSettings, store: QueueStore, context: QueueContext) {
     this.name = name;
@@ -57,27 +70,36 @@ export class OpenQueue implements DispatcherHandlers {
     this.store = store;
     this.#context = context;
     const { limits, clock, logger } = context;
-    const { deadLetterQueue, maxMessages, maxBytes } = settings;
+    const { deadLetterQueue, deadLetterTopic, maxMessages, maxBytes } = settings;
     this.#maxMessages = Math.min(maxMessages || Number.POSITIVE_INFINITY, limits.queueMessages);
     this.#maxBytes = Math.min(maxBytes || Number.POSITIVE_INFINITY, limits.queueBytes);
     this.#usedAt = clock.now();
     const { queueMemoryBytes: memoryBytes, consumerBytes, heldMessages } = limits;
     const options = { ...settings, keys: 'one', memoryBytes, consumerBytes, heldMessages } as const;
+<<<<<<< HEAD
     const selecting = { source: store, most: limits.passedMessages, full: () => this.#tooManyPassed() };
     this.dispatcher = new Dispatcher(store, options, clock, logger, this, selecting);
     if (deadLetterQueue !== '') {
       const { counters, deadLetter: push } = context;
       const letters = { clock, counters, logger, push, mostBytes: memoryBytes };
       this.#letters = new DeadLetters(name, deadLetterQueue, letters, (id) => store.remove(id));
+=======
+    this.dispatcher = new Dispatcher(store, options, clock, logger, this);
+    if (deadLetterQueue !== '' || deadLetterTopic !== '') {
+      const { counters, deadLetter, publish } = context;
+      const target = deadLetterTopic === '' ? toQueue(deadLetterQueue, deadLetter) : toTopic(deadLetterTopic, publish);
+      const letters = { clock, counters, logger, mostBytes: memoryBytes };
+      this.#letters = new DeadLetters(name, target, letters, (id) => store.remove(id));
+>>>>>>> main
     }
   }
 
   push(pushed: Message, receiver: AppendReceiver, token: number): void {
-    const message = withoutHistory(pushed);
+    const message = this.#admitted(withoutHistory(pushed));
     const { messageId, priority } = message.properties ?? {};
     if (messageId !== undefined && !message.dedupId?.startsWith(DEAD_LETTER_ID))
       message.dedupId = `${this.name}\0${messageId}`;
-    const refusal = this.#refusal(message.size);
+    const refusal = this.full(1, message.size);
     if (refusal !== undefined) {
       // Nothing is lost of a dead letter, which is tried again; one of QoS 0 is counted where it came in.
       if (message.qos > 0 && !message.dedupId?.startsWith(DEAD_LETTER_ID)) this.#context.counters.droppedQueue++;
@@ -92,12 +114,29 @@ export class OpenQueue implements DispatcherHandlers {
     if (this.settings.overflow !== 'refuse') this.#shed();
   }
 
+  /** A priority that is too high counts as the highest there is. */
+  #admitted(message: Message): Message {
+    const { maxPriority } = this.settings;
+    return (message.properties?.priority ?? 0) > maxPriority
+      ? altered(message, { ...message.properties, priority: maxPriority })
+      : message;
+  }
+
   /** Throws a BrokerError when the queue is set otherwise, or the consumer is not taken. */
   attach(consumer: Consumer, options: ConsumerOptions, given: PartialSettings): Consumption {
     this.check(given);
+<<<<<<< HEAD
     const { selector } = options;
     const selects = selector === undefined ? undefined : parseSelector(selector, this.#context.limits);
     return this.dispatcher.attach(consumer, options, selects);
+=======
+    const consumption = this.dispatcher.attach(consumer, options);
+    this.#consumed = true;
+    if (!this.settings.autoDelete) return consumption;
+    return new WatchedConsumption(consumption, () => {
+      if (this.dispatcher.consumers === 0) this.#context.abandoned(this);
+    });
+>>>>>>> main
   }
 
   /** Throws a BrokerError when it is set otherwise. */
@@ -176,14 +215,15 @@ export class OpenQueue implements DispatcherHandlers {
     if (excess > 0) this.dispatcher.probe(excess);
   }
 
-  /** Why a message of this size is not taken. */
-  #refusal(size: number): BrokerError | undefined {
+  /** Why so many messages more, of this size together, are not taken. */
+  full(count: number, size: number): BrokerError | undefined {
     const { messages, bytes } = this.store;
     const slack = this.settings.overflow === 'refuse' ? 0 : SLACK;
     const limits = this.#context.limits;
-    if (messages >= this.#maxMessages + slack) {
+    if (messages + count > this.#maxMessages + slack) {
       const name = this.#maxMessages === this.settings.maxMessages ? 'maxMessages' : 'limits.queueMessages';
-      return this.#full(`${messages} messages are in it, ${name} is ${this.#maxMessages}`);
+      const many = count > 1 ? ` and ${count} more are too many` : '';
+      return this.#full(`${messages} messages are in it${many}, ${name} is ${this.#maxMessages}`);
     }
     if (bytes + size <= this.#maxBytes || (slack > 0 && size <= this.#maxBytes && bytes <= 2 * this.#maxBytes))
       return undefined;
@@ -215,7 +255,8 @@ export class OpenQueue implements DispatcherHandlers {
   }
 
   unused(now: number): boolean {
-    const { expiryMilliseconds } = this.settings;
-    return expiryMilliseconds > 0 && this.dispatcher.consumers === 0 && this.#usedAt + expiryMilliseconds <= now;
+    if (this.dispatcher.consumers > 0) return false;
+    const { autoDelete, expiryMilliseconds } = this.settings;
+    return (autoDelete && this.#consumed) || (expiryMilliseconds > 0 && this.#usedAt + expiryMilliseconds <= now);
   }
 }

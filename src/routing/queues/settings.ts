@@ -6,7 +6,7 @@ import {
   type PartialSettings,
   type QueueSettings,
 } from '../../core/queue-settings.ts';
-import { isExchange, QUEUE_PREFIX, type TopicLimits, topicFault } from '../../core/topic.ts';
+import { isExchange, QUEUE_PREFIX, reservedFault, type TopicLimits, topicFault } from '../../core/topic.ts';
 
 /** Stores take no longer names, bytes. */
 const NAME_BYTES = 1024;
@@ -31,9 +31,14 @@ export function settingsOf(
   defaults: QueueSettings,
   limits: BindingLimits,
 ): QueueSettings {
-  const settings = { ...defaults, ...given };
-  const { deadLetterQueue, overflow, retryMilliseconds, retryMaxMilliseconds, bindings } = settings;
-  if (deadLetterQueue !== '') {
+  const settings = { ...withoutOther(defaults, given), ...given };
+  const { deadLetterQueue, deadLetterTopic, overflow, retryMilliseconds, retryMaxMilliseconds, bindings } = settings;
+  if (deadLetterTopic !== '') {
+    const fault = deadLetterTopicFault(deadLetterTopic, limits);
+    if (fault !== undefined) throw invalid(`deadLetterTopic ${fault}`);
+    if (deadLetterQueue !== '')
+      throw invalid('there are both deadLetterQueue and deadLetterTopic; one of them is expected');
+  } else if (deadLetterQueue !== '') {
     const fault =
       deadLetterQueue === name
         ? 'is the queue itself; another one is expected'
@@ -52,6 +57,19 @@ export function settingsOf(
   const fault = bindingsFault(bindings, limits);
   if (fault !== undefined) throw invalid(`bindings: ${fault}`);
   return settings;
+}
+
+/** Where dead letters go is said once: who names a topic does not want the queue that is usual, and the other way round. */
+function withoutOther(defaults: QueueSettings, given: PartialSettings): QueueSettings {
+  if (given.deadLetterTopic !== undefined && given.deadLetterTopic !== '') return { ...defaults, deadLetterQueue: '' };
+  if (given.deadLetterQueue !== undefined && given.deadLetterQueue !== '') return { ...defaults, deadLetterTopic: '' };
+  return defaults;
+}
+
+/** Why dead letters cannot be published on this topic; undefined when they can. */
+export function deadLetterTopicFault(topic: string, limits: TopicLimits): string | undefined {
+  if (topic.startsWith(QUEUE_PREFIX)) return 'names a queue; deadLetterQueue is for that';
+  return topicFault(topic, limits) ?? reservedFault(topic);
 }
 
 export interface BindingLimits extends TopicLimits {

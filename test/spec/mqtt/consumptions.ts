@@ -41,6 +41,10 @@ class Asked implements Consumption {
     this.seen.push(`${outcome} ${delivery}`);
   }
 
+  holds(): boolean {
+    return true;
+  }
+
   async settled(): Promise<void> {}
 
   pump(): void {

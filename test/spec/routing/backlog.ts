@@ -12,6 +12,7 @@ function setUp(limit: number) {
   };
   const router = {
     publish: unexpected,
+    publishAll: unexpected,
     subscribe: unexpected,
     unsubscribe: unexpected,
     positions: unexpected,

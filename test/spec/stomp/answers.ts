@@ -146,7 +146,8 @@ answers('what a temporary destination cannot be is refused by name', () => {
     [['destination:/temp-other/a'], /is not a destination/],
     [['destination:/temp-queue/a', 'durable:true'], /header durable of SUBSCRIBE/],
     [['destination:/temp-topic/a', 'group:g'], /header group of SUBSCRIBE/],
-    [['destination:/temp-queue/a', 'exclusive:true'], /header exclusive of SUBSCRIBE/],
+    [['destination:/temp-queue/a', 'activemq.exclusive:true'], /header activemq\.exclusive of SUBSCRIBE/],
+    [['destination:/temp-queue/a', 'x-queue-name:q'], /header x-queue-name of SUBSCRIBE/],
   ];
   for (const [lines, text] of rows) {
     const client = Harness.open().connect();

@@ -346,7 +346,8 @@ composite('SUBSCRIBE: what is for one destination is refused by name', () => {
     ['/topic/a,/topic/b', 'start:first', 'start'],
     ['/queue/a,/queue/b', 'browser:true', 'browser'],
     ['/queue/a,/temp-queue/b', 'x:y', 'Subscribe to it by itself'],
-    ['/queue/a,/topic/b', 'exclusive:true', 'exclusive'],
+    ['/queue/a,/topic/b', 'activemq.exclusive:true', 'activemq.exclusive'],
+    ['/topic/a,/topic/b', 'x-queue-name:q', 'x-queue-name'],
     ['/queue/a,/reply-queue/b', 'x:y', '/temp-queue/NAME'],
     ['/queue/a,/queue/b,/queue/c', 'x:y', 'limits.compositeDestinations'],
   ] as const) {

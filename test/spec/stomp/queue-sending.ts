@@ -2,7 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { BrokerError } from '../../../src/core/errors.ts';
 import type { Message } from '../../../src/core/message.ts';
-import type { Router } from '../../../src/ports/routing.ts';
+import type { Router, Unit } from '../../../src/ports/routing.ts';
 import { expectError } from './support/expect-error.ts';
 import { FakeQueues } from './support/fake-queues.ts';
 import { Harness } from './support/harness.ts';
@@ -23,6 +23,17 @@ class Recorder implements Router {
     if (message.qos === 0) return;
     const repeated = this.known.has(message.properties?.messageId ?? '');
     this.defer(() => receiver.appended(token, message, repeated));
+  }
+
+  publishAll(unit: Unit): undefined {
+    let left = unit.messages.length;
+    let all = true;
+    const appended = (_token: number, _message: Message, repeated = false): void => {
+      all &&= repeated;
+      if (--left === 0) unit.done(all);
+    };
+    for (const each of unit.messages) this.publish(each.with(1, each.retain), { appended, refused() {} }, 0);
+    unit.join();
   }
 
   get bodies(): string[] {
@@ -68,6 +79,7 @@ sending('headers of SEND to a queue are properties of the message, and nothing e
     [['deliver-at:1000100', 'delay:500'], { deliverAt: 1_000_500 }],
     [['deliver-at:1000900', 'delay:500'], { deliverAt: 1_000_900 }],
     [['priority:1', 'priority:2'], { priority: 1 }],
+    [['priority:10'], { priority: 9, user: [['priority', '10']] }],
     [['user.priority:1'], { user: [['priority', '1']] }],
   ];
   for (const [lines, properties] of rows)
@@ -76,8 +88,8 @@ sending('headers of SEND to a queue are properties of the message, and nothing e
 
 sending('to a queue, a wrong value is refused by name with what is allowed', () => {
   const rows: readonly (readonly [line: string, text: RegExp])[] = [
-    ['priority:10', /header priority of SEND is "10"; a digit from 0 to 9/],
-    ['priority:high', /header priority of SEND is "high"; a digit/],
+    ['priority:256', /header priority of SEND is "256"; a whole number from 0 to 255/],
+    ['priority:high', /header priority of SEND is "high"; a whole number/],
     ['delay:soon', /header delay of SEND is "soon"; a whole number from 0 to 31622400000/],
     ['delay:31622400001', /header delay of SEND/],
     ['deliver-at:tomorrow', /header deliver-at of SEND is "tomorrow"; a time in milliseconds/],
@@ -171,7 +183,7 @@ sending('queue-… on SEND makes the queue first: what is sent after it waits, i
     ['a {"maxMessages":5}', 'c {"overflow":"refuse"}'],
   );
   assert.equal(router.bodies, []);
-  assert.is(client.connection.pauses, 2, 'it is not read from meanwhile');
+  assert.is(client.connection.pauses, 3, 'it is not read from meanwhile: two queues, and the COMMIT');
   queues.declared[0]?.done();
   await harness.turn();
   assert.equal(router.bodies, []);

@@ -3,97 +3,9 @@ import * as assert from 'uvu/assert';
 import { expectError } from './support/expect-error.ts';
 import { Harness } from './support/harness.ts';
 
-const subscriptions = suite('STOMP subscriptions and acknowledgements');
+/** What a SUBSCRIBE does here beyond its clauses, which are in `../stomp12/subscribe` and `../stomp10/subscribe`. */
 
-subscriptions('1.2, SUBSCRIBE: destination and id are required', () => {
-  for (const version of ['1.1', '1.2'] as const) {
-    const client = Harness.open().connect(version);
-    client.send('SUBSCRIBE', ['destination:/topic/a', 'receipt:r']);
-    expectError(client, 'header id');
-  }
-  for (const version of ['1.0', '1.1', '1.2'] as const) {
-    const client = Harness.open().connect(version);
-    client.send('SUBSCRIBE', ['id:1']);
-    expectError(client, 'header destination');
-  }
-});
-
-subscriptions('1.2, SUBSCRIBE id Header: a used id is an ERROR, a freed one is not', () => {
-  const client = Harness.open().connect();
-  client.send('SUBSCRIBE', ['id:1', 'destination:/topic/a']);
-  client.send('UNSUBSCRIBE', ['id:1']);
-  client.send('SUBSCRIBE', ['id:1', 'destination:/topic/b']);
-  assert.equal(client.frames(), []);
-  client.send('SUBSCRIBE', ['id:1', 'destination:/topic/c']);
-  expectError(client, '"1" already');
-});
-
-subscriptions('1.0: without id, by destination; UNSUBSCRIBE, too', () => {
-  const harness = Harness.open();
-  const client = harness.connect('1.0');
-  client.send('SUBSCRIBE', ['destination: /topic/a']);
-  harness.publish('a', 'one');
-  const message = client.frame();
-  assert.is(message.headers.subscription, undefined);
-  client.send('UNSUBSCRIBE', ['destination:/topic/a', 'receipt:r']);
-  assert.is(client.frame().command, 'RECEIPT');
-  harness.publish('a', 'two');
-  assert.equal(client.frames(), []);
-  client.send('SUBSCRIBE', ['id:x', 'destination:/topic/a']);
-  client.send('UNSUBSCRIBE', ['destination:/topic/a']);
-  harness.publish('a', 'three');
-  assert.equal(client.frames(), []);
-  client.send('UNSUBSCRIBE', ['destination:/topic/a']);
-  expectError(client, 'no such subscription');
-});
-
-subscriptions('1.2, UNSUBSCRIBE: by an id there is', () => {
-  for (const [line, text] of [
-    ['id:2', 'no such'],
-    ['destination:/topic/a', 'without the header id'],
-  ] as const) {
-    const client = Harness.open().connect();
-    client.send('SUBSCRIBE', ['id:1', 'destination:/topic/a']);
-    client.send('UNSUBSCRIBE', [line]);
-    expectError(client, text);
-  }
-});
-
-subscriptions('1.2, SUBSCRIBE ack Header: auto, client, client-individual and nothing else', () => {
-  for (const mode of ['auto', 'client', 'client-individual']) {
-    const client = Harness.open().connect();
-    client.send('SUBSCRIBE', ['id:1', 'destination:/topic/a', `ack:${mode}`, 'receipt:r']);
-    assert.is(client.frame().command, 'RECEIPT');
-  }
-  const client = Harness.open().connect();
-  client.send('SUBSCRIBE', ['id:1', 'destination:/topic/a', 'ack:always']);
-  expectError(client, 'client-individual is expected');
-});
-
-subscriptions('1.2, MESSAGE ack header: where an acknowledgement is expected, and only since 1.2', () => {
-  for (const version of ['1.0', '1.1', '1.2'] as const) {
-    for (const mode of ['auto', 'client']) {
-      const harness = Harness.open();
-      const client = harness.connect(version);
-      client.send('SUBSCRIBE', ['id:1', 'destination:/topic/a', `ack:${mode}`]);
-      harness.publish('a', 'x');
-      const { headers } = client.frame();
-      assert.is(headers.ack !== undefined, version === '1.2' && mode === 'client');
-      assert.ok(headers['message-id']);
-      assert.is(headers.subscription, '1');
-    }
-  }
-});
-
-subscriptions('message ids are unique in the connection', () => {
-  const harness = Harness.open();
-  const client = harness.connect();
-  for (const id of [1, 2]) client.send('SUBSCRIBE', [`id:${id}`, 'destination:/topic/a']);
-  for (let i = 0; i < 12; i++) harness.publish('a', 'x');
-  const ids = client.frames().map(({ headers }) => headers['message-id']);
-  assert.is(ids.length, 24);
-  assert.is(new Set(ids).size, 24);
-});
+const subscriptions = suite('STOMP subscriptions');
 
 subscriptions('retained messages come to a new subscription, and say so', () => {
   const harness = Harness.open();
@@ -144,7 +56,7 @@ subscriptions('no-local leaves out what the client sent itself', () => {
 });
 
 subscriptions('what is not offered is refused by name, not left undone silently', () => {
-  for (const line of ['exclusive:true', 'browser:true']) {
+  for (const line of ['activemq.exclusive:true', 'browser:true']) {
     const client = Harness.open().connect();
     client.send('SUBSCRIBE', ['id:1', 'destination:/topic/a', line]);
     expectError(client, line.slice(0, line.indexOf(':')));

@@ -58,7 +58,7 @@ work('NACK: back at once, or after a delay, with the count of its deliveries', a
     assert.equal(await client.later(), []);
     harness.clock.advance(20);
   }
-  assert.equal(seen, ['undefined undefined', 'true 2', 'true 3']);
+  assert.equal(seen, ['false undefined', 'true 2', 'true 3']);
 });
 
 work('rejected: in the dead-letter queue, with the reason, where from and how often', async () => {

@@ -190,10 +190,10 @@ test('text and binary clients of one topic get the same message, each in its kin
     assert.is(String((await client.frame(kinds[i] ?? 'text')).body), 'hello');
 });
 
-test('the subprotocol is the first of the client that is known; clients that offer none are served', async () => {
+test('the subprotocol is the highest that both know; clients that offer none are served', async () => {
   for (const [offered, chosen] of [
     [['v12.stomp', 'v11.stomp'], 'v12.stomp'],
-    [['v10.stomp', 'v11.stomp', 'v12.stomp'], 'v10.stomp'],
+    [['v10.stomp', 'v11.stomp', 'v12.stomp'], 'v12.stomp'],
     [['v99.stomp', 'v11.stomp'], 'v11.stomp'],
     [[], ''],
   ] as const) {

@@ -39,9 +39,15 @@ test('what is wanted of the group is passed on', async () => {
   const plain = await joined();
   assert.equal([plain.name, plain.filter], ['g', 'a/#']);
   const common = { clientId: 'c1', keptFor: 0 };
-  assert.equal(plain.options, { ...common, prefetch: 10, ordered: false, start: { from: 'new' } });
-  const { options } = await joined({ groupOrder: 'key', start: 'last 5', prefetch: 3 });
-  assert.equal(options, { ...common, prefetch: 3, ordered: true, start: { from: 'last', count: 5 } });
+  assert.equal(plain.options, { ...common, prefetch: 10, ordered: false, selector: undefined, start: { from: 'new' } });
+  const { options } = await joined({ groupOrder: 'key', start: 'last 5', prefetch: 3, selector: 'a = 1' });
+  assert.equal(options, {
+    ...common,
+    prefetch: 3,
+    ordered: true,
+    selector: 'a = 1',
+    start: { from: 'last', count: 5 },
+  });
 });
 
 test('logged messages are settled by their delivery', async () => {

@@ -150,10 +150,10 @@ test('sessions kept by earlier versions are understood, and later ones are not g
   const holder = { kept: () => ({ subscriptions: [], feeds: [] }), positions: () => [] };
   const open = (bytes: Uint8Array) => new KeptSession(60, holder, () => {}).restore({ ...place, kept: bytes });
   assert.equal(open(kept(1)), {
-    subscriptions: [{ name: 'n', filter: 'a/#', noLocal: true, since: [3] }],
+    subscriptions: [{ name: 'n', filter: 'a/#', noLocal: true, selector: '', since: [3] }],
     feeds: [],
   });
-  for (const format of [0, 2, 3])
+  for (const format of [0, 2, 3, 4])
     assert.throws(
       () => open(kept(format)),
       (error: unknown) => error instanceof RangeError,

@@ -15,7 +15,7 @@ export interface Source {
   readonly consumerPriority?: number;
   /** STOMP's alone. */
   readonly selector?: string;
-  readonly settings?: Readonly<Record<string, string | number>>;
+  readonly settings?: Readonly<Record<string, string | number | boolean>>;
 }
 
 export interface Participant {

@@ -10,7 +10,7 @@ import { findTool, requireTool } from '../../../support/tools.ts';
 import { JsonParticipant } from './json.ts';
 import { MqttParticipant } from './mqtt.ts';
 import { NatsParticipant } from './nats.ts';
-import type { Participant, Protocol } from './participant.ts';
+import { type Participant, type Protocol, Refused } from './participant.ts';
 import { StompParticipant } from './stomp.ts';
 
 /** What the clients of a suite connect to. */
@@ -144,12 +144,18 @@ export class Scene {
 
   /** Until nothing is left in it. */
   emptied(queue: string): Promise<unknown> {
-    return this.#operate(0, (json) =>
-      eventually(`${queue} is empty`, async () => {
-        const { status } = await json.request({ type: 'queueStatus', queue });
-        return typeof status === 'object' && status !== null && 'messages' in status && status.messages === 0;
-      }),
-    );
+    return eventually(`${queue} is empty`, async () => (await this.status(queue))?.messages === 0);
+  }
+
+  /** undefined when there is no such queue. */
+  status(queue: string): Promise<{ readonly messages?: unknown; readonly consumers?: unknown } | undefined> {
+    return this.#operate(0, async (json) => {
+      const { status } = await json.request({ type: 'queueStatus', queue }).catch((error: unknown) => {
+        if (error instanceof Refused && error.code === 'notFound') return { status: undefined };
+        throw error;
+      });
+      return typeof status === 'object' && status !== null ? status : undefined;
+    });
   }
 }
 

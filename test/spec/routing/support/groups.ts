@@ -24,7 +24,7 @@ import { FakeClock } from '../../stomp/support/harness.ts';
 
 const { limits } = resolveConfig({ limits: { outboxMessages: 20 } });
 const publisher = { clientId: 'p', protocol: 'mqtt' } as const;
-const noQueues = { push() {}, request() {}, bound: () => [] };
+const noQueues = { push() {}, ready: () => undefined, full: () => undefined, request() {}, bound: () => [] };
 const nobody = { appended() {}, refused() {} };
 
 interface Taken {

@@ -81,6 +81,9 @@ export class QueueWorld {
   readonly counters = new Counters();
   readonly logged: string[] = [];
   readonly answers: string[] = [];
+  /** Dead letters on topics; the first ones are refused, if there are reasons for it. */
+  readonly published: Message[] = [];
+  readonly refusals: BrokerError[] = [];
   readonly receiver: AppendReceiver = {
     appended: (token, _, repeated) => this.answers.push(`${token}${repeated === true ? ' repeated' : ''}`),
     refused: (token, error) => this.answers.push(`${token} ${error.code}: ${error.message}`),
@@ -126,6 +129,12 @@ export class QueueWorld {
       counters: this.counters,
       clock: process,
       logger: this.logger,
+      publish: (message, receiver, token) => {
+        this.published.push(message);
+        const refusal = this.refusals.shift();
+        if (refusal === undefined) process.defer(() => receiver.appended(token, message));
+        else process.defer(() => receiver.refused(token, refusal));
+      },
     });
     return [catalog, queues];
   }

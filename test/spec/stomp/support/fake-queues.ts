@@ -49,6 +49,10 @@ export class FakeConsumption implements Membership {
     this.settlements.push(`${delivery} ${outcome}${delay === undefined ? '' : ` ${delay}`}`);
   }
 
+  holds(): boolean {
+    return true;
+  }
+
   settled(): Promise<void> {
     return new Promise((resolve) => {
       this.keep = resolve;

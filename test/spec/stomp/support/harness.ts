@@ -10,9 +10,11 @@ import type { Authorizer } from '../../../../src/ports/authorizer.ts';
 import type { Clock, Timer } from '../../../../src/ports/clock.ts';
 import type { Limits } from '../../../../src/ports/limits.ts';
 import type { Channel } from '../../../../src/ports/protocol.ts';
-import type { Services } from '../../../../src/ports/routing.ts';
+import type { OutboxSink, Services } from '../../../../src/ports/routing.ts';
 import type { Connection, Peer } from '../../../../src/ports/transport.ts';
 import { ConnectionBacklog } from '../../../../src/routing/backlog.ts';
+import { LocalGroups } from '../../../../src/routing/groups/local-groups.ts';
+import { GroupTable } from '../../../../src/routing/groups/table.ts';
 import { LogOutbox } from '../../../../src/routing/outbox.ts';
 import { QueueCatalog } from '../../../../src/routing/queues/catalog.ts';
 import { LocalQueues } from '../../../../src/routing/queues/local-queues.ts';
@@ -167,6 +169,8 @@ export class FakeConnection implements Connection {
   end(reason: string): void {
     if (this.ended !== undefined) throw new Error('ended twice');
     this.ended = reason;
+    // What comes from then on is read, and thrown away.
+    this.pauses = 0;
   }
 
   take(): Buffer {
@@ -275,11 +279,19 @@ export class Harness {
     const { node } = this.backbone.cluster;
     const { queues: stores } = this.backbone;
     const catalog = new QueueCatalog(this.backbone.state, DEFAULT_SETTINGS, all, logger);
-    const queues = new LocalQueues({ stores, catalog, node, limits: all, counters, clock, logger });
+    const queues: LocalQueues = new LocalQueues({
+      ...{ stores, catalog, node, limits: all, counters, clock, logger },
+      publish: (message, receiver, token) => router.publish(message, receiver, token),
+    });
     const router = new TopicRouter(this.backbone, retained, queues, counters, clock, logger);
     const wills = new WillKeeper(this.backbone, router, clock, logger);
     const kept = { checkpointMilliseconds: 500, detachedSessions: all.detachedSessions };
     const sessions = new SessionRegistry(this.backbone, clock, counters, logger, kept, (key) => wills.release(key));
+    const outbox = (sink: OutboxSink, from?: readonly number[]): LogOutbox =>
+      new LogOutbox(sink, log, clock, counters, logger, all, from);
+    const { state } = this.backbone;
+    const parts = { log, router, outbox, sessions, state, node, limits: all, counters, clock, logger };
+    const groups = new LocalGroups(parts);
     this.services = {
       router,
       queues,
@@ -290,11 +302,11 @@ export class Harness {
       limits: all,
       authorizer: { ...everything, ...authorizer },
       wills,
-      outbox: (sink, from) => new LogOutbox(sink, log, clock, counters, logger, all, from),
+      outbox,
       sessions,
       unmatched: () => false,
       logs: (topic) => sessions.logs(topic),
-      groups: { join: unexpected, status: unexpected, move: unexpected, delete: unexpected },
+      groups: new GroupTable(router, counters, groups),
       startOf: (start, filter) => startOf(log, start, filter),
       backlog: (connection) => new ConnectionBacklog(router, connection, all.publishBacklog),
       recall: (positions, receiver) => recall(log, clock, positions, receiver),
@@ -350,8 +362,4 @@ export class Harness {
   tick(client: TestClient): void {
     client.channel.tick(this.clock.now());
   }
-}
-
-function unexpected(): never {
-  throw new Error('no groups here');
 }

@@ -35,6 +35,10 @@ class FakeRouter implements Router {
     else this.waiting.push({ message, receiver, token });
   }
 
+  publishAll(): never {
+    throw new Error('nothing is published so here');
+  }
+
   request(message: Message, nobody: () => void): void {
     this.requested.push({ message, nobody });
     this.route(message);

@@ -45,6 +45,10 @@ export class FakeConsumption implements Membership {
     this.outcomes.push(delay === undefined ? [delivery, outcome] : [delivery, outcome, delay]);
   }
 
+  holds(): boolean {
+    return true;
+  }
+
   settled(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });

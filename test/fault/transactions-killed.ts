@@ -1,0 +1,126 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
+import { header, RawStomp } from '../support/stomp-client.ts';
+import { seeded } from './support/promises.ts';
+
+/**
+ * STOMP, BEGIN: "handled atomically". The broker is killed (SIGKILL) again and again while clients commit: each transaction takes
+ * a message from a queue, and sends one to another queue, one to a topic with a queue bound to it, and one to a topic.
+ * Afterwards each message of the first queue is still there and nothing came of it, or it is gone and all came of it.
+ * `node dist/test/fault/transactions-killed.js ROUNDS SEED` repeats a run, or makes it longer.
+ */
+
+const ROUNDS = Number(process.argv[2] ?? 6);
+const SEED = Number(process.argv[3] ?? Date.now() % 1_000_000);
+const WORKERS = 4;
+/** Messages per round. */
+const EACH = 150;
+/** Larger than what is cut into one chunk of a socket, so that the frames of a transaction come in pieces. */
+const BODY = 'x'.repeat(3000);
+
+const test = suite('fault/transactions killed');
+const directory = mkdtempSync(join(tmpdir(), 'trimaran-transactions-killed-'));
+let broker: BrokerProcess;
+test.after(async () => {
+  await broker?.kill();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function start(): Promise<BrokerProcess> {
+  return startBrokerProcess('backbone.type=embedded', `backbone.embedded.directory=${directory}`);
+}
+
+async function fill(from: number): Promise<void> {
+  const client = await RawStomp.connect(broker.stomp);
+  for (let number = from; number < from + EACH; number++)
+    client.send('SEND', { destination: '/queue/in', persistent: 'true' }, `${number}`);
+  client.send('DISCONNECT', { receipt: 'bye' });
+  await client.expect('RECEIPT');
+  client.destroy();
+}
+
+/** One transaction per message, until the connection is gone. Adds numbers whose COMMIT had its receipt. */
+async function work(confirmed: Set<number>): Promise<void> {
+  const client = await RawStomp.connect(broker.stomp);
+  client.send('SUBSCRIBE', { id: 'w', destination: '/queue/in', ack: 'client-individual', 'prefetch-count': '10' });
+  for (;;) {
+    const frame = await client.next().catch(() => undefined);
+    if (frame === undefined) return;
+    if (frame.command === 'RECEIPT') {
+      confirmed.add(Number(header(frame, 'receipt-id')));
+      continue;
+    }
+    assert.is(frame.command, 'MESSAGE', `${frame.body}`);
+    const number = `${frame.body}`;
+    const transaction = `t${number}`;
+    client.send('BEGIN', { transaction });
+    client.send('SEND', { destination: '/queue/out', transaction, number }, BODY);
+    client.send('SEND', { destination: '/topic/bound/x', transaction, number }, BODY);
+    client.send('ACK', { id: header(frame, 'ack') ?? '', transaction });
+    client.send('SEND', { destination: '/topic/log/x', transaction, number }, BODY);
+    client.send('COMMIT', { transaction, receipt: number });
+  }
+}
+
+/** How often each number is in a queue, or in the log. */
+async function contents(headers: Record<string, string>, end: string): Promise<Map<number, number>> {
+  const client = await RawStomp.connect(broker.stomp);
+  client.send('SUBSCRIBE', { id: 'r', ...headers });
+  const counts = new Map<number, number>();
+  for (;;) {
+    const frame = await client.expect('MESSAGE');
+    if (header(frame, 'browser') === 'end' || header(frame, 'number') === end) break;
+    const number = Number(header(frame, 'number') ?? frame.body);
+    counts.set(number, (counts.get(number) ?? 0) + 1);
+  }
+  client.destroy();
+  return counts;
+}
+
+function browse(queue: string): Promise<Map<number, number>> {
+  return contents({ destination: `/queue/${queue}`, browser: 'true' }, 'none');
+}
+
+test(`${ROUNDS} times killed while transactions are committed, seed ${SEED}`, async () => {
+  const random = seeded(SEED);
+  const confirmed = new Set<number>();
+  broker = await start();
+  const first = await RawStomp.connect(broker.stomp);
+  const declared = { destination: '/queue/bound', 'queue-bindings': 'bound/#', receipt: 'declared' };
+  first.send('SUBSCRIBE', { id: 'b', ack: 'client', 'prefetch-count': '1', ...declared });
+  await first.expect('RECEIPT');
+  first.destroy();
+  for (let round = 0; round < ROUNDS; round++) {
+    await fill(round * EACH);
+    const before = confirmed.size;
+    const working = Array.from({ length: WORKERS }, () => work(confirmed));
+    while (confirmed.size < before + 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    await new Promise((resolve) => setTimeout(resolve, random() * 60));
+    await broker.kill();
+    await Promise.all(working);
+    broker = await start();
+  }
+  const marker = await RawStomp.connect(broker.stomp);
+  marker.send('SEND', { destination: '/topic/log/x', number: 'last', receipt: 'm' });
+  await marker.expect('RECEIPT');
+  marker.destroy();
+  const [left, out, bound] = [await browse('in'), await browse('out'), await browse('bound')];
+  const log = await contents({ destination: '/topic/log/#', start: 'first' }, 'last');
+  const broken: string[] = [];
+  for (let number = 0; number < ROUNDS * EACH; number++) {
+    const [taken, ...made] = [left, out, bound, log].map((each) => each.get(number) ?? 0);
+    const whole = taken === 1 ? made.every((each) => each === 0) : taken === 0 && made.every((each) => each === 1);
+    if (!whole) broken.push(`${number}: in ${taken}, out ${made}`);
+    if (confirmed.has(number) && taken !== 0) broken.push(`${number} was confirmed`);
+  }
+  console.log(`${confirmed.size} confirmed, ${out.size} done, ${left.size} not begun or aborted`);
+  assert.equal(broken, []);
+  assert.ok(confirmed.size >= ROUNDS);
+  assert.ok(left.size > 0, 'it was killed in the middle');
+});
+
+test.run();
