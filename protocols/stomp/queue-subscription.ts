@@ -18,13 +18,9 @@ export class QueueSubscription extends ConsumerSubscription<Consumption> {
   }
 
   protected consume(): Consumption {
-<<<<<<< HEAD
-    const { queue, prefetch, priority, exclusive, selector, settings } = this.#request;
-    const options = { clientId: this.link.clientId, prefetch, priority, exclusive, selector: selector?.text };
-=======
-    const { queue, prefetch, priority, exclusive, locksOut, settings } = this.#request;
-    const options = { clientId: this.link.clientId, prefetch, priority, exclusive, ...(locksOut && { locksOut }) };
->>>>>>> main
+    const { queue, prefetch, priority, exclusive, locksOut, selector, settings } = this.#request;
+    const own = { clientId: this.link.clientId, prefetch, priority, exclusive, selector: selector?.text };
+    const options = { ...own, ...(locksOut && { locksOut }) };
     return this.link.services.queues.consume(queue, this, options, settings);
   }
 

@@ -181,7 +181,6 @@ function consumerOf(
   limits: Limits,
 ): QueueRequest {
   const request = { ...common, selector: readSelector(frame, 'elsewhere', limits) };
-  if (request.selector !== undefined) throw withSelector('queues');
   return { ...request, kind: 'queue', queue, ...readConsumer(frame), named, settings };
 }
 
@@ -204,16 +203,6 @@ function requireNoSettings(frame: Frame, filter: string, limits: Limits): void {
 
 function readQueue(frame: Frame, request: Common, queue: string, link: Link): QueueRequest | BrowserRequest {
   refuseAll(frame, COMMAND, [NAMES.group, NAMES.groupOrder, NAMES.start, NAMES.positions, NAMES.noLocal], 'topics');
-<<<<<<< HEAD
-  readDurable(frame, common.filter, link);
-  const request = { ...common, selector: readSelector(frame, 'elsewhere', link.services.limits) };
-  const settings = readSettings(frame);
-  const priority = readWhole(frame, NAMES.consumerPriority, COMMAND, { min: -100, max: 100, unit: '' });
-  const exclusive = readFlag(frame, NAMES.exclusive, COMMAND) ?? false;
-  const browser = readFlag(frame, NAMES.browser, COMMAND) === true;
-  if (!browser) return { ...request, kind: 'queue', queue, priority: priority ?? 0, exclusive, settings };
-  if (exclusive || priority !== undefined || settings !== undefined) {
-=======
   readDurable(frame, request.filter, link);
   const { limits } = link.services;
   const settings = readSettings(frame, { command: COMMAND, queue, limits });
@@ -221,7 +210,6 @@ function readQueue(frame: Frame, request: Common, queue: string, link: Link): Qu
     return consumerOf(frame, request, queue, settings, false, limits);
   const { exclusive, locksOut } = readConsumer(frame);
   if (exclusive || locksOut || findFirst(frame, NAMES.consumerPriority) !== undefined || settings !== undefined) {
->>>>>>> main
     const detail = 'SUBSCRIBE with browser:true and with headers for consumers of the queue, or settings of it';
     throw new Refusal('fieldInvalid', detail, 'A browser takes no messages and makes no queue; leave them out.');
   }

@@ -153,12 +153,9 @@ function writeWanted(to: Packer, wanted: Wanted): void {
     writeBounded(to.integer(0).text(queue).text(options.clientId), options.prefetch);
     writeSigned(to, options.priority);
     writeFlag(to, options.exclusive);
-<<<<<<< HEAD
+    writeFlag(to, options.locksOut === true);
     writeFlag(to, options.selector !== undefined);
     if (options.selector !== undefined) to.text(options.selector);
-=======
-    writeFlag(to, options.locksOut === true);
->>>>>>> main
     writeFlag(to, settings !== undefined);
     if (settings !== undefined) writeSettings(to, settings);
     return;
@@ -179,11 +176,8 @@ function readWanted(from: Unpacker): Wanted {
       prefetch: from.integer(),
       priority: readSigned(from),
       exclusive: readFlag(from),
-<<<<<<< HEAD
-      ...(readFlag(from) ? { selector: from.text() } : undefined),
-=======
       ...(readFlag(from) && { locksOut: true }),
->>>>>>> main
+      ...(readFlag(from) && { selector: from.text() }),
     };
     return { kind: 'queue', queue, options, settings: readFlag(from) ? readSettings(from) : undefined };
   }

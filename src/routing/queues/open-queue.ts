@@ -56,13 +56,10 @@ export class OpenQueue implements DispatcherHandlers {
   /** When it had a consumer or a new message last, milliseconds since 1970; at most a second late. */
   #usedAt: number;
   #pushed = false;
-<<<<<<< HEAD
   /** Sweeps without consumers. */
   #idle = 0;
-=======
   /** It has had a consumer, on this node. */
   #consumed = false;
->>>>>>> main
 
   constructor(name: string, settings: QueueSettings, store: QueueStore, context: QueueContext) {
     this.name = name;
@@ -76,21 +73,13 @@ export class OpenQueue implements DispatcherHandlers {
     this.#usedAt = clock.now();
     const { queueMemoryBytes: memoryBytes, consumerBytes, heldMessages } = limits;
     const options = { ...settings, keys: 'one', memoryBytes, consumerBytes, heldMessages } as const;
-<<<<<<< HEAD
     const selecting = { source: store, most: limits.passedMessages, full: () => this.#tooManyPassed() };
     this.dispatcher = new Dispatcher(store, options, clock, logger, this, selecting);
-    if (deadLetterQueue !== '') {
-      const { counters, deadLetter: push } = context;
-      const letters = { clock, counters, logger, push, mostBytes: memoryBytes };
-      this.#letters = new DeadLetters(name, deadLetterQueue, letters, (id) => store.remove(id));
-=======
-    this.dispatcher = new Dispatcher(store, options, clock, logger, this);
     if (deadLetterQueue !== '' || deadLetterTopic !== '') {
       const { counters, deadLetter, publish } = context;
       const target = deadLetterTopic === '' ? toQueue(deadLetterQueue, deadLetter) : toTopic(deadLetterTopic, publish);
       const letters = { clock, counters, logger, mostBytes: memoryBytes };
       this.#letters = new DeadLetters(name, target, letters, (id) => store.remove(id));
->>>>>>> main
     }
   }
 
@@ -125,18 +114,14 @@ export class OpenQueue implements DispatcherHandlers {
   /** Throws a BrokerError when the queue is set otherwise, or the consumer is not taken. */
   attach(consumer: Consumer, options: ConsumerOptions, given: PartialSettings): Consumption {
     this.check(given);
-<<<<<<< HEAD
     const { selector } = options;
     const selects = selector === undefined ? undefined : parseSelector(selector, this.#context.limits);
-    return this.dispatcher.attach(consumer, options, selects);
-=======
-    const consumption = this.dispatcher.attach(consumer, options);
+    const consumption = this.dispatcher.attach(consumer, options, selects);
     this.#consumed = true;
     if (!this.settings.autoDelete) return consumption;
     return new WatchedConsumption(consumption, () => {
       if (this.dispatcher.consumers === 0) this.#context.abandoned(this);
     });
->>>>>>> main
   }
 
   /** Throws a BrokerError when it is set otherwise. */

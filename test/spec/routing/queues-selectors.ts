@@ -286,7 +286,10 @@ test('one without a selector gets all in order when the last one that selects go
   await scene.leave(red);
   for (let i = 1; i <= 5; i++) await scene.settle(all, `blue ${i}`);
   assert.equal([...all.got].sort(), [...many('blue', 8).slice(1), 'red 1*']);
-  assert.equal(all.got.filter((each) => each !== 'red 1*'), many('blue', 8).slice(1));
+  assert.equal(
+    all.got.filter((each) => each !== 'red 1*'),
+    many('blue', 8).slice(1),
+  );
   assert.is(await scene.unsettled(), 3);
 });
 
