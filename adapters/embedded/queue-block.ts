@@ -150,6 +150,8 @@ export class QueueBlock {
   #removed: Uint8Array | undefined;
   /** A bit for each message that was passed over, 31 in each number: most blocks have one message, or none of them. */
   #passed: number[] | undefined;
+  /** As in the past; of one that was moved here while it was given out, it is what is known after a crash. */
+  redelivered: boolean;
   /** Ids of those that wait again. */
   #again: Set<number> | 'all' | undefined;
 
@@ -162,6 +164,7 @@ export class QueueBlock {
     if (this.#table(value) < HEADER) throw new RangeError('a block whose table does not fit it');
     this.last = this.id(value, this.count - 1);
     this.past = readPast(value);
+    this.redelivered = this.past.redelivered;
     this.left = this.count;
     if (removed === undefined) return;
     this.#removed = Uint8Array.from(removed);
@@ -209,8 +212,9 @@ export class QueueBlock {
     if (this.given) this.#again = undefined;
   }
 
-  /** One that was given out waits as before, but not to be given out. */
-  pass(index: number): void {
+  /** One that was given out waits as before, but not to be given out. `fresh`: it was with nobody before. */
+  pass(index: number, fresh: boolean): void {
+    if (fresh) this.redelivered = false;
     const word = Math.floor(index / 31);
     this.#passed ??= new Array<number>(Math.ceil(this.count / 31)).fill(0);
     this.#passed[word] = (this.#passed[word] ?? 0) | (1 << (index % 31));

@@ -235,7 +235,7 @@ export class Lane {
       const id = block.id(value, index);
       if (id > free) return;
       const message = unlogged(messages?.[index]) ?? block.message(value, index, apart);
-      const redelivered = block.past.redelivered || id <= this.#before;
+      const redelivered = block.redelivered || id <= this.#before;
       taken.push(new TakenEntry(id, message, redelivered, block, index));
       block.give();
     }

@@ -131,7 +131,7 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner, GivingOwn
 
   pass(id: number): void {
     const entry = this.#takeBack(id);
-    entry?.block.pass(entry.index);
+    entry?.block.pass(entry.index, !entry.redelivered);
   }
 
   revisit(ids?: readonly number[]): void {

@@ -19,8 +19,14 @@ export class QueueSubscription extends ConsumerSubscription<Consumption> {
 
   protected consume(): Consumption {
     const { queue, prefetch, priority, exclusive, locksOut, selector, settings } = this.#request;
-    const own = { clientId: this.link.clientId, prefetch, priority, exclusive, selector: selector?.text };
-    const options = { ...own, ...(locksOut && { locksOut }) };
+    const options = {
+      clientId: this.link.clientId,
+      prefetch,
+      priority,
+      exclusive,
+      ...(locksOut && { locksOut }),
+      ...(selector !== undefined && { selector: selector.text }),
+    };
     return this.link.services.queues.consume(queue, this, options, settings);
   }
 
