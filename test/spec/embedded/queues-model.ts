@@ -37,6 +37,8 @@ interface Item {
   taken: boolean;
   /** It was taken, and is not to come before it is asked for. */
   passed: boolean;
+  /** It was taken when the others were purged: the store has it as one that may have been given out. */
+  moved: boolean;
   /** It was given out; and it may have been, for all that a store knows that was stopped. */
   given: boolean;
   maybe: boolean;
@@ -101,7 +103,15 @@ class Run {
       const text = `${this.#pushed++} ${'x'.repeat(size)}`;
       const priority = this.next(4) === 0 ? this.next(3) : 0;
       const dueAt = this.next(8) === 0 ? this.clock.now() + DELAY : 0;
-      const fresh = { deliveries: 0, released: false, taken: false, passed: false, given: false, maybe: false };
+      const fresh = {
+        deliveries: 0,
+        released: false,
+        taken: false,
+        passed: false,
+        moved: false,
+        given: false,
+        maybe: false,
+      };
       this.items.push({ text, priority, size: text.length, id: 0, dueAt, ...fresh });
       pushes.push(this.queue.push(queued(text, { priority, ...(dueAt > 0 && { deliverAt: dueAt }) })));
     }
@@ -177,6 +187,7 @@ class Run {
   async close(): Promise<void> {
     await this.queue.store.close();
     for (const item of this.items) {
+      item.maybe ||= item.passed && item.moved;
       item.passed = false;
       if (!item.taken) continue;
       item.taken = false;
@@ -201,7 +212,10 @@ class Run {
     const kept = this.items.filter(({ taken }) => taken);
     assert.is(await this.queue.store.purge(), this.items.length - kept.length);
     this.items = kept;
-    for (const item of kept) item.released = true;
+    for (const item of kept) {
+      item.released = true;
+      item.moved = true;
+    }
   }
 
   async browse(): Promise<void> {
@@ -234,7 +248,15 @@ class Run {
   }
 
   async pushKnown(id: string): Promise<boolean> {
-    const fresh = { deliveries: 0, released: false, taken: false, passed: false, given: false, maybe: false };
+    const fresh = {
+      deliveries: 0,
+      released: false,
+      taken: false,
+      passed: false,
+      moved: false,
+      given: false,
+      maybe: false,
+    };
     this.items.push({
       text: `${this.#pushed}`,
       priority: 0,
