@@ -136,6 +136,18 @@ test('one who comes back with its selector has nothing looked at again', async (
   assert.ok(scene.passes < 2100, `${scene.passes}`);
 });
 
+test('one who comes back has what is held ready for others meanwhile', async () => {
+  const scene = await Scene.open();
+  const [first, second] = [await scene.consume(undefined, 1), await scene.consume(undefined, 1)];
+  await scene.push(['blue 1', 'blue 2']);
+  const blue = await scene.consume(BLUE, 1);
+  await scene.leave(first);
+  await scene.leave(second);
+  assert.equal(blue.got, ['blue 1*']);
+  const all = await scene.consume(undefined, 1);
+  assert.equal(all.got, ['blue 2*']);
+});
+
 test('after a while without consumers, what they passed over is as any other message', async () => {
   const scene = await Scene.open({ deadLetterQueue: 'dead' });
   const red = await scene.consume(RED);
