@@ -47,14 +47,15 @@ async function runScenario(scenario: Scenario, brokers: readonly BrokerName[], o
   const able = brokers.filter((broker) => scenario.brokers.includes(broker));
   for (let round = 1; round <= options.rounds; round++) {
     for (const broker of able) {
+      const dialect = scenario.instead?.[broker] ?? scenario.dialect;
       const load = await withBroker(
         broker,
-        (port, pids) => runLoad(scenario, port, pids, options),
-        scenario.dialect.name,
+        (port, pids) => runLoad({ ...scenario, dialect }, port, pids, options),
+        dialect.name,
       );
       if (load === undefined) continue;
       runs.push({ scenario: scenario.name, broker, round, load });
-      console.log(`${scenario.name.padEnd(7)} ${broker.padEnd(10)} ${whole(load.rate).padStart(10)} messages/s`);
+      console.log(`${scenario.name.padEnd(12)} ${broker.padEnd(10)} ${whole(load.rate).padStart(10)} messages/s`);
       const missing = load.lost + load.unacknowledged;
       if (scenario.qos === 1 && missing > 0) fault(`${broker} lost ${missing} messages at QoS 1`);
       if (load.corrupt > 0) fault(`${broker} delivered ${load.corrupt} messages that are damaged or for others`);
@@ -70,7 +71,7 @@ async function runIdleConnections(brokers: readonly BrokerName[]): Promise<{ bro
     if (idle === undefined) continue;
     results.push({ broker, idle });
     console.log(
-      `idle    ${broker.padEnd(10)} ${whole(idle.bytesEach).padStart(10)} bytes for each of ${whole(idle.connections)} MQTT connections`,
+      `idle         ${broker.padEnd(10)} ${whole(idle.bytesEach).padStart(10)} bytes for each of ${whole(idle.connections)} MQTT connections`,
     );
   }
   return results;

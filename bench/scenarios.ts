@@ -1,13 +1,15 @@
 import type { BrokerName } from './brokers.ts';
 import type { Dialect } from './dialect.ts';
 import { mqtt } from './mqtt.ts';
-import { stomp, stompQueue } from './stomp.ts';
+import { stomp, stompQueue, stompQueueClient, stompReceipts } from './stomp.ts';
 
 /** Who publishes to whom, and how much may be under way. */
 export interface Scenario {
   readonly name: string;
   readonly title: string;
   readonly dialect: Dialect;
+  /** What brokers speak that do not know that one. */
+  readonly instead?: Partial<Record<BrokerName, Dialect>>;
   /** At 1 every message counts: a loss fails the run. */
   readonly qos: 0 | 1;
   readonly publishers: number;
@@ -35,6 +37,20 @@ const SIX_MOSQUITTOS: readonly Ratio[] = [
   { ours: 'trimaran', theirs: 'mosquitto', target: 6 },
   { ours: 'trimaran', theirs: 'nats' },
 ];
+
+/** STOMP, where nothing may be lost, against RabbitMQ's. */
+const DURABLE = {
+  qos: 1,
+  publishers: 4,
+  subscribers: 4,
+  window: 1000,
+  brokers: ['trimaran', 'memory', 'jetstream', 'rabbitmq'],
+  ratios: [
+    { ours: 'trimaran', theirs: 'rabbitmq', target: 4 },
+    { ours: 'memory', theirs: 'rabbitmq' },
+    { ours: 'jetstream', theirs: 'rabbitmq', target: 1.5 },
+  ],
+} as const;
 
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -102,29 +118,33 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'stomp',
-    title: 'STOMP ack auto, 4 to 4',
+    title: 'STOMP ack auto, 4 to 4 (mosquitto: MQTT QoS 0)',
     dialect: stomp,
+    instead: { mosquitto: mqtt },
     qos: 0,
     publishers: 4,
     subscribers: 4,
     window: 2000,
-    brokers: ['trimaran'],
-    ratios: [],
+    brokers: ['trimaran', 'mosquitto'],
+    ratios: [{ ours: 'trimaran', theirs: 'mosquitto', target: 2.8 }],
+  },
+  {
+    name: 'receipts',
+    title: 'STOMP durable topic subscriptions, receipts, 4 to 4',
+    dialect: stompReceipts,
+    ...DURABLE,
   },
   {
     name: 'queue',
-    title: 'STOMP durable queue, receipts, acks, 4 to 4',
+    title: 'STOMP durable queue, receipts, acks (client-individual), 4 to 4',
     dialect: stompQueue,
-    qos: 1,
-    publishers: 4,
-    subscribers: 4,
-    window: 1000,
-    brokers: ['trimaran', 'memory', 'jetstream', 'rabbitmq'],
-    ratios: [
-      { ours: 'trimaran', theirs: 'rabbitmq', target: 4 },
-      { ours: 'memory', theirs: 'rabbitmq' },
-      { ours: 'jetstream', theirs: 'rabbitmq', target: 1.5 },
-    ],
+    ...DURABLE,
+  },
+  {
+    name: 'queue-client',
+    title: 'STOMP durable queue, receipts, acks (client), 4 to 4',
+    dialect: stompQueueClient,
+    ...DURABLE,
   },
 ];
 

@@ -115,28 +115,39 @@ export const stomp: Dialect = {
   scan,
 };
 
-/** Each message with a receipt; each acknowledged by itself. A queue for each pair. */
-export const stompQueue: Dialect = {
+/** Each message persistent and with a receipt. */
+const receipted = (destination: string, payload: Uint8Array, id: number): Buffer =>
+  frame(
+    'SEND',
+    { destination, persistent: 'true', receipt: String(id).padStart(6, '0'), 'content-length': payload.length },
+    payload,
+  );
+
+const queue = (ack: 'client' | 'client-individual'): Dialect => ({
   ...stomp,
   topic: (scenario, index) => `/queue/bench.${scenario}.${index}`,
   everyTopic: (scenario) => `/queue/bench.${scenario}`,
   subscribe: (destination) =>
+    frame('SUBSCRIBE', { id: 0, destination, ack, 'prefetch-count': 100, receipt: 'subscribed' }),
+  publication: (destination, payload, _qos, id) => receipted(destination, payload, id),
+});
+
+/** A receipt for each message, and each is acknowledged. A queue for each pair. */
+export const stompQueue = queue('client-individual');
+/** The same, where each acknowledgement is for all before it, too. */
+export const stompQueueClient = queue('client');
+
+/** To topics, with subscriptions that are kept without a connection. */
+export const stompReceipts: Dialect = {
+  ...stomp,
+  subscribe: (destination) =>
     frame('SUBSCRIBE', {
-      id: 0,
+      id: 'bench',
       destination,
-      ack: 'client-individual',
-      'prefetch-count': 100,
+      ack: 'auto',
+      durable: 'true',
+      'auto-delete': 'false',
       receipt: 'subscribed',
     }),
-  publication: (destination, payload, _qos, id) =>
-    frame(
-      'SEND',
-      {
-        destination,
-        persistent: 'true',
-        receipt: String(id).padStart(6, '0'),
-        'content-length': payload.length,
-      },
-      payload,
-    ),
+  publication: (destination, payload, _qos, id) => receipted(destination, payload, id),
 };

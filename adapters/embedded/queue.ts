@@ -7,7 +7,7 @@ import { browse } from './queue-browse.ts';
 import { Due, type DueOwner } from './queue-due.ts';
 import { Giving, type GivingOwner } from './queue-giving.ts';
 import { droppedKey, LATER, laneOf, queueNameKey, releasedLane, totalsKey } from './queue-keys.ts';
-import type { TakenEntry } from './queue-lane.ts';
+import { pastOf, type TakenEntry } from './queue-lane.ts';
 import { Lanes } from './queue-lanes.ts';
 import type { PartOwner, QueuePart } from './queue-part.ts';
 import { decodeTotals, encodeTotals, NO_TOTALS } from './queue-totals.ts';
@@ -356,11 +356,6 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner, GivingOwn
   marked(higher: boolean): void {
     if (higher || (this.#pending === undefined && this.#sealed === undefined)) this.#part();
   }
-}
-
-/** Of what was given out, when it is to be so no more. */
-function pastOf({ block, deliveries }: TakenEntry): Past {
-  return { deliveries, redelivered: true, lane: releasedLane(block.lane), dueAt: 0 };
 }
 
 function closedError(): BrokerError {

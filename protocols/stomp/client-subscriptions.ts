@@ -96,7 +96,7 @@ export class ClientSubscriptions implements TemporaryNames {
     const { replays } = this.#link.services.limits;
     if (this.#replays.size >= replays || this.#starting.size >= replays) {
       const detail = `there are ${replays} subscriptions with the header start already (limits.replays)`;
-      throw new Refusal('quota', detail);
+      throw new Refusal('quota', detail, 'UNSUBSCRIBE from one of them first.');
     }
     const started = this.#start(subscription);
     this.#replays.add(subscription);
@@ -108,7 +108,7 @@ export class ClientSubscriptions implements TemporaryNames {
     const { subscriptionsPerSession } = this.#link.services.limits;
     if (this.#table.size + (subscription.parts ?? 1) > subscriptionsPerSession) {
       const detail = `${this.#table.size} subscriptions already (limits.subscriptionsPerSession)`;
-      throw new Refusal('quota', detail);
+      throw new Refusal('quota', detail, 'UNSUBSCRIBE from one of them first.');
     }
     this.#table.add(subscription);
     return subscription.start();

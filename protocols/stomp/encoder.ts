@@ -1,7 +1,7 @@
-import { textBytes, writeText } from '../../src/core/bytes.ts';
+import { copyBytes, textBytes, writeText } from '../../src/core/bytes.ts';
 import type { BrokerError } from '../../src/core/errors.ts';
 import type { Connection } from '../../src/ports/transport.ts';
-import { Refusal, titleOf } from './refusal.ts';
+import { adviceOf, Refusal, titleOf } from './refusal.ts';
 import { VERSION, VERSION_NAMES, type Version } from './version.ts';
 
 /**
@@ -9,6 +9,12 @@ import { VERSION, VERSION_NAMES, type Version } from './version.ts';
  * (STOMP 1.2, STOMP Frames: EOLs may follow): PHP's extension takes the byte behind a frame for that line end, and would lose
  * the first of the next frame.
  */
+
+const RECEIPT_START = Buffer.from('RECEIPT\nreceipt-id:');
+const RECEIPT_END = Buffer.from('\n\n\0\n');
+const DUPLICATE_END = Buffer.from('\nduplicate:true\n\n\0\n');
+/** Characters. */
+const SHORT = 64;
 
 export interface Terms {
   readonly version: Version;
@@ -32,16 +38,24 @@ export function writeConnected(connection: Connection, { version, session, heart
  * been stored before.
  */
 export function writeReceipt(connection: Connection, receipt: string, duplicate = false): void {
-  const frame = `RECEIPT\nreceipt-id:${receipt}\n${duplicate ? 'duplicate:true\n' : ''}\n\0\n`;
-  connection.begin(frame.length, true);
-  const at = connection.reserve(frame.length);
-  connection.buffer.write(frame, at, 'latin1');
+  const end = duplicate ? DUPLICATE_END : RECEIPT_END;
+  const { length } = receipt;
+  const total = RECEIPT_START.length + length + end.length;
+  connection.begin(total, true);
+  const start = connection.reserve(total);
+  const { buffer } = connection;
+  const at = copyBytes(buffer, start, RECEIPT_START, 0, RECEIPT_START.length);
+  // Receipts are numbers and short names: a loop beats a call into C++, and no string is put together.
+  if (length <= SHORT) for (let i = 0; i < length; i++) buffer[at + i] = receipt.charCodeAt(i);
+  else buffer.write(receipt, at, 'latin1');
+  copyBytes(buffer, at + length, end, 0, end.length);
 }
 
 /** ERROR: what is wrong in a header for programs, and in full in the body for those who read it. */
 export function writeError(connection: Connection, error: BrokerError, receipt: string | undefined): void {
-  const advice = error instanceof Refusal && error.advice !== '' ? `\n${error.advice}` : '';
-  const body = `${error.message}${/[.!?]$/.test(error.message) ? '' : '.'}${advice}\n`;
+  const advice = adviceOf(error);
+  // No full stop behind a number: it would look like part of it.
+  const body = `${error.message}${/[.!?\d]$/.test(error.message) ? '' : '.'}\n${advice === '' ? '' : `${advice}\n`}`;
   const title = error instanceof Refusal ? error.title : titleOf(error.code);
   const versions = error.code === 'unsupportedVersion' ? `version:${VERSION_NAMES.join(',')}\n` : '';
   // The receipt's characters are bytes of UTF-8.

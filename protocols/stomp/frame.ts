@@ -90,6 +90,13 @@ export class Frame {
     return this.#text(index * STRIDE, (this.#flags(index) & NAME_ESCAPED) !== 0);
   }
 
+  /** The first byte of the name of header `index`: tells most names apart without making a string. 0: it is empty. */
+  initial(index: number): number {
+    const at = index * STRIDE;
+    const start = this.#table[at] ?? 0;
+    return start === this.#table[at + 1] ? 0 : (this.buffer[start] ?? 0);
+  }
+
   value(index: number): string {
     return this.#text(index * STRIDE + VALUE, (this.#flags(index) & VALUE_ESCAPED) !== 0);
   }

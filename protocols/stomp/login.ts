@@ -3,7 +3,7 @@ import type { LoginRefusal, Principal } from '../../src/ports/authorizer.ts';
 import type { Peer } from '../../src/ports/transport.ts';
 import type { Frame } from './frame.ts';
 import { type HeartBeatOffer, readHeartBeat } from './heart-beat.ts';
-import { Refusal, shown } from './refusal.ts';
+import { Refusal } from './refusal.ts';
 import type { StompServer } from './server.ts';
 import { negotiate, VERSION, VERSION_NAMES, type Version } from './version.ts';
 
@@ -48,11 +48,8 @@ function read(frame: Frame, { services: { limits } }: StompServer): Asked {
   const accepted = frame.find('accept-version');
   const version = negotiate(accepted);
   if (version === undefined) {
-    throw new Refusal(
-      'unsupportedVersion',
-      `the header accept-version ${shown(accepted ?? '')} names no version that this server speaks`,
-      `These are ${VERSION_NAMES.join(', ')}.`,
-    );
+    // RabbitMQ's sentence, which its applications know; the specification's own example says no more.
+    throw new Refusal('unsupportedVersion', `Supported versions are ${VERSION_NAMES.join(',')}`);
   }
   // 1.0 does not count space around values, but the version is not known before all headers are read.
   const text = (name: string): string | undefined => {

@@ -47,6 +47,9 @@ const CARRIED = bit(
 /** Headers of SEND that queues go by; on topics they are user properties, too. */
 const QUEUED = bit(HEADER.priority, HEADER.delay, HEADER.deliverAt, HEADER.key);
 
+const EXPIRATION_BIT = bit(HEADER.expiration);
+const PRIORITY_BIT = bit(HEADER.priority);
+
 /** Prefix of a user property whose plain name would mean something else. */
 const USER = 'user.';
 
@@ -140,16 +143,18 @@ function readUser(
   properties: JmsFields,
 ): UserProperty[] {
   const user: UserProperty[] = [];
-  let standard = HANDLING | CARRIED | (queue ? QUEUED : 0);
-  // One that is too high is shown as it was sent, and so is the time to live: `expires` is the time at which it ends.
-  if (frame.has(HEADER.expiration)) standard &= ~bit(HEADER.expiration);
-  if (properties.priority === HIGHEST && frame.text(HEADER.priority) !== String(HIGHEST))
-    standard &= ~bit(HEADER.priority);
+  const standard = HANDLING | CARRIED | (queue ? QUEUED : 0);
+  // The time to live is shown as it was sent, as `expires` is the time at which it ends; and so is a priority that is too high.
+  let shownToo = EXPIRATION_BIT;
+  if (properties.priority === HIGHEST && frame.text(HEADER.priority) !== String(HIGHEST)) shownToo |= PRIORITY_BIT;
   let bytes = 0;
   for (let i = 0; i < frame.count; i++) {
     const known = frame.knownAt(i);
     // A repetition of a standard header has no meaning and is left out.
-    if (known >= 0 && (standard & (1 << known)) !== 0) continue;
+    if (known >= 0 && (standard & (1 << known)) !== 0) {
+      if ((shownToo & (1 << known)) === 0) continue;
+      shownToo &= ~(1 << known);
+    }
     if (queue && isSetting(frame, i)) continue;
     const name = frame.name(i);
     const value = frame.value(i);

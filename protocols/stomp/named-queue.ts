@@ -54,7 +54,11 @@ export async function deleteNamed(queues: Queues, queue: string): Promise<void> 
   }
 }
 
+/** Who is not a consumer of it needs the rights that deleting any queue needs. Throws a Refusal. */
 export function requireNamed(queue: string, { services, principal }: Link): void {
-  if (services.authorizer.maySubscribe(principal, QUEUE_PREFIX + queue)) return;
-  throw new Refusal('notAuthorized', `UNSUBSCRIBE: not allowed to subscribe to the queue ${shown(queue)}`);
+  const { authorizer } = services;
+  const topic = QUEUE_PREFIX + queue;
+  if (authorizer.maySubscribe(principal, topic) && authorizer.mayPublish(principal, topic)) return;
+  const detail = `UNSUBSCRIBE: not allowed to delete the queue ${shown(queue)}, for which one must be allowed to subscribe to it and to publish to it`;
+  throw new Refusal('notAuthorized', detail);
 }

@@ -85,12 +85,15 @@ function isArgument(name: string, command: Command): boolean {
   return READERS.has(name) || OF_STREAMS.includes(name) || name === 'exclusive';
 }
 
+/** `x-…`, `auto-delete`, `durable`, `exclusive`: how they begin. Most headers of an application do not. */
+const INITIALS: ReadonlySet<number> = new Set(Buffer.from('xade'));
+
 /** What these headers set a queue to; undefined where they set nothing. Throws a Refusal that names the header. */
 export function readArguments(frame: Frame, place: QueuePlace): PartialSettings | undefined {
   if (!frame.others) return undefined;
   const given = new Map<string, string>();
   for (let i = 0; i < frame.count; i++) {
-    if (frame.knownAt(i) >= 0) continue;
+    if (frame.knownAt(i) >= 0 || !INITIALS.has(frame.initial(i))) continue;
     const name = frame.name(i);
     // The first of a repeated header counts. RabbitMQ's plugin trims the values.
     if (isArgument(name, place.command) && !given.has(name)) given.set(name, frame.value(i).trim());

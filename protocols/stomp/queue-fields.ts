@@ -85,9 +85,11 @@ function readOwn(frame: Frame): PartialSettings | undefined {
   return given.length === 0 ? undefined : settingsOfHeaders(given);
 }
 
+const INITIAL = SETTING_PREFIX.charCodeAt(0);
+
 /** Whether header `index` is named as settings are. */
 export function isSetting(frame: Frame, index: number): boolean {
-  return frame.knownAt(index) < 0 && frame.name(index).startsWith(SETTING_PREFIX);
+  return frame.knownAt(index) < 0 && frame.initial(index) === INITIAL && frame.name(index).startsWith(SETTING_PREFIX);
 }
 
 /** Throws a Refusal for settings that reach further than the client may. */

@@ -32,6 +32,19 @@ export function titleOf(code: FaultCode): string {
   return TITLES[code] ?? FAULTS[code].text;
 }
 
+const ADVICE: { readonly [K in FaultCode]?: string } = {
+  shutdown: 'Connect again in a while.',
+  administrative: 'Ask the operator before you connect again.',
+  slowReader: 'Read what is sent to you, or ask for less of it: a smaller prefetch, fewer subscriptions.',
+  internal: 'Connect again; the log of the server says more to its operator.',
+  unavailable: 'Try again in a while.',
+};
+
+/** What to do about an error; empty where there is nothing to say. */
+export function adviceOf(error: BrokerError): string {
+  return (error instanceof Refusal ? error.advice : '') || (ADVICE[error.code] ?? '');
+}
+
 /** What a client sent, shown within a sentence: cut short, and on one line. */
 export function shown(text: string): string {
   const cut = text.length > 100 ? `${text.slice(0, 100)}…` : text;

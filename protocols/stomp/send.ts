@@ -25,9 +25,7 @@ const EXISTING = Buffer.from(AMQ_QUEUE);
  */
 export function readSend(frame: Frame, link: Link, names: TemporaryNames, now: number): Message | undefined {
   const topic = readTopic(frame, link, names);
-  if (topic === undefined) return undefined;
-  const existing = equal(EXISTING, frame.buffer, frame.valueStart(HEADER.destination));
-  return messageTo(topic, existing, frame, link, names, now);
+  return topic === undefined ? undefined : messageTo(topic, undefined, frame, link, names, now);
 }
 
 /** The messages of a SEND to several destinations, all of which the client may publish. They share the payload. */
@@ -36,8 +34,7 @@ export function readSendToSeveral(frame: Frame, link: Link, names: TemporaryName
   const messages = new Map<string, Message>();
   for (const each of splitDestinations(frame.text(HEADER.destination) ?? '', limits.compositeDestinations)) {
     const topic = isTemporary(each) ? names.topicOf(each) : topicOf(each, 'destination', limits);
-    const existing = isAmqQueue(each);
-    if (!messages.has(topic) || existing) messages.set(topic, messageTo(topic, existing, frame, link, names, now));
+    if (!messages.has(topic) || isAmqQueue(each)) messages.set(topic, messageTo(topic, each, frame, link, names, now));
   }
   const [first, ...rest] = messages.values();
   first?.keep();
@@ -46,13 +43,13 @@ export function readSendToSeveral(frame: Frame, link: Link, names: TemporaryName
 }
 
 /**
- * Durable with `persistent:true`, where a receipt is asked for, which is only given for a durable message, for durable
- * subscriptions, which applications written for other brokers expect to get all, and in a queue: what that does not take is an ERROR
- * (STOMP 1.2, SEND). `existing`: a queue that is not made by it.
+ * Durable with `persistent:true`, where a receipt is asked for, which is only given for a durable message, and for durable
+ * subscriptions, which applications written for other brokers expect to get all. In a queue all are, whatever they say. `part`: its
+ * destination, where that is not the whole header.
  */
 function messageTo(
   topic: string,
-  existing: boolean,
+  part: string | undefined,
   frame: Frame,
   link: Link,
   names: TemporaryNames,
@@ -65,11 +62,11 @@ function messageTo(
     const destination = shown(frame.text(HEADER.destination) ?? '');
     throw new Refusal('notAuthorized', `SEND: not allowed to publish to ${destination}`);
   }
-  const retain = frame.isTrue(HEADER.retain);
   const name = queueOf(topic);
   const queue = name !== undefined;
-  const durable = queue || frame.has(HEADER.receipt) || frame.isTrue(HEADER.persistent) || link.services.logs(topic);
-  if (queue && existing)
+  const durable = frame.has(HEADER.receipt) || frame.isTrue(HEADER.persistent) || link.services.logs(topic);
+  const retain = frame.isTrue(HEADER.retain);
+  if (queue && mustExist(frame, part))
     requireQueue(link, name, readSettings(frame, { command: 'SEND', queue: name, limits }), 'SEND');
   if (retain && queue) {
     const detail = 'SEND: the header retain is for topics; a queue keeps its messages anyway';
@@ -79,6 +76,11 @@ function messageTo(
   if (properties?.responseTopic !== undefined) requireReplyTo(properties.responseTopic, link);
   const { buffer, bodyStart, bodyEnd } = frame;
   return new Message(topic, buffer, bodyStart, bodyEnd, durable ? 1 : 0, retain, properties, link.publisher, now);
+}
+
+function mustExist(frame: Frame, part: string | undefined): boolean {
+  if (part !== undefined) return isAmqQueue(part);
+  return equal(EXISTING, frame.buffer, frame.valueStart(HEADER.destination));
 }
 
 /** Undefined where there are several destinations. */

@@ -4,6 +4,7 @@ import { parseStart, START_FORMS, type Start } from '../../src/core/start.ts';
 import { nameFault, QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
 import { checkActiveMq, readConsumerPriority, requirePush } from './activemq.ts';
+import { isAmqQueue } from './amq-queue.ts';
 import { splitDestinations } from './composite.ts';
 import { type DurableName, readDurable } from './durable.ts';
 import { type AckMode, type Link, Together } from './feed.ts';
@@ -126,8 +127,13 @@ function readComposite(frame: Frame, link: Link, destination: string): Composite
   const together = new Together();
   const alone = [NAMES.browser, NAMES.group, NAMES.durable, NAMES.subscriptionName, NAMES.start, NAMES.queueName];
   refuseAll(frame, COMMAND, alone, 'subscriptions to one destination');
-  const requests = parts.map((each) => readSingle(frame, link, each, undefined, together));
-  return { kind: 'composite', id: frame.text(HEADER.id), destination, requests, together };
+  // One that is written in two ways is one.
+  const requests = new Map<string, SingleRequest>();
+  for (const each of parts) {
+    const request = readSingle(frame, link, each, undefined, together);
+    if (!requests.has(request.filter) || isAmqQueue(each)) requests.set(request.filter, request);
+  }
+  return { kind: 'composite', id: frame.text(HEADER.id), destination, requests: [...requests.values()], together };
 }
 
 /** `temporaries`: undefined where the connection's own destinations cannot be. */

@@ -39,17 +39,13 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
 /** Bytes of the longest command. */
 export const LONGEST_COMMAND = 'UNSUBSCRIBE'.length;
 
+const SEND = Buffer.from('SEND');
+const ACK = Buffer.from('ACK');
+
 export function commandAt(buffer: Buffer, start: number, end: number): Command {
-  // `SEND` is nearly every frame; no string is made for it.
-  if (
-    end - start === 4 &&
-    buffer[start] === 0x53 &&
-    buffer[start + 1] === 0x45 &&
-    buffer[start + 2] === 0x4e &&
-    buffer[start + 3] === 0x44
-  ) {
-    return COMMAND.send;
-  }
+  // Nearly every frame is one of these; no string is made for them.
+  if (end - start === 4 && equal(SEND, buffer, start)) return COMMAND.send;
+  if (end - start === 3 && equal(ACK, buffer, start)) return COMMAND.ack;
   return COMMANDS.get(buffer.toString('latin1', start, end)) ?? COMMAND.unknown;
 }
 

@@ -73,6 +73,23 @@ export function groupsContract({ name, create, reopen }: GroupsFactory): void {
     assert.not(other.texts.some((text) => settled.includes(text)));
   });
 
+  test('a group with a selector has that part of its messages, and goes on with it after a restart', async () => {
+    const options = { ...LASTING, selector: 'number % 2 = 1' };
+    const publish = (texts: readonly string[]): Promise<unknown> =>
+      Promise.all(texts.map((text) => node.publish('t/a', text, { user: [['number', text]] })));
+    const odd = (from: number, to: number): string[] => numbers(from, to).filter((each) => Number(each) % 2 === 1);
+    const before = [await node.join(options, eager()), await node.join(options, eager())];
+    await publish(numbers(0, 50));
+    assert.equal(sorted(await came(25, ...before)), odd(0, 50));
+    await restarted();
+    await publish(numbers(50, 100));
+    const after = await node.join(options, eager());
+    assert.equal(sorted(await came(25, after)), odd(50, 100));
+    await nothingMore(after);
+    const refused = await node.join(LASTING).catch((error: unknown) => String(error));
+    assert.match(String(refused), /the selector of group g is "number % 2 = 1", not none/);
+  });
+
   test('a group goes on where it was when the node is stopped and started', async () => {
     const before = await node.join({ ...LASTING, prefetch: 20 });
     await node.publishAll('t/a', numbers(0, 30));

@@ -74,6 +74,7 @@ const value = fc.oneof(
 const setting = fc.constantFrom(
   ...['maxMessages', 'maxBytes', 'overflow', 'messageMilliseconds', 'expiryMilliseconds', 'maxDeliveries', 'bindings'],
   ...['retryMilliseconds', 'retryMaxMilliseconds', 'ackMilliseconds', 'deadLetterQueue', 'singleActiveConsumer', 'odd'],
+  ...['autoDelete', 'deadLetterTopic', 'maxPriority'],
 );
 const header = fc.oneof(
   fc.constantFrom(
@@ -90,6 +91,9 @@ const header = fc.oneof(
       'browser',
     ],
     ...['consumer-priority', 'exclusive', 'prefetch', 'requeue', 'durable', 'expires', 'expiration', 'persistent', 'x'],
+    ...['x-message-ttl', 'x-expires', 'x-max-length', 'x-overflow', 'x-dead-letter-exchange', 'x-queue-name', 'x-odd'],
+    ...['x-dead-letter-routing-key', 'x-max-priority', 'x-delivery-limit', 'x-queue-type', 'auto-delete'],
+    ...['activemq.exclusive', 'activemq.prefetchSize', 'AMQ_SCHEDULED_DELAY', 'AMQ_SCHEDULED_CRON', 'JMSXGroupID'],
     ...['dead-letter-queue', 'dead-letter-reason', 'reply-to', 'correlation-id', 'selector', 'ack', 'transaction'],
   ),
   setting.map((name) => `queue-${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`),
@@ -189,7 +193,15 @@ const stompFrame = fc
     fc.constantFrom('SEND', 'SEND', 'SUBSCRIBE', 'SUBSCRIBE', 'UNSUBSCRIBE', 'ACK', 'NACK', 'BEGIN', 'COMMIT'),
     fc.oneof(
       queue.map((name) => `/queue/${name}`),
+      queue.map((name) => `/amq/queue/${name},${name},/topic/t`),
       fc.constantFrom('/topic/t', '/topic/>', '/topic/#', '/temp-queue/r', '/reply-queue/x', '/topic/$reply.x'),
+      fc.constantFrom(
+        '/exchange/amq.fanout/k',
+        '/exchange/amq.direct',
+        '/exchange/x',
+        '/queue/q,/topic/#,/topic/t',
+        'q,',
+      ),
     ),
     fc.constantFrom('1', '2', '3'),
     fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: headers }),

@@ -14,6 +14,8 @@ export const DEVIATIONS = {
   before: 'line ends before the first frame: the grammar has them behind frames only, heart-beats may come at any time',
   blanks: 'space around names and values of 1.0, whose clients write `name: value`, is left out',
   noBody: 'line ends where a frame that has no body would have it',
+  nulls: 'null bytes between frames, as in RabbitMQ',
+  early: 'space around the content-length of a frame before CONNECT is left out: its sender may speak 1.0',
   nul: 'refused: a null byte in a head, where the grammar has any octet; no client sends it but for a forgotten empty line',
   utf8: 'refused: a head that is not UTF-8, which the grammar does not say of its octets, but the text does',
   nameReturn: 'refused: CR in a name before 1.2',
@@ -79,6 +81,11 @@ export function readStomp(bytes: Buffer, { by, version, connected = false, limit
     if (bytes[at] === LF || bytes[at] === CR) {
       if (bytes[at] === CR && spoken !== undefined && spoken !== '1.2') needed.add('returns');
       if (frames.length === 0) needed.add('before');
+      at++;
+      continue;
+    }
+    if (bytes[at] === 0 && by === 'client') {
+      needed.add('nulls');
       at++;
       continue;
     }
@@ -216,7 +223,7 @@ class FrameReader {
   }
 
   #body(command: string, headers: readonly (readonly [string, string])[]): Buffer {
-    const text = headers.find(([name]) => name === 'content-length')?.[1];
+    const text = this.#length(headers.find(([name]) => name === 'content-length')?.[1]);
     const from = this.at;
     if (text !== undefined && !/^[0-9]+$/.test(text)) throw new Fault('content-length is no number');
     const end = text === undefined ? this.#bytes.indexOf(0, from) : from + Number(text);
@@ -229,8 +236,17 @@ class FrameReader {
     return body;
   }
 
+  #length(text: string | undefined): string | undefined {
+    if (text === undefined || this.#version !== undefined) return text;
+    const bare = trim(text);
+    if (bare !== text) this.#needed.add('early');
+    return bare;
+  }
+
   #mayHave(body: Buffer, command: string): void {
     if (body.length === 0 || command === 'SEND') return;
+    // `The body of the SUBSCRIBE command is ignored` in 1.0, by which frames before CONNECT are read, too.
+    if (command === 'SUBSCRIBE' && (this.#version ?? '1.0') === '1.0') return;
     if (this.#by === 'server' && WITH_BODY.includes(command)) return;
     if (body.every((byte) => byte === LF || byte === CR)) {
       if (!WITH_BODY.includes(command)) this.#needed.add('noBody');

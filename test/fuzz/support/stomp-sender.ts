@@ -28,6 +28,8 @@ export class Sender {
   readonly #line: Line;
   readonly #sent: Buffer[] = [];
   readonly #received: Buffer[] = [];
+  /** Whether its first WebSocket message was binary: then it gets binary ones. */
+  #binary: boolean | undefined;
   /** Of WebSocket messages, whether each is text. */
   readonly #texts: boolean[] = [];
   /** The frames in so many chunks. */
@@ -66,6 +68,7 @@ export class Sender {
     const send = (chunk: Buffer): void => {
       // As clients do it: text where it is.
       const text = Buffer.from(`${chunk}`).equals(chunk);
+      this.#binary ??= !text;
       socket.send(text ? `${chunk}` : chunk);
     };
     socket.on('open', () => waiting.splice(0).forEach(send));
@@ -176,7 +179,8 @@ export class Sender {
       for (const [i, message] of this.#received.entries()) {
         const one = readStomp(message, { by: 'server', version, connected: i > 0 });
         assert.is(one.frames.length + one.left, 1, `a frame by itself: ${message}`);
-        assert.is(this.#texts[i], Buffer.from(`${message}`).equals(message), `text where it is text: ${message}`);
+        const text = this.#binary !== true && Buffer.from(`${message}`).equals(message);
+        assert.is(this.#texts[i], text, `text where it is text, and wanted: ${message}`);
       }
     }
     return frames;

@@ -60,15 +60,15 @@ codec('RabbitMQ 1a65903492: as many headers as the limit allows, all of them the
     const values: string[] = [];
     const decoder = new Decoder(
       { frame: (frame) => void values.push(...Array.from({ length: frame.count }, (_, i) => frame.value(i))) },
-      { ...limits, stompHeaders: 10_000 },
+      { ...limits, stompHeaders: 100_000, packetBytes: 10_000_000 },
     );
     decoder.admit(VERSION.v12);
-    const lines = Array.from({ length: 10_000 }, (_, i) => `${name(i)}:${i}\n`).join('');
+    const lines = Array.from({ length: 100_000 }, (_, i) => `${name(i)}:${i}\n`).join('');
     const began = process.hrtime.bigint();
     decoder.push(Buffer.from(`SEND\n${lines}\n\0`));
-    assert.ok(Number(process.hrtime.bigint() - began) / 1e6 < 500);
-    assert.is(values.length, 10_000);
-    assert.is(values[9999], '9999');
+    assert.ok(Number(process.hrtime.bigint() - began) / 1e6 < 2000);
+    assert.is(values.length, 100_000);
+    assert.is(values[99_999], '99999');
   }
 });
 

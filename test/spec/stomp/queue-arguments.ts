@@ -313,6 +313,12 @@ test('x-queue-name deletes no queue that is bound to no topic, and none that the
     expectError(other, /not allowed/, 'u');
   }
   assert.equal(harness.services.queues.list(), ['mine']);
+  const readers = Harness.open({}, { mayPublish: (_, topic) => topic !== '$queue/mine' });
+  await subscribed(readers.connect(), ['id:1', ...NAMED, 'durable:true']);
+  const reader = readers.connect();
+  reader.send('UNSUBSCRIBE', ['id:1', ...NAMED, 'durable:true', 'receipt:u']);
+  await readers.turn();
+  expectError(reader, /not allowed to delete the queue "mine"/, 'u');
 });
 
 test('x-queue-name: what is for subscriptions that are no queue is refused by name', () => {

@@ -83,10 +83,27 @@ for (const version of VERSIONS.keys()) {
   });
 }
 
+test('what is not about a frame is an ERROR, too, and says what to do', () => {
+  for (const [code, message, advice] of [
+    ['administrative', 'an operator has ended the connection', 'Ask the operator'],
+    ['slowReader', 'the peer does not read what is sent to it', 'a smaller prefetch'],
+    ['internal', 'an error of this server', 'Connect again'],
+  ] as const) {
+    const client = Harness.open().connect();
+    client.channel.shutdown(code);
+    const { headers, body } = client.frame();
+    assert.is(headers.message, message);
+    assert.match(String(body), advice);
+    assert.ok(client.closed);
+  }
+});
+
 test('a shut-down is an ERROR that says so', () => {
   const client = Harness.open().connect();
   client.channel.shutdown('shutdown');
-  assert.match(client.frame().headers.message ?? '', 'shutting down');
+  const { headers, body } = client.frame();
+  assert.match(headers.message ?? '', 'shutting down');
+  assert.match(String(body), 'Connect again in a while');
   assert.is(client.connection.ended, '');
   client.channel.shutdown('shutdown');
   client.drop();
