@@ -4,7 +4,8 @@
 # Only what is missing. Without a tool its tests are skipped and say so; with CI=true they fail.
 set -euo pipefail
 
-packages=(mosquitto mosquitto-clients strace chromium python3-stomp python3-paho-mqtt paho.mqtt.c-examples)
+packages=(mosquitto mosquitto-clients strace chromium python3-stomp python3-paho-mqtt paho.mqtt.c-examples
+  ruby-stomp libnet-stomp-perl php-stomp php-cli)
 
 fail() {
   echo "install-test-tools: $1" >&2

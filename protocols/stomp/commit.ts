@@ -2,14 +2,14 @@ import type { BrokerError } from '../../src/core/errors.ts';
 import type { Message } from '../../src/core/message.ts';
 import type { Unit } from '../../src/ports/routing.ts';
 import { Refusal } from './refusal.ts';
-import type { StompSubscription } from './subscription.ts';
+import type { Effect, StompSubscription } from './subscription.ts';
 import type { Actions, HeldAck } from './transactions.ts';
 
 export interface CommitOwner {
   /** It has begun, and what it settles is settled: frames behind it may be looked at. */
   through(commit: Commit): void;
-  /** All is durable, but what `subscriptions` have settled is so only when they say so. */
-  committed(commit: Commit, subscriptions: readonly StompSubscription[], repeated: boolean): void;
+  /** All is durable, but what it has settled is so only with these. */
+  committed(commit: Commit, settled: readonly Effect[], repeated: boolean): void;
   refused(commit: Commit, error: BrokerError): void;
 }
 
@@ -21,15 +21,20 @@ export interface CommitOwner {
 export class Commit implements Unit {
   readonly messages: readonly Message[];
   readonly receipt: string | undefined;
+  /** Of its frames. */
+  readonly receipts: readonly string[];
   readonly #acks: readonly HeldAck[];
   readonly #owner: CommitOwner;
   #begun = false;
   /** Settled so far: those that can be with the messages, all. */
   #settled: 'none' | 'joined' | 'all';
+  /** When that is durable: asked for at once, as the subscription may have ended when the messages are. */
+  readonly #stored: Effect[] = [];
 
-  constructor({ messages, acks }: Actions, receipt: string | undefined, owner: CommitOwner) {
+  constructor({ messages, acks, receipts }: Actions, receipt: string | undefined, owner: CommitOwner) {
     this.messages = messages;
     this.receipt = receipt;
+    this.receipts = receipts;
     this.#acks = acks;
     this.#owner = owner;
     this.#settled = acks.length === 0 ? 'all' : 'none';
@@ -37,7 +42,7 @@ export class Commit implements Unit {
 
   /** A receipt is only given for durable messages, and an ACK is for what came of a message. */
   get durable(): boolean {
-    return this.receipt !== undefined || this.#acks.length > 0;
+    return this.receipt !== undefined || this.receipts.length > 0 || this.#acks.length > 0;
   }
 
   get through(): boolean {
@@ -51,28 +56,59 @@ export class Commit implements Unit {
   }
 
   fault(): BrokerError | undefined {
-    const settled = this.#acks.some(({ subscription, number }) => !subscription.unsettled(number));
-    return settled ? settledOtherwise('COMMIT') : undefined;
+    return this.#acks.every(canBeSettled) ? undefined : settledOtherwise('COMMIT');
   }
 
   join(): void {
-    for (const ack of this.#acks) if (ack.subscription.joins) settle(ack);
+    for (const [subscription, acks] of this.#joining()) {
+      if (subscription.join === undefined) acks.forEach(settle);
+      else subscription.join(acks.map(({ number }) => number));
+      this.#awaits(subscription);
+    }
     if (this.#settled === 'none') this.#settled = this.#acks.every((ack) => ack.subscription.joins) ? 'all' : 'joined';
   }
 
+  /** What can be settled with the messages, by subscription. */
+  #joining(): Map<StompSubscription, HeldAck[]> {
+    const joining = new Map<StompSubscription, HeldAck[]>();
+    for (const ack of this.#acks) {
+      if (!ack.subscription.joins) continue;
+      const acks = joining.get(ack.subscription);
+      if (acks === undefined) joining.set(ack.subscription, [ack]);
+      else acks.push(ack);
+    }
+    return joining;
+  }
+
   done(repeated: boolean): void {
-    for (const ack of this.#acks) if (!ack.subscription.joins) settle(ack);
+    for (const subscription of this.#joining().keys()) subscription.joined?.(true);
+    const others = this.#acks.filter((ack) => !ack.subscription.joins);
+    others.forEach(settle);
+    for (const subscription of new Set(others.map((ack) => ack.subscription))) this.#awaits(subscription);
     this.#settled = 'all';
     this.#begun = true;
-    this.#owner.committed(this, [...new Set(this.#acks.map(({ subscription }) => subscription))], repeated);
+    this.#owner.committed(this, this.#stored, repeated);
     this.#owner.through(this);
   }
 
+  #awaits(subscription: StompSubscription): void {
+    const stored = subscription.stored();
+    // Where the messages are refused, nobody asks.
+    stored?.catch(() => {});
+    this.#stored.push(stored);
+  }
+
   refused(error: BrokerError): void {
+    if (this.#settled !== 'none') for (const subscription of this.#joining().keys()) subscription.joined?.(false);
     this.#begun = true;
     this.#settled = 'all';
     this.#owner.refused(this, error);
   }
+}
+
+/** By a transaction. */
+export function canBeSettled({ subscription, number }: Pick<HeldAck, 'subscription' | 'number'>): boolean {
+  return subscription.unsettled(number) && subscription.holds(number);
 }
 
 function settle({ subscription, number, outcome, delay }: HeldAck): void {

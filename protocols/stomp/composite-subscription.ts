@@ -38,6 +38,10 @@ export class CompositeSubscription implements StompSubscription {
     return this.#all.some((each) => each.unsettled(number));
   }
 
+  holds(number: number): boolean {
+    return this.#all.every((each) => each.holds(number));
+  }
+
   settle(number: number, outcome: Outcome, delay: number | undefined): void {
     const its = this.#all.findIndex((each) => each.unsettled(number));
     if (its === -1) return;

@@ -86,9 +86,12 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
     return this.feed.issued(number);
   }
 
-  /** What was taken back after a time-out is another one's. */
   unsettled(number: number): boolean {
-    if (!this.feed.unsettled(number)) return false;
+    return this.feed.unsettled(number);
+  }
+
+  /** What was taken back after a time-out is another one's. */
+  holds(number: number): boolean {
     return this.feed.deliveries(number).every((each) => each === 0 || this.#consumption?.holds(each) !== false);
   }
 

@@ -1,5 +1,5 @@
 import type { Start } from '../../src/core/start.ts';
-import type { Place, Services, SessionOwner } from '../../src/ports/routing.ts';
+import type { Place, Position, Services, SessionOwner } from '../../src/ports/routing.ts';
 import type { DurableName } from './durable.ts';
 import type { Link } from './feed.ts';
 import { Progress } from './progress.ts';
@@ -17,7 +17,6 @@ export class DurableSubscription implements StompSubscription, SessionOwner {
   readonly destination: string;
   readonly durable: DurableName;
   readonly competes = false;
-  readonly joins = false;
   readonly #link: Link;
   readonly #filter: string;
   /** Where a new one begins. */
@@ -32,6 +31,8 @@ export class DurableSubscription implements StompSubscription, SessionOwner {
   /** This connection is done with it; it may still be on its way from the store, or back. */
   #closed = false;
   #deleted = false;
+  /** What was settled with messages that are not known to be durable. */
+  readonly #joined: (readonly Position[])[] = [];
 
   /** `takenOver`: another connection has it now. */
   constructor(
@@ -153,8 +154,26 @@ export class DurableSubscription implements StompSubscription, SessionOwner {
     return this.#topic.unsettled(number);
   }
 
+  holds(): boolean {
+    return true;
+  }
+
   settle(number: number): void {
     this.#topic.settle(number);
+  }
+
+  get joins(): boolean {
+    return this.#place?.atomic ?? false;
+  }
+
+  join(numbers: readonly number[]): void {
+    this.#joined.push(numbers.flatMap((number) => this.#topic.settle(number)));
+    void this.#place?.put();
+  }
+
+  joined(durable: boolean): void {
+    if (durable) this.#joined.shift();
+    else for (const positions of this.#joined.splice(0)) this.#progress.unsettled(positions);
   }
 
   pump(): void {

@@ -119,9 +119,17 @@ export class Progress {
     return this.#lastDelivery;
   }
 
-  settled(deliveries: readonly number[]): void {
+  /** Where those are that were not settled before. */
+  settled(deliveries: readonly number[]): Position[] {
+    const settled = deliveries.flatMap((delivery) => this.#sent.get(delivery) ?? []);
     for (const delivery of deliveries) this.#sent.delete(delivery);
     if (deliveries.length > 0) this.#changed();
+    return settled;
+  }
+
+  /** They are not settled after all. */
+  unsettled(positions: readonly Position[]): void {
+    for (const position of positions) this.#sent.set(++this.#lastDelivery, position);
   }
 
   /** How many of `count` positions below `first`, which the log no longer has, may have been for this subscription. */

@@ -1,7 +1,10 @@
 import type { BrokerError } from '../../src/core/errors.ts';
 import type { Message } from '../../src/core/message.ts';
+import { QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import type { Backlog, Router, Unit } from '../../src/ports/routing.ts';
+
+const DOLLAR = 0x24;
 
 export interface PublicationsOwner {
   /** The message of a SEND is durable. `repeated`: it had been before. */
@@ -13,6 +16,8 @@ export interface PublicationsOwner {
 
 /** Logged messages of one connection on their way to the log. When they are too many, the client is not read from. */
 export class Publications implements AppendReceiver {
+  /** What a queue does not take is an ERROR, whatever the client asked for (STOMP 1.2, SEND). */
+  readonly hearsAll = true;
   readonly #router: Router;
   readonly #backlog: Backlog;
   readonly #owner: PublicationsOwner;
@@ -88,7 +93,8 @@ export class Publications implements AppendReceiver {
   }
 
   #publish(message: Message, token: number): void {
-    if (message.qos > 0) this.#backlog.add();
+    const { qos, topic } = message;
+    if (qos > 0 || (topic.charCodeAt(0) === DOLLAR && topic.startsWith(QUEUE_PREFIX))) this.#backlog.add();
     this.#router.publish(message, this, token);
   }
 

@@ -97,6 +97,10 @@ export class QueueBrowser implements StompSubscription {
     return this.#feed.issued(number);
   }
 
+  holds(): boolean {
+    return false;
+  }
+
   unsettled(): boolean {
     return false;
   }

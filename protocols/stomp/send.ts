@@ -43,9 +43,9 @@ export function readSendToSeveral(frame: Frame, link: Link, names: TemporaryName
 }
 
 /**
- * Durable with `persistent:true`, where a receipt is asked for, which is only given for a durable message, for durable
- * subscriptions, which applications written for other brokers expect to get all, and in a queue: what that does not take is an ERROR
- * (STOMP 1.2, SEND). `part`: its destination, where that is not the whole header.
+ * Durable with `persistent:true`, where a receipt is asked for, which is only given for a durable message, and for durable
+ * subscriptions, which applications written for other brokers expect to get all. In a queue all are, whatever they say. `part`: its
+ * destination, where that is not the whole header.
  */
 function messageTo(
   topic: string,
@@ -62,10 +62,10 @@ function messageTo(
     const destination = shown(frame.text(HEADER.destination) ?? '');
     throw new Refusal('notAuthorized', `SEND: not allowed to publish to ${destination}`);
   }
-  const retain = frame.isTrue(HEADER.retain);
   const name = queueOf(topic);
   const queue = name !== undefined;
-  const durable = queue || frame.has(HEADER.receipt) || frame.isTrue(HEADER.persistent) || link.services.logs(topic);
+  const durable = frame.has(HEADER.receipt) || frame.isTrue(HEADER.persistent) || link.services.logs(topic);
+  const retain = frame.isTrue(HEADER.retain);
   if (queue && mustExist(frame, part))
     requireQueue(link, name, readSettings(frame, { command: 'SEND', queue: name, limits }), 'SEND');
   if (retain && queue) {

@@ -21,8 +21,9 @@ export interface StompSubscription {
   start(): Effect;
   /** Whether it sent a message with this number. */
   issued(number: number): boolean;
-  /** Whether that is unacknowledged and can be acknowledged, with all before it where it would be settled with those. */
+  /** Whether that is unacknowledged; and whether none of what would be settled with it was taken back meanwhile. */
   unsettled(number: number): boolean;
+  holds(number: number): boolean;
   /**
    * ACK or NACK; nothing happens where the message was settled before. `delay`: milliseconds until what is given back comes
    * again; undefined: as the queue is set to.
@@ -30,6 +31,12 @@ export interface StompSubscription {
   settle(number: number, outcome: Outcome, delay: number | undefined): void;
   /** What has been settled so far is kept. */
   stored(): Effect;
+  /**
+   * Where it is there, it is what is called instead of `settle` if `joins`: these are settled in the write of this turn. What
+   * becomes of that is told to `joined`, in the order of the calls; a failure is one of all that are not told yet.
+   */
+  join?(numbers: readonly number[]): void;
+  joined?(durable: boolean): void;
   /** The connection may have room again. */
   pump(): void;
   /** The client ends it; `forever`: nothing is kept of a durable one. */

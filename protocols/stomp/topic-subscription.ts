@@ -2,13 +2,14 @@ import { matches } from '../../src/core/filter.ts';
 import type { Message } from '../../src/core/message.ts';
 import type { Selector } from '../../src/core/selector.ts';
 import type { Start } from '../../src/core/start.ts';
-import type { Outbox, OutboxSink, Subscriber, Subscription } from '../../src/ports/routing.ts';
+import type { Outbox, OutboxSink, Position, Subscriber, Subscription } from '../../src/ports/routing.ts';
 import { Feed, type Link } from './feed.ts';
 import type { Progress } from './progress.ts';
 import type { TopicRequest } from './subscribe.ts';
 import type { Effect, StompSubscription } from './subscription.ts';
 
 const NO_SUBSCRIPTIONS: readonly Subscription[] = [];
+const NOWHERE: readonly Position[] = [];
 
 /**
  * A subscription to topics, by itself what the router delivers to. Logged messages wait for the client in the outbox;
@@ -28,7 +29,8 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
   readonly since: readonly number[];
   readonly durable = undefined;
   readonly competes = false;
-  readonly joins = false;
+  /** There is nothing to be kept of it. */
+  readonly joins = true;
   readonly subscriber = this;
   readonly #link: Link;
   readonly #feed: Feed;
@@ -190,11 +192,19 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
     return this.#feed.unsettled(number);
   }
 
-  /** A topic has no one else to give a message to: what is not acknowledged is as done with as what is. */
-  settle(number: number): void {
+  holds(): boolean {
+    return true;
+  }
+
+  /**
+   * A topic has no one else to give a message to: what is not acknowledged is as done with as what is. Says where a durable one
+   * has settled something.
+   */
+  settle(number: number): readonly Position[] {
     const deliveries = this.#feed.settle(number);
-    this.#progress?.settled(deliveries);
+    const positions = this.#progress?.settled(deliveries) ?? NOWHERE;
     if (deliveries.length > 0) this.pump();
+    return positions;
   }
 
   pump(): void {

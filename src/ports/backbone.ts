@@ -88,6 +88,8 @@ export interface Log {
 }
 
 export interface AppendReceiver {
+  /** It hears of live messages (QoS 0) for queues, too (`Router.publish`), which are as durable as others there. */
+  readonly hearsAll?: boolean;
   /** Durable. `repeated`: it had been taken in before, by its id, and was not again. */
   appended(token: number, message: Message, repeated?: boolean): void;
   /** Not taken in. */

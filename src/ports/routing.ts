@@ -187,7 +187,7 @@ export interface Router {
   /**
    * A message from a client. QoS 0 is routed during the call and `receiver` hears nothing; QoS 1 and 2 are logged, then
    * `receiver.appended` or `refused` is called, never during the call. A topic `$queue/NAME` goes to that queue,
-   * and what matches the bindings of queues to those as well.
+   * and what matches the bindings of queues to those as well. Of QoS 0 for a queue only a receiver that `hearsAll` hears.
    * The topic is valid and the client may publish to it.
    */
   publish(message: Message, receiver: AppendReceiver, token: number): void;

@@ -129,7 +129,8 @@ export class TopicRouter implements Router, BackboneReceiver {
     const { topic } = message;
     if (topic.charCodeAt(0) === 0x24 && topic.startsWith(QUEUE_PREFIX)) {
       // In a queue every message is kept, whether its publisher waits for that or not.
-      this.#queues.push(topic.slice(QUEUE_PREFIX.length), message, message.qos === 0 ? this.#untold : receiver, token);
+      const told = message.qos > 0 || receiver.hearsAll === true;
+      this.#queues.push(topic.slice(QUEUE_PREFIX.length), message, told ? receiver : this.#untold, token);
       return;
     }
     const bound = this.#queues.bound(topic);

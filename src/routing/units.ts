@@ -17,6 +17,7 @@ interface Share {
 
 /** Of a unit that is under way: tells it once that all of its messages are durable, or that one is not. */
 class UnderWay implements AppendReceiver {
+  readonly hearsAll = true;
   readonly #unit: Unit;
   readonly #joined: boolean;
   #left: number;
@@ -97,11 +98,10 @@ export class Units {
     try {
       await opening;
       for (let i = 1; i < TRIES; i++) await this.#opening(shares.keys());
+      this.#publish(unit, shares);
     } catch (error) {
       unit.refused(asBrokerError(error));
-      return;
     }
-    this.#publish(unit, shares);
   }
 
   #publish(unit: Unit, shares: Map<string, Share>): void {
@@ -134,9 +134,11 @@ export class Units {
     return undefined;
   }
 
-  #log({ messages }: Unit, receiver: AppendReceiver): void {
+  #log({ messages, durable }: Unit, receiver: AppendReceiver): void {
     for (const message of messages) {
-      const logged = message.qos > 0 ? message : message.with(1, message.retain);
+      // In a queue it is as durable as it can be, whatever it says.
+      const kept = message.qos > 0 || (!durable && message.topic.startsWith(QUEUE_PREFIX));
+      const logged = kept ? message : message.with(1, message.retain);
       this.#router.publish(logged, receiver, 0);
     }
   }

@@ -10,11 +10,12 @@ import { seeded } from './support/promises.ts';
 /**
  * STOMP, BEGIN: "handled atomically". The broker is killed (SIGKILL) again and again while clients commit: each transaction takes
  * a message from a queue, and sends one to another queue, one to a topic with a queue bound to it, and one to a topic.
- * Afterwards each message of the first queue is still there and nothing came of it, or it is gone and all came of it.
+ * Afterwards each message of the first queue is still there and nothing came of it, or it is gone and all came of it. The same
+ * for a durable subscription to a topic, whose messages become messages of a queue.
  * `node dist/test/fault/transactions-killed.js ROUNDS SEED` repeats a run, or makes it longer.
  */
 
-const ROUNDS = Number(process.argv[2] ?? 6);
+const ROUNDS = Number(process.argv[2] ?? 5);
 const SEED = Number(process.argv[3] ?? Date.now() % 1_000_000);
 const WORKERS = 4;
 /** Messages per round. */
@@ -36,8 +37,10 @@ function start(): Promise<BrokerProcess> {
 
 async function fill(from: number): Promise<void> {
   const client = await RawStomp.connect(broker.stomp);
-  for (let number = from; number < from + EACH; number++)
-    client.send('SEND', { destination: '/queue/in', persistent: 'true' }, `${number}`);
+  for (let number = from; number < from + EACH; number++) {
+    client.send('SEND', { destination: '/queue/in' }, `${number}`);
+    client.send('SEND', { destination: '/topic/in.x', persistent: 'true', number: `${number}` });
+  }
   client.send('DISCONNECT', { receipt: 'bye' });
   await client.expect('RECEIPT');
   client.destroy();
@@ -66,10 +69,27 @@ async function work(confirmed: Set<number>): Promise<void> {
   }
 }
 
+const DURABLE = { destination: '/topic/in.#', durable: 'true', 'auto-delete': 'false' };
+
+/** The same with what a durable subscription gets. */
+async function workDurably(): Promise<void> {
+  const client = await RawStomp.connect(broker.stomp);
+  client.send('SUBSCRIBE', { id: 'd', ack: 'client', 'prefetch-count': '10', ...DURABLE });
+  for (;;) {
+    const frame = await client.next().catch(() => undefined);
+    if (frame === undefined) return;
+    const number = header(frame, 'number') ?? '';
+    client.send('BEGIN', { transaction: number });
+    client.send('ACK', { id: header(frame, 'ack') ?? '', transaction: number });
+    client.send('SEND', { destination: '/queue/durably', transaction: number, number }, BODY);
+    client.send('COMMIT', { transaction: number });
+  }
+}
+
 /** How often each number is in a queue, or in the log. */
 async function contents(headers: Record<string, string>, end: string): Promise<Map<number, number>> {
   const client = await RawStomp.connect(broker.stomp);
-  client.send('SUBSCRIBE', { id: 'r', ...headers });
+  client.send('SUBSCRIBE', { id: 'd', ...headers });
   const counts = new Map<number, number>();
   for (;;) {
     const frame = await client.expect('MESSAGE');
@@ -93,11 +113,13 @@ test(`${ROUNDS} times killed while transactions are committed, seed ${SEED}`, as
   const declared = { destination: '/queue/bound', 'queue-bindings': 'bound/#', receipt: 'declared' };
   first.send('SUBSCRIBE', { id: 'b', ack: 'client', 'prefetch-count': '1', ...declared });
   await first.expect('RECEIPT');
+  first.send('SUBSCRIBE', { id: 'd', receipt: 'durable', ...DURABLE });
+  await first.expect('RECEIPT');
   first.destroy();
   for (let round = 0; round < ROUNDS; round++) {
     await fill(round * EACH);
     const before = confirmed.size;
-    const working = Array.from({ length: WORKERS }, () => work(confirmed));
+    const working = [workDurably(), ...Array.from({ length: WORKERS }, () => work(confirmed))];
     while (confirmed.size < before + 1) await new Promise((resolve) => setTimeout(resolve, 1));
     await new Promise((resolve) => setTimeout(resolve, random() * 60));
     await broker.kill();
@@ -105,22 +127,27 @@ test(`${ROUNDS} times killed while transactions are committed, seed ${SEED}`, as
     broker = await start();
   }
   const marker = await RawStomp.connect(broker.stomp);
-  marker.send('SEND', { destination: '/topic/log/x', number: 'last', receipt: 'm' });
-  await marker.expect('RECEIPT');
+  for (const destination of ['/topic/log/x', '/topic/in.x']) {
+    marker.send('SEND', { destination, number: 'last', receipt: 'm' });
+    await marker.expect('RECEIPT');
+  }
   marker.destroy();
   const [left, out, bound] = [await browse('in'), await browse('out'), await browse('bound')];
   const log = await contents({ destination: '/topic/log/#', start: 'first' }, 'last');
+  const [waiting, durably] = [await contents(DURABLE, 'last'), await browse('durably')];
   const broken: string[] = [];
   for (let number = 0; number < ROUNDS * EACH; number++) {
     const [taken, ...made] = [left, out, bound, log].map((each) => each.get(number) ?? 0);
     const whole = taken === 1 ? made.every((each) => each === 0) : taken === 0 && made.every((each) => each === 1);
     if (!whole) broken.push(`${number}: in ${taken}, out ${made}`);
+    const [owed, came] = [waiting.get(number) ?? 0, durably.get(number) ?? 0];
+    if (owed + came !== 1) broken.push(`${number}: owed ${owed}, came ${came}`);
     if (confirmed.has(number) && taken !== 0) broken.push(`${number} was confirmed`);
   }
-  console.log(`${confirmed.size} confirmed, ${out.size} done, ${left.size} not begun or aborted`);
+  console.log(`${confirmed.size} confirmed, ${out.size} done, ${left.size} not; ${durably.size} and ${waiting.size}`);
   assert.equal(broken, []);
   assert.ok(confirmed.size >= ROUNDS);
-  assert.ok(left.size > 0, 'it was killed in the middle');
+  assert.ok(left.size > 0 && waiting.size > 0 && durably.size > 0, 'it was killed in the middle');
 });
 
 test.run();

@@ -1,7 +1,9 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { eventually } from '../support/eventually.ts';
 import { Driven } from './support/driven.ts';
 import { Scene, stompSteps } from './support/stomp-steps.ts';
+import { Tap } from './support/tap.ts';
 
 /** Net::Stomp, of Debian's libnet-stomp-perl. */
 
@@ -50,6 +52,18 @@ own('bytes_message: with content-length, else without', async () => {
   await receiver.subscribe('/topic/bytes');
   await peer.send('/topic/bytes', 'a\0b', { bytes_message: '1' });
   assert.is((await receiver.next()).body, 'a\0b');
+});
+
+own('heart-beats that it asks for, it skips', async () => {
+  const tap = await Tap.open(scene.open.stomp);
+  const peer = await perl.drive(tap.address, '1.1', { heartBeat: [0, 200] });
+  await peer.subscribe('/topic/beats');
+  const { length } = tap.times.toClient;
+  await eventually('three heart-beats', () => tap.times.toClient.length >= length + 3);
+  await peer.send('/topic/beats', 'still here');
+  assert.is((await peer.next()).body, 'still here');
+  await peer.leave();
+  tap.close();
 });
 
 test.run();

@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { eventually } from '../support/eventually.ts';
 import { Driven } from './support/driven.ts';
 import { Scene, stompSteps } from './support/stomp-steps.ts';
 
@@ -38,6 +39,15 @@ own('ack by the message-id alone', async () => {
   await other.subscribe('/queue/by-id');
   await other.send('/queue/by-id', 'next');
   assert.is((await other.next()).body, 'next');
+});
+
+own('heart-beats that it asks for, it reads as no frame at all, and loses nothing', async () => {
+  const peer = await php.drive(scene.open.stomp, '1.1', { heartBeat: [0, 200] });
+  await peer.subscribe('/topic/beats');
+  await eventually('three heart-beats', () => peer.beats >= 3);
+  await peer.send('/topic/beats', 'still here');
+  assert.is((await peer.next()).body, 'still here');
+  await peer.leave();
 });
 
 test.run();

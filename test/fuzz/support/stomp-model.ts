@@ -192,9 +192,11 @@ export class StompModel {
   #commit({ transactions, issued }: Client, tx: string, asked: boolean): void {
     const { sends = [], settles = [] } = transactions.get(tx) ?? {};
     transactions.delete(tx);
-    // All or nothing: with one that is logged all of them are.
-    const durable = asked || settles.length > 0 || sends.some((each) => each.durable || isQueue(each.to));
-    for (const each of sends) this.#publish({ ...each, durable });
+    const durable = asked || settles.length > 0;
+    // What is half logged and half live could be half refused.
+    const logged = durable || sends.some((each) => each.durable || isQueue(each.to));
+    for (const each of sends)
+      this.#publish({ ...each, durable: each.durable || (isQueue(each.to) ? durable : logged) });
     for (const each of settles) this.#settle(issued.get(each.ackId), each);
   }
 

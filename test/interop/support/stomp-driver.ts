@@ -22,6 +22,8 @@ const line = z.looseObject({
   error: frame.optional(),
   receipt: z.string().optional(),
   closed: z.boolean().optional(),
+  /** It saw a heart-beat. */
+  beat: z.boolean().optional(),
 });
 type Line = z.infer<typeof line>;
 
@@ -104,6 +106,7 @@ export class Driver {
 export class DrivenPeer implements StompPeer {
   version = '';
   closed = false;
+  beats = 0;
   readonly #driver: Driver;
   readonly #at: string;
   readonly #inbox = new Inbox<Received>();
@@ -117,13 +120,14 @@ export class DrivenPeer implements StompPeer {
     this.#at = at;
   }
 
-  take({ message, error, receipt, closed }: Line): void {
+  take({ message, error, receipt, closed, beat }: Line): void {
     if (message !== undefined) {
       this.#waiting++;
       this.#inbox.push(message);
     }
     if (error !== undefined) this.#error = error;
     if (receipt !== undefined) this.#receipts.add(receipt);
+    if (beat === true) this.beats++;
     if (closed === true) {
       this.closed = true;
       this.#inbox.close();

@@ -129,7 +129,7 @@ function talking(step: Step, scene: Scene, version: string): void {
       ['eve', 'pässword'],
     ] as const) {
       const refusal = await scene.login(version, login, passcode).catch(String);
-      assert.match(String(refusal), /wrong user name or password/);
+      assert.match(String(refusal), /Bad CONNECT/);
     }
   });
 
@@ -161,7 +161,7 @@ function talking(step: Step, scene: Scene, version: string): void {
     const [sender, receiver] = [await scene.connect(version), await scene.connect(version)];
     await receiver.subscribe('/topic/many');
     const sent = Array.from({ length: 40 }, (_, i) =>
-      i % 10 === 7 && client.readsPieces ? `#${i} ${'ü '.repeat(20_000)}` : `#${i}`,
+      i % 10 === 7 && client.readsPieces ? `#${i} ${'ü '.repeat(12_000)}` : `#${i}`,
     );
     await Promise.all(sent.map((body) => sender.send('/topic/many', body)));
     const seen = bodies(await take(receiver, sent.length));
@@ -259,7 +259,7 @@ function working(step: Step, scene: Scene, version: string): void {
         await peer.subscribe(queue(`returned-${ack}`), { ack });
         await peer.send(queue(`returned-${ack}`), 'try');
         const message = await peer.next();
-        assert.is(message.headers.redelivered, undefined);
+        assert.is.not(message.headers.redelivered, 'true');
         await peer.nack(message);
         const again = await peer.next();
         assert.equal([again.body, again.headers.redelivered], ['try', 'true']);

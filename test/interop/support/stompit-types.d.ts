@@ -32,7 +32,7 @@ declare module 'stompit' {
       subscribe(headers: Headers, listener: (error: Error | null, message: Message) => void): Subscription;
       ack(message: Message, headers?: Headers, options?: Receipted): void;
       nack(message: Message, headers?: Headers, options?: Receipted): void;
-      begin(): Transaction;
+      begin(name?: string): Transaction;
       disconnect(callback: (error: Error | null) => void): void;
       destroy(): void;
     }

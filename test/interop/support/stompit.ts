@@ -4,8 +4,6 @@ import type { Address } from '../../../src/broker.ts';
 import { Inbox } from '../../support/inbox.ts';
 import { within } from './within.ts';
 
-const LINE_FEED = 0x0a;
-
 interface Received {
   readonly message: Message;
   readonly body: string;
@@ -14,8 +12,8 @@ interface Received {
 /** The npm package `stompit` as it is. Its methods call back; those without a callback can have a receipt. */
 export class Stompit {
   readonly client: StompitClient;
-  /** How often a heart-beat of the broker came, alone. */
-  heartBeats = 0;
+  /** Its socket is closed. */
+  closed = false;
   readonly #inbox = new Inbox<Received>();
 
   private constructor(client: StompitClient) {
@@ -28,7 +26,8 @@ export class Stompit {
     let socket: Socket | undefined;
     const connected = new Promise<StompitClient>((resolve, reject) => {
       const open = (options: TcpNetConnectOpts, onOpen: () => void): Socket => {
-        socket = connect(options, onOpen);
+        // It writes a frame in pieces, which would wait for each other's acknowledgements.
+        socket = connect(options, onOpen).setNoDelay(true);
         return socket;
       };
       stompit.connect({ ...address, timeout: 5000, connectHeaders, connect: open }, (error, client) => {
@@ -37,8 +36,8 @@ export class Stompit {
       });
     });
     const made = new Stompit(await within('CONNECTED', connected));
-    socket?.on('data', (bytes: Buffer) => {
-      if (bytes.every((byte) => byte === LINE_FEED)) made.heartBeats++;
+    socket?.on('close', () => {
+      made.closed = true;
     });
     return made;
   }

@@ -7,8 +7,6 @@ import { within } from './within.ts';
 /** The npm package `@stomp/stompjs` as it is, over the WebSocket of `ws`, with waiting that ends. */
 export class StompJs {
   readonly client: Client;
-  /** How often a heart-beat of the broker came. */
-  heartBeats = 0;
   readonly #inbox = new Inbox<IMessage>();
   #receipts = 0;
 
@@ -19,9 +17,6 @@ export class StompJs {
       heartbeatIncoming: 0,
       heartbeatOutgoing: 0,
       webSocketFactory: () => new WebSocket(`ws://${host}:${port}/stomp`, versions.protocolVersions()),
-      onHeartbeatReceived: () => {
-        this.heartBeats++;
-      },
       ...config,
     });
   }
@@ -98,16 +93,6 @@ export class StompJs {
   /** DISCONNECT with its receipt, then the end of the connection. */
   async end(): Promise<void> {
     await within('the end of the connection', this.client.deactivate());
-  }
-
-  /** Resolves with the ERROR that ends the connection. */
-  refusal(): Promise<string> {
-    return within(
-      'ERROR',
-      new Promise((resolve) => {
-        this.client.onStompError = ({ headers, body }) => resolve(`${headers.message}\n${body}`);
-      }),
-    );
   }
 
   /** Closes without DISCONNECT. */

@@ -20,7 +20,7 @@ class Recorder implements Router {
 
   publish(...[message, receiver, token]: Parameters<Router['publish']>): void {
     this.messages.push(message.keep());
-    if (message.qos === 0) return;
+    if (message.qos === 0 && !(receiver.hearsAll && message.topic.startsWith('$queue/'))) return;
     const repeated = this.known.has(message.properties?.messageId ?? '');
     this.defer(() => receiver.appended(token, message, repeated));
   }

@@ -35,6 +35,10 @@ function receive(string $at): void
             say(['at' => $at, 'error' => ['headers' => ['message' => $e->getMessage()], 'body' => (string) $e->getDetails()]]);
             continue;
         }
+        if ($frame === false && $stomps[$at]->error() === false) {
+            say(['at' => $at, 'beat' => true]);
+            continue;
+        }
         if ($frame === false) {
             unset($stomps[$at]);
             say(['at' => $at, 'closed' => true]);

@@ -32,9 +32,10 @@ sub receive {
     my ($at) = @_;
     my $stomp = $stomps{$at};
     while ($stomp->can_read({ timeout => 0 })) {
-        my $frame = $stomp->receive_frame({ timeout => 0.2 });
+        my $frame = $stomp->receive_frame({ timeout => 0.05 });
         if ($frame) { hear($at, $frame); next }
-        next if $stomp->socket->opened;
+        # A heart-beat, or a part of a frame.
+        return if $stomp->socket->opened;
         delete $stomps{$at};
         say_line({ at => $at, closed => JSON::PP::true });
         return;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite, type Test } from 'uvu';
+import type { Address } from '../../../../src/broker.ts';
 import { startBroker, type TestBroker } from '../../../support/broker.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { NatsServer } from '../../../support/nats-server.ts';
@@ -130,6 +131,14 @@ export class Scene {
   get #running(): Nodes {
     if (this.#nodes === undefined) throw new Error('nothing runs');
     return this.#nodes;
+  }
+
+  /** Where a node listens for STOMP. */
+  stomp(index: number): Address {
+    const { nodes } = this.#running;
+    const address = nodes[index % nodes.length]?.stomp;
+    if (address === undefined) throw new Error('there is no node');
+    return address;
   }
 
   /** Every node knows what the others are interested in. */
