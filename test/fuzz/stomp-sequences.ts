@@ -101,8 +101,6 @@ class Run {
   readonly #model = new StompModel();
   readonly #parties = new Map<string, Party>();
   #number = 0;
-  /** Receipts that wait for a COMMIT. */
-  readonly #held = new Map<string, readonly string[]>();
   /** Came before the end of the turn. */
   #early: readonly ReferenceFrame[] = [];
 
@@ -144,20 +142,6 @@ class Run {
     assert.equal(own, [`ERROR ${asked ?? ''}`], `${JSON.stringify(command)} is an ERROR`);
     assert.ok(party.client.closed, 'an ERROR ends the connection');
     this.connect(name, party.version);
-  }
-
-  /** What the frame brings: those of what a transaction holds come with its COMMIT, in front of its own. */
-  #receipts(transaction: string, command: Command, asked: string | undefined): readonly string[] {
-    const own = asked === undefined ? [] : [`RECEIPT ${asked}`];
-    const holds = this.#held.get(transaction) ?? [];
-    if (command.do === 'begin' || command.do === 'abort') this.#held.delete(transaction);
-    if (command.do === 'commit') {
-      this.#held.delete(transaction);
-      return [...holds, ...own];
-    }
-    if (!('tx' in command) || command.tx === '' || command.do === 'begin' || command.do === 'abort') return own;
-    this.#held.set(transaction, [...holds, ...own]);
-    return [];
   }
 
   /** The careful name transactions that there are. */

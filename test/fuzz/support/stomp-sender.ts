@@ -221,16 +221,6 @@ function receiptsOf(frames: readonly ReferenceFrame[], command: string): readonl
   return frames.flatMap((each) => (each.command === command ? (header(each, 'receipt-id') ?? []) : []));
 }
 
-function isHeld(frame: ReferenceFrame): boolean {
-  return ['SEND', 'ACK', 'NACK'].includes(frame.command) && header(frame, 'transaction') !== undefined;
-}
-
-/** What is in `wanted` more often than in `there`. */
-function missing(wanted: readonly string[], there: readonly string[]): readonly string[] {
-  const counts = counted(there);
-  return [...counted(wanted)].flatMap(([each, count]) => ((counts.get(each) ?? 0) < count ? [each] : []));
-}
-
 function counted(texts: readonly string[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const each of texts) counts.set(each, (counts.get(each) ?? 0) + 1);
