@@ -16,7 +16,7 @@ export interface Queues {
   declare(queue: string, settings: PartialSettings): Promise<QueueStatus>;
   /** undefined when there is no such queue; it is not made by asking. */
   status(queue: string): Promise<QueueStatus | undefined>;
-  /** Whether there is such a queue, as far as this node has been told. */
+  /** Whether there is such a queue, as far as this node has been told, or one is being made from here. */
   has(queue: string): boolean;
   /** Names of all queues of the cluster, in order. */
   list(): readonly string[];
@@ -55,6 +55,11 @@ export interface ConsumerOptions {
   readonly priority: number;
   /** It wants to be the only one: it is refused when there are others (`quota`), and others are while it is there. */
   readonly exclusive: boolean;
+  /**
+   * It gets only messages of which this is true (SQL-92, `core/selector.ts`); undefined: all. What nobody who is here selects
+   * stays in the queue, holds up nothing, and is not delivered for being looked at.
+   */
+  readonly selector?: string | undefined;
   /**
    * While it is there, it alone gets messages, and others wait: the one of the highest priority that says so, of these the one
    * that came first.
@@ -101,6 +106,8 @@ export interface Consumption {
   pump(): void;
   /** The consumer goes: what it has not settled goes to others, marked as redelivered. */
   cancel(): void;
+  /** The same of one that is out of reach and may be back soon: what goes with its consumers is kept for it a while. */
+  interrupted?(): void;
 }
 
 /**
