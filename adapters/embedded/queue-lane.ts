@@ -1,6 +1,7 @@
 import type { Message } from '../../src/core/message.ts';
 import type { QueueEntry } from '../../src/ports/queue-store.ts';
-import type { QueueBlock } from './queue-block.ts';
+import type { Past, QueueBlock } from './queue-block.ts';
+import { releasedLane } from './queue-keys.ts';
 
 /** Bytes that a lane keeps of what nobody wants yet; what comes after that is read when it is wanted. */
 const WINDOW_BYTES = 256 * 1024;
@@ -288,4 +289,9 @@ function unlogged(message: Message | undefined): Message | undefined {
   copy.shard = 0;
   copy.sequence = 0;
   return copy;
+}
+
+/** Of what was given out, when it is to be so no more. */
+export function pastOf({ block, deliveries }: TakenEntry): Past {
+  return { deliveries, redelivered: true, lane: releasedLane(block.lane), dueAt: 0 };
 }

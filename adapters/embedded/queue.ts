@@ -6,7 +6,7 @@ import { type Past, type QueueBlock, singleBlock } from './queue-block.ts';
 import { browse } from './queue-browse.ts';
 import { Due, type DueOwner } from './queue-due.ts';
 import { droppedKey, LATER, laneOf, queueNameKey, releasedLane, totalsKey } from './queue-keys.ts';
-import type { Lane, TakenEntry } from './queue-lane.ts';
+import { type Lane, pastOf, type TakenEntry } from './queue-lane.ts';
 import { Lanes, load, type Obstacle } from './queue-lanes.ts';
 import type { PartOwner, QueuePart } from './queue-part.ts';
 import { decodeTotals, encodeTotals, NO_TOTALS } from './queue-totals.ts';
@@ -388,11 +388,6 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
     this.#parts.windows.use(this);
     this.#giveNow();
   }
-}
-
-/** Of what was given out, when it is to be so no more. */
-function pastOf({ block, deliveries }: TakenEntry): Past {
-  return { deliveries, redelivered: true, lane: releasedLane(block.lane), dueAt: 0 };
 }
 
 function closedError(): BrokerError {

@@ -32,6 +32,8 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
   /** When this state began, and the time of the chunk at hand; milliseconds since 1970. */
   #since: number;
   #now: number;
+  /** When its last frame came, milliseconds since 1970. */
+  #frameAt = 0;
   #client: StompClient | undefined;
   #heartBeat: HeartBeat | undefined;
   /** Of the DISCONNECT. */
@@ -61,7 +63,9 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
       if (!(error instanceof BrokerError)) throw error;
       this.#fail(error, this.#decoder.receipt());
     }
-    this.#server.services.counters.packetsReceived += this.#decoder.taken();
+    const taken = this.#decoder.taken();
+    this.#server.services.counters.packetsReceived += taken;
+    if (taken > 0) this.#frameAt = this.#now;
   }
 
   drained(): void {
@@ -79,6 +83,9 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
       this.#fail(new Refusal('timeout', detail, 'Send it right after opening the connection.'), undefined);
     } else if (this.#state === 'leaving' && seconds > slowReaderSeconds) {
       this.#end('its last messages could not be made durable in time');
+    } else if (this.#state === 'connected') {
+      const { heldReceiptSeconds } = this.#server.options;
+      if (heldReceiptSeconds > 0 && now - this.#frameAt >= heldReceiptSeconds * 1000) this.#client?.waits();
     }
   }
 

@@ -106,7 +106,6 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
     if (queue !== undefined && settings !== undefined) this.#declare(queue, settings, receipt);
     if (frame.has(HEADER.transaction)) {
       this.#hold(frame).messages.push(message.keep());
-      this.receipt(frame);
     } else if (receipt === undefined) {
       this.#publications.publish(message);
     } else {
@@ -128,9 +127,8 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
     for (const { queue, settings } of wanted) this.#declare(queue, settings, receipt);
     if (frame.has(HEADER.transaction)) {
       this.#hold(frame, messages.length).messages.push(...messages);
-      this.receipt(frame);
     } else {
-      this.#apply({ messages, acks: [] }, receipt);
+      this.#apply({ messages, acks: [], receipts: [] }, receipt);
     }
   }
 
@@ -200,7 +198,9 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
       const { acks } = this.#hold(frame);
       if (subscription === 'gone' || !canBeSettled({ subscription, number })) throw settledOtherwise(command);
       acks.push({ subscription, number, outcome, delay });
-    } else if (subscription !== 'gone') {
+      return;
+    }
+    if (subscription !== 'gone') {
       subscription.settle(number, outcome, delay);
       // A receipt says that the message does not come again, whatever happens.
       const receipt = frame.raw(HEADER.receipt);
@@ -245,8 +245,19 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
     else this.#owner.proceed();
   }
 
-  committed({ receipt }: Commit, settled: readonly Effect[], repeated: boolean): void {
-    if (!this.#closed) this.#confirm(settled, receipt, repeated);
+  /** Its frames are answered with it: their effect is there no sooner. */
+  committed({ receipts, receipt }: Commit, settled: readonly Effect[], repeated: boolean): void {
+    if (this.#closed) return;
+    for (const each of receipts) this.#confirm(settled, each, repeated);
+    this.#confirm(settled, receipt, repeated);
+  }
+
+  /**
+   * The client has been silent for long. Some (Perl's Net::Stomp, written for ActiveMQ) send no COMMIT before they have the receipts
+   * of the transaction's frames: these say no more than that the frames are held.
+   */
+  waits(): void {
+    for (const receipt of this.#transactions?.takeReceipts() ?? []) writeReceipt(this.#link.connection, receipt);
   }
 
   refused({ receipt }: Commit, error: BrokerError): void {
@@ -256,7 +267,11 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
   }
 
   #hold(frame: Frame, actions = 1): ReturnType<Transactions['grow']> {
-    return this.#table().grow(frame.text(HEADER.transaction) ?? '', frame.bodyEnd - frame.start, actions);
+    const id = frame.text(HEADER.transaction) ?? '';
+    const transaction = this.#table().grow(id, frame.bodyEnd - frame.start, actions);
+    const receipt = frame.raw(HEADER.receipt);
+    if (receipt !== undefined) transaction.receipts.push(receipt);
+    return transaction;
   }
 
   #table(): Transactions {

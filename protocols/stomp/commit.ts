@@ -21,6 +21,8 @@ export interface CommitOwner {
 export class Commit implements Unit {
   readonly messages: readonly Message[];
   readonly receipt: string | undefined;
+  /** Of its frames. */
+  readonly receipts: readonly string[];
   readonly #acks: readonly HeldAck[];
   readonly #owner: CommitOwner;
   #begun = false;
@@ -29,9 +31,10 @@ export class Commit implements Unit {
   /** When that is durable: asked for at once, as the subscription may have ended when the messages are. */
   readonly #stored: Effect[] = [];
 
-  constructor({ messages, acks }: Actions, receipt: string | undefined, owner: CommitOwner) {
+  constructor({ messages, acks, receipts }: Actions, receipt: string | undefined, owner: CommitOwner) {
     this.messages = messages;
     this.receipt = receipt;
+    this.receipts = receipts;
     this.#acks = acks;
     this.#owner = owner;
     this.#settled = acks.length === 0 ? 'all' : 'none';
@@ -39,7 +42,7 @@ export class Commit implements Unit {
 
   /** A receipt is only given for durable messages, and an ACK is for what came of a message. */
   get durable(): boolean {
-    return this.receipt !== undefined || this.#acks.length > 0;
+    return this.receipt !== undefined || this.receipts.length > 0 || this.#acks.length > 0;
   }
 
   get through(): boolean {

@@ -4,4 +4,9 @@ export interface StompOptions {
   readonly implicitConnect: boolean;
   /** Who a login with neither name nor password is; an empty name: nobody. */
   readonly defaultUser: { readonly name: string; readonly password: string };
+  /**
+   * How long a client is silent within an open transaction until it is told of its frames by the receipts it asked for, though
+   * these have no effect before COMMIT, seconds; 0: it is not.
+   */
+  readonly heldReceiptSeconds: number;
 }

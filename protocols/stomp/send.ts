@@ -43,9 +43,9 @@ export function readSendToSeveral(frame: Frame, link: Link, names: TemporaryName
 }
 
 /**
- * Durable with `persistent:true`, where a receipt is asked for, which is only given for a durable message, for durable
- * subscriptions, which applications written for other brokers expect to get all, and in a queue: what that does not take is an ERROR
- * (STOMP 1.2, SEND). `part`: its destination, where that is not the whole header.
+ * Durable with `persistent:true`, where a receipt is asked for, which is only given for a durable message, and for durable
+ * subscriptions, which applications written for other brokers expect to get all. In a queue all are, whatever they say. `part`: its
+ * destination, where that is not the whole header.
  */
 function messageTo(
   topic: string,

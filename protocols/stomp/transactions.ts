@@ -16,12 +16,15 @@ export interface HeldAck {
 export interface Actions {
   readonly messages: readonly Message[];
   readonly acks: readonly HeldAck[];
+  /** That its frames ask for, as they stand in them. */
+  readonly receipts: readonly string[];
 }
 
 /** What was sent within a transaction, in order. */
 export class Transaction implements Actions {
   readonly messages: Message[] = [];
   readonly acks: HeldAck[] = [];
+  receipts: string[] = [];
   bytes = 0;
 }
 
@@ -66,6 +69,15 @@ export class Transactions {
       throw new Refusal('quota', detail, SMALLER, 'Transaction too large');
     }
     return transaction;
+  }
+
+  /** Takes out the receipts that are still to be given. */
+  takeReceipts(): string[] {
+    return [...this.#open.values()].flatMap((transaction) => {
+      const { receipts } = transaction;
+      transaction.receipts = [];
+      return receipts;
+    });
   }
 
   /** Takes it out, to be applied or dropped. */

@@ -3,7 +3,7 @@ import { saslprep } from '../security/saslprep.ts';
 import type { UserEntry } from '../security/users.ts';
 import { looksLikeVerifier } from '../security/verifier.ts';
 import { found } from './faults.ts';
-import { type Form, flag, secret, text } from './field.ts';
+import { type Form, flag, integer, secret, text } from './field.ts';
 import { ANY_TEXT } from './forms.ts';
 
 /** The section `stomp`: what STOMP clients need not say. */
@@ -17,6 +17,13 @@ export const section = z.strictObject({
   implicitConnect: flag(
     false,
     'Whether a connection whose first frame is not CONNECT is logged in by it, as the default user and by the rules of STOMP 1.0; it gets no CONNECTED',
+  ),
+  heldReceiptSeconds: integer(
+    2,
+    0,
+    3600,
+    'How long a client that asked for receipts of frames within a transaction is silent until it is given them; they come with COMMIT else, when the transaction is durable. Some clients (Net::Stomp) send no COMMIT before; 0: never',
+    'seconds',
   ),
   defaultUser: z
     .strictObject({

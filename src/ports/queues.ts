@@ -16,7 +16,7 @@ export interface Queues {
   declare(queue: string, settings: PartialSettings): Promise<QueueStatus>;
   /** undefined when there is no such queue; it is not made by asking. */
   status(queue: string): Promise<QueueStatus | undefined>;
-  /** Whether there is such a queue, as far as this node has been told. */
+  /** Whether there is such a queue, as far as this node has been told, or one is being made from here. */
   has(queue: string): boolean;
   /** Names of all queues of the cluster, in order. */
   list(): readonly string[];
@@ -101,6 +101,8 @@ export interface Consumption {
   pump(): void;
   /** The consumer goes: what it has not settled goes to others, marked as redelivered. */
   cancel(): void;
+  /** The same of one that is out of reach and may be back soon: what goes with its consumers is kept for it a while. */
+  interrupted?(): void;
 }
 
 /**

@@ -8,7 +8,7 @@ import type { Consumer, GroupOptions, Groups, Membership, Queues } from '../port
  * its clients. `peers` decides which node is asked.
  */
 
-export interface QueueHost extends Omit<Queues, 'list' | 'has'> {
+export interface QueueHost extends Omit<Queues, 'list'> {
   /** Puts a message in the queue, which is made when it is missing; `receiver` hears of it, never during the call. */
   push(queue: string, message: Message, receiver: AppendReceiver, token: number): void;
   ready(queue: string): Promise<void> | undefined;

@@ -125,12 +125,16 @@ class Run {
     tally.steps++;
     this.#write(party, command, asked);
     if (asked !== undefined && command.do === 'send' && command.tx === '') this.#notYet(party);
-    if (right) this.#model.apply(name, command, asked !== undefined);
-    else this.#model.leave(name);
+    const answers = right ? this.#model.apply(name, command, asked) : [];
+    if (!right) this.#model.leave(name);
     await this.#harness.turn();
     const own = this.#observe(name);
     if (right) {
-      assert.equal(own, asked === undefined ? [] : [`RECEIPT ${asked}`], JSON.stringify(command));
+      assert.equal(
+        own,
+        answers.map((id) => `RECEIPT ${id}`),
+        JSON.stringify(command),
+      );
       assert.not(party.client.closed);
       return;
     }

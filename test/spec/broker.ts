@@ -149,7 +149,7 @@ test('WebSocket: by path, by subprotocol on any path, unknown ones refused; othe
     ['/mqtt', [], undefined, 'open '],
     ['/ws', ['mqtt'], undefined, 'open mqtt'],
     ['/mqtt', ['v12.stomp', 'v11.stomp'], undefined, 'open v12.stomp'],
-    ['/stomp', ['v10.stomp', 'v11.stomp'], undefined, 'open v10.stomp'],
+    ['/stomp', ['v10.stomp', 'v11.stomp'], undefined, 'open v11.stomp'],
     ['/mqtt', ['trimaran.v1'], undefined, 'open trimaran.v1'],
     ['/mqtt', ['soap'], undefined, '400'],
     ['/nowhere', ['mqtt'], undefined, '400'],

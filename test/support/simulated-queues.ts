@@ -69,6 +69,8 @@ export class SimulatedHost implements QueueHost {
   readonly #open = new Map<string, OpenQueue>();
   #numbers = 0;
   pushes = 0;
+  /** How consumers went: `cancelled`, `interrupted`. */
+  readonly left: string[] = [];
   /** What consumers and pushes are refused with. */
   refusal: BrokerError | undefined;
 
@@ -207,6 +209,10 @@ export class SimulatedHost implements QueueHost {
     return { ...status, settings: { ...status.settings, ...settings } };
   }
 
+  has(name: string): boolean {
+    return this.#open.has(name);
+  }
+
   async status(name: string): Promise<QueueStatus | undefined> {
     const store = this.stores.queues.get(name);
     if (store === undefined) return undefined;
@@ -294,6 +300,12 @@ class Member implements Membership {
   }
 
   cancel(): void {
+    this.#host.left.push('cancelled');
+    this.#host.leave(this.#name, this);
+  }
+
+  interrupted(): void {
+    this.#host.left.push('interrupted');
     this.#host.leave(this.#name, this);
   }
 

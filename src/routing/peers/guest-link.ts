@@ -93,7 +93,7 @@ export class GuestLink implements Asked, AppendReceiver {
   #end(): void {
     const consumers = [...this.#consumers.values()];
     this.#consumers.clear();
-    for (const consumer of consumers) consumer.cancel(undefined);
+    for (const consumer of consumers) consumer.interrupted();
   }
 
   room(): boolean {
@@ -184,6 +184,7 @@ class GuestConsumer implements Consumer {
   readonly #services: Services;
   #hold: Hold | undefined;
   #over = false;
+  #interrupted = false;
 
   constructor(number: number, wanted: Wanted, link: GuestLink, services: Services) {
     this.#number = number;
@@ -197,7 +198,7 @@ class GuestConsumer implements Consumer {
       const hold = await this.#services.consume(this.#wanted, this);
       if (this.#over) {
         hold.opened.catch(() => {});
-        hold.cancel();
+        this.#leave(hold);
         return;
       }
       this.#hold = hold;
@@ -234,6 +235,19 @@ class GuestConsumer implements Consumer {
 
   pump(): void {
     this.#hold?.pump();
+  }
+
+  /** It is not known whether it is still there. */
+  interrupted(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#interrupted = true;
+    if (this.#hold !== undefined) this.#leave(this.#hold);
+  }
+
+  #leave(hold: Hold): void {
+    if (this.#interrupted && hold.interrupted !== undefined) hold.interrupted();
+    else hold.cancel();
   }
 
   cancel(forget: boolean | undefined): void {

@@ -203,7 +203,8 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   }
 
   has(queue: string): boolean {
-    return this.#names.get(queue) !== undefined;
+    if (this.#names.get(queue) !== undefined || this.#host.has(queue)) return true;
+    return this.#lanes.has(queue) || this.ownership.looksFor(queue);
   }
 
   list(): readonly string[] {

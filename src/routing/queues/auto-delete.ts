@@ -4,9 +4,9 @@ import type { Consumption, Outcome } from '../../ports/queues.ts';
 export class WatchedConsumption implements Consumption {
   readonly opened: Promise<void>;
   readonly #inner: Consumption;
-  readonly #left: () => void;
+  readonly #left: (forGood: boolean) => void;
 
-  constructor(inner: Consumption, left: () => void) {
+  constructor(inner: Consumption, left: (forGood: boolean) => void) {
     this.opened = inner.opened;
     this.#inner = inner;
     this.#left = left;
@@ -30,6 +30,11 @@ export class WatchedConsumption implements Consumption {
 
   cancel(): void {
     this.#inner.cancel();
-    this.#left();
+    this.#left(true);
+  }
+
+  interrupted(): void {
+    this.#inner.cancel();
+    this.#left(false);
   }
 }

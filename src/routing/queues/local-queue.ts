@@ -158,4 +158,10 @@ export class LateConsumption implements Consumption {
     this.#cancelled = true;
     this.#inner?.cancel();
   }
+
+  interrupted(): void {
+    this.#cancelled = true;
+    if (this.#inner?.interrupted === undefined) this.#inner?.cancel();
+    else this.#inner.interrupted();
+  }
 }

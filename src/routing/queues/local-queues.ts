@@ -148,7 +148,7 @@ export class LocalQueues implements QueueHost, Queues, QueueInlet {
   }
 
   has(queue: string): boolean {
-    return this.#options.catalog.get(queue) !== undefined;
+    return this.#options.catalog.get(queue) !== undefined || this.#queues.has(queue);
   }
 
   list(): readonly string[] {

@@ -25,6 +25,8 @@ import {
 
 /** A queue that drops its oldest may have so many too many for a while; then new ones are refused. */
 const SLACK = 1024;
+/** Milliseconds that a queue which goes with its last consumer is kept for one of another node that is out of reach. */
+const OUT_OF_REACH = 30_000;
 /** Milliseconds until a dead letter is tried again for which there was no room. */
 const CROWDED = 10_000;
 
@@ -55,6 +57,8 @@ export class OpenQueue implements DispatcherHandlers {
   #pushed = false;
   /** It has had a consumer, on this node. */
   #consumed = false;
+  /** Its last consumer may be back until then, milliseconds since 1970. */
+  #keptUntil = 0;
 
   constructor(name: string, settings: QueueSettings, store: QueueStore, context: QueueContext) {
     this.name = name;
@@ -112,8 +116,11 @@ export class OpenQueue implements DispatcherHandlers {
     const consumption = this.dispatcher.attach(consumer, options);
     this.#consumed = true;
     if (!this.settings.autoDelete) return consumption;
-    return new WatchedConsumption(consumption, () => {
-      if (this.dispatcher.consumers === 0) this.#context.abandoned(this);
+    this.#keptUntil = 0;
+    return new WatchedConsumption(consumption, (forGood) => {
+      if (this.dispatcher.consumers > 0) return;
+      if (forGood) this.#context.abandoned(this);
+      else this.#keptUntil = this.#context.clock.now() + OUT_OF_REACH;
     });
   }
 
@@ -225,6 +232,9 @@ export class OpenQueue implements DispatcherHandlers {
   unused(now: number): boolean {
     if (this.dispatcher.consumers > 0) return false;
     const { autoDelete, expiryMilliseconds } = this.settings;
-    return (autoDelete && this.#consumed) || (expiryMilliseconds > 0 && this.#usedAt + expiryMilliseconds <= now);
+    return (
+      (autoDelete && this.#consumed && this.#keptUntil <= now) ||
+      (expiryMilliseconds > 0 && this.#usedAt + expiryMilliseconds <= now)
+    );
   }
 }

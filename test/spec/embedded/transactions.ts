@@ -10,7 +10,8 @@ import { newDirectory } from './support/opened.ts';
 
 const test = suite('spec/embedded transactions');
 
-const DURABLE = { id: 'd', destination: '/topic/in', durable: 'true', 'auto-delete': 'false', ack: 'client' };
+const OWNER = { 'client-id': 'owner' };
+const DURABLE = { id: 'd', destination: '/topic/in', 'activemq.subscriptionName': 'd', ack: 'client' };
 const QUEUE = { id: 'q', destination: '/queue/in', ack: 'client' };
 
 for (const fault of ['gone', 'there'] as const) {
@@ -22,7 +23,7 @@ for (const fault of ['gone', 'there'] as const) {
         { logger: { debug() {}, info() {}, warn() {}, error() {} } },
       );
       try {
-        const client = await RawStomp.connect(stomp);
+        const client = await RawStomp.connect(stomp, OWNER);
         const send = async (command: string, headers: Record<string, string>, body = ''): Promise<void> => {
           client.send(command, { ...headers, receipt: 'r' }, body);
           while ((await client.next()).command !== 'RECEIPT');
@@ -53,7 +54,7 @@ for (const fault of ['gone', 'there'] as const) {
         await client.end();
 
         const next = await eventually('it takes messages again', async () => {
-          const again = await RawStomp.connect(stomp);
+          const again = await RawStomp.connect(stomp, OWNER);
           again.send('SEND', { destination: '/topic/test', receipt: 'test' });
           return (await again.next()).command === 'RECEIPT' ? again : undefined;
         });

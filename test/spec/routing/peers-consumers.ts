@@ -138,6 +138,18 @@ test('deliveries stop at so many bytes on the way, and go on when they have come
   assert.is(new Set(worker.got.map((each) => each.slice(0, 4))).size, 200);
 });
 
+test('a queue is told whether a consumer of another node has left, or is out of reach', async () => {
+  const { a, b, cluster } = await ownedByB();
+  const worker = consume(a, 'q');
+  await cluster.pass(50);
+  a.peers.interrupted();
+  await cluster.pass(500);
+  assert.equal(b.host.left, ['interrupted']);
+  worker.consumption?.cancel();
+  await cluster.pass(500);
+  assert.equal(b.host.left, ['interrupted', 'cancelled']);
+});
+
 test('a queue that is deleted ends its consumers on all nodes', async () => {
   const { a, b, cluster } = await ownedByB();
   const worker = consume(a, 'q');

@@ -64,6 +64,32 @@ test('a stop of the broker is no end of its consumers', async () => {
   assert.equal(await made.bodies(), ['1']);
 });
 
+test('for a consumer that is out of reach it is kept a while; once it is back, it goes at once with it', async () => {
+  const made = await world();
+  const [first, second] = [made.consume(), made.consume()];
+  await made.settle();
+  made.push('1');
+  await made.settle();
+  second.consumption?.cancel();
+  first.consumption?.interrupted?.();
+  await made.clock.advance(20_000);
+  assert.equal(await made.bodies(), ['1']);
+  const back = made.consume();
+  await made.settle();
+  assert.equal(back.got, ['1*']);
+  back.consumption?.cancel();
+  await made.settle();
+  assert.equal(made.queues.list(), []);
+  const other = await world();
+  const lost = other.consume();
+  await other.settle();
+  lost.consumption?.interrupted?.();
+  await other.clock.advance(29_000);
+  assert.equal(other.queues.list(), ['q']);
+  await other.clock.advance(3000);
+  assert.equal(other.queues.list(), []);
+});
+
 test('without the setting a queue outlives its consumers', async () => {
   const made = await world({ autoDelete: false });
   made.consume().consumption?.cancel();

@@ -1,5 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { withBroker } from '../../support/broker.ts';
+import { RawStomp } from '../../support/stomp-client.ts';
 import { expectError } from './support/expect-error.ts';
 import { Harness, type TestClient } from './support/harness.ts';
 
@@ -232,6 +234,30 @@ rabbit('/amq/queue/NAME: a queue that is there, for SEND and SUBSCRIBE, and come
   assert.equal(await got(client), ['1 /queue/a%2Fb first', '1 /queue/a%2Fb second']);
   client.send('SEND', ['destination:/topic/ask', 'reply-to:/amq/queue/a%2Fb']);
   assert.equal(await client.later(), []);
+});
+
+rabbit('/amq/queue/NAME: one that is made by what came before is there', async () => {
+  for (const lines of [['SUBSCRIBE', 'id:1'], ['SEND']]) {
+    const [command = '', ...more] = lines;
+    const client = Harness.open().connect();
+    client.send(command, ['destination:/queue/a', ...more]);
+    subscribe(client, '2', '/amq/queue/a');
+    client.send('SEND', ['destination:/amq/queue/a', 'receipt:r']);
+    const frames = await client.later();
+    assert.not(frames.some((each) => each.command === 'ERROR'));
+    assert.ok(frames.some(({ headers }) => headers['receipt-id'] === 'r'));
+  }
+  await withBroker(async ({ stomp }) => {
+    const client = await RawStomp.connect(stomp);
+    client.socket.cork();
+    client.send('SEND', { destination: '/queue/b' }, 'x');
+    client.send('SUBSCRIBE', { id: '1', destination: '/amq/queue/b' });
+    client.socket.uncork();
+    assert.is(`${(await client.expect('MESSAGE')).body}`, 'x');
+    client.send('SEND', { destination: '/amq/queue/c' });
+    assert.match(`${(await client.expect('ERROR')).body}`, 'there is no queue "c"');
+    client.destroy();
+  });
 });
 
 rabbit('/amq/queue/NAME: an ERROR that names it where there is none, and none is made', async () => {

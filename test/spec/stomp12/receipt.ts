@@ -23,7 +23,6 @@ for (const version of ALL) {
       ['ACK', ...naming(version, one)],
       ['NACK', ...naming(version, two)],
       ['BEGIN', 'transaction:t'],
-      ['SEND', 'destination:/topic/b', 'transaction:t'],
       ['COMMIT', 'transaction:t'],
       ['BEGIN', 'transaction:u'],
       ['ABORT', 'transaction:u'],

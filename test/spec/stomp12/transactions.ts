@@ -99,6 +99,27 @@ for (const version of ALL) {
     assert.equal(after.sort(), ['MESSAGE 2 true', 'MESSAGE 3 false', 'RECEIPT  undefined']);
   });
 
+  test(`STOMP ${version}, COMMIT: the receipts of its frames come with it, when all is durable, in order; with ABORT they do not`, async () => {
+    const { client, messages } = await consuming(version, ['ack:client-individual'], '1', '2');
+    const fill = async (): Promise<void> => {
+      client.send('BEGIN', ['transaction:t']);
+      client.send('SEND', ['destination:/topic/a', 'transaction:t', 'receipt:topic']);
+      client.send('SEND', ['destination:/queue/b', 'transaction:t', 'receipt:queue']);
+      client.send('ACK', [...naming(version, messages[0]), 'transaction:t', 'receipt:ack']);
+      client.send('NACK', [...naming(version, messages[1]), 'transaction:t', 'requeue:false', 'receipt:nack']);
+      await client.turn();
+      assert.equal(receipts(client), []);
+    };
+    await fill();
+    client.send('ABORT', ['transaction:t', 'receipt:abort']);
+    await client.turn();
+    assert.equal(receipts(client), ['abort']);
+    await fill();
+    client.send('COMMIT', ['transaction:t', 'receipt:commit']);
+    await client.turn();
+    assert.equal(receipts(client), ['topic', 'queue', 'ack', 'nack', 'commit']);
+  });
+
   test(`STOMP ${version}, ABORT: nothing of it happens, and what it acknowledged is unacknowledged`, async () => {
     const { harness, client, messages } = await consuming(version, ['ack:client'], '1', '2');
     client.send('SUBSCRIBE', ['id:2', 'destination:/topic/a']);
