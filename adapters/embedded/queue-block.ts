@@ -133,8 +133,12 @@ export class QueueBlock {
   value: Buffer | undefined;
   /** As they were pushed, while that is the present. */
   messages: readonly Message[] | undefined;
-  /** Messages in front of it were given out, or removed before. */
+  /**
+   * Messages in front of it were given out, or removed before; and in front of the furthest it ever was, but for those that
+   * were passed over and wait again.
+   */
   next = 0;
+  #furthest = 0;
   /** Messages that are not removed. */
   left: number;
   /** It is in the store: its bytes can be read again. */
@@ -144,6 +148,12 @@ export class QueueBlock {
   /** Something of it was given out since the queue was opened. */
   touched = false;
   #removed: Uint8Array | undefined;
+  /** A bit for each message that was passed over, 31 in each number: most blocks have one message, or none of them. */
+  #passed: number[] | undefined;
+  /** As in the past; of one that was moved here while it was given out, it is what is known after a crash. */
+  redelivered: boolean;
+  /** Ids of those that wait again. */
+  #again: Set<number> | 'all' | undefined;
 
   constructor(lane: number, first: number, value: Buffer, removed: Buffer | undefined) {
     this.lane = lane;
@@ -154,6 +164,7 @@ export class QueueBlock {
     if (this.#table(value) < HEADER) throw new RangeError('a block whose table does not fit it');
     this.last = this.id(value, this.count - 1);
     this.past = readPast(value);
+    this.redelivered = this.past.redelivered;
     this.left = this.count;
     if (removed === undefined) return;
     this.#removed = Uint8Array.from(removed);
@@ -168,6 +179,63 @@ export class QueueBlock {
   /** One bit of each message; undefined when none is removed. */
   get removed(): Buffer | undefined {
     return this.#removed && Buffer.from(this.#removed);
+  }
+
+  /** Whether a message is to be given out. */
+  #waits(value: Buffer, index: number): boolean {
+    if (this.isRemoved(index)) return false;
+    if (index >= this.#furthest) return true;
+    if (this.#again === undefined || !this.#isPassed(index)) return false;
+    return this.#again === 'all' || this.#again.has(this.id(value, index));
+  }
+
+  /** The next message is given out. */
+  give(): void {
+    this.touched = true;
+    const word = Math.floor(this.next / 31);
+    if (this.#passed !== undefined && this.#isPassed(this.next)) {
+      this.#passed[word] = (this.#passed[word] ?? 0) & ~(1 << (this.next % 31));
+    }
+    this.next++;
+    this.#furthest = Math.max(this.#furthest, this.next);
+  }
+
+  giveAll(): void {
+    this.touched = true;
+    this.next = this.count;
+    this.#furthest = this.count;
+  }
+
+  /** Goes on to the next message that waits. */
+  advance(value: Buffer): void {
+    while (this.next < this.count && !this.#waits(value, this.next)) this.next++;
+    if (this.given) this.#again = undefined;
+  }
+
+  /** One that was given out waits as before, but not to be given out. `fresh`: it was with nobody before. */
+  pass(index: number, fresh: boolean): void {
+    if (fresh) this.redelivered = false;
+    const word = Math.floor(index / 31);
+    this.#passed ??= new Array<number>(Math.ceil(this.count / 31)).fill(0);
+    this.#passed[word] = (this.#passed[word] ?? 0) | (1 << (index % 31));
+  }
+
+  /** What was passed over, or the one with this id, is to be given out again. False when there is nothing. */
+  revisit(id?: number): boolean {
+    if (this.#passed?.some((word) => word !== 0) !== true) return false;
+    if (id === undefined) this.#again = 'all';
+    else if (this.#again !== 'all') this.#again = (this.#again ?? new Set()).add(id);
+    this.next = 0;
+    return true;
+  }
+
+  /** Only some of what was passed over is given out again. */
+  get picked(): boolean {
+    return this.#again instanceof Set;
+  }
+
+  #isPassed(index: number): boolean {
+    return ((this.#passed?.[Math.floor(index / 31)] ?? 0) & (1 << (index % 31))) !== 0;
   }
 
   isRemoved(index: number): boolean {

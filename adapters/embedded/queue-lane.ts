@@ -9,6 +9,8 @@ const WINDOW_BYTES = 256 * 1024;
 const GONE = 32;
 /** Of a block, when fewer of its messages are given out at once than one in so many, they are copied out of it. */
 const SPARSE = 4;
+/** Blocks that are read together at most, where each is given out again. */
+const MOST_LACKING = 256;
 
 /** A message that was given out. */
 export class TakenEntry implements QueueEntry {
@@ -88,10 +90,18 @@ export class Lane {
     return this.#known === Infinity ? undefined : this.#known;
   }
 
-  /** The block to be given out next whose bytes are not in memory. */
-  get lacking(): QueueBlock | undefined {
-    const next = this.#blocks[this.#at];
-    return next !== undefined && !next.given && next.value === undefined ? next : undefined;
+  /** Where the block to be given out next has no bytes in memory: that one, and others of which it is the same, up to so many bytes. */
+  lacking(most: number): QueueBlock[] {
+    const lacking: QueueBlock[] = [];
+    let bytes = 0;
+    for (let at = this.#at; at < this.#blocks.length && lacking.length < MOST_LACKING; at++) {
+      const block = this.#blocks[at];
+      if (block === undefined || block.given) continue;
+      bytes += block.size;
+      if (block.value !== undefined || (lacking.length > 0 && bytes > most)) break;
+      lacking.push(block);
+    }
+    return lacking;
   }
 
   /** Takes up to `count` messages that wait, and says why not more. */
@@ -163,9 +173,27 @@ export class Lane {
 
   /** The bytes of a block that it lacked. */
   found(block: QueueBlock, value: Buffer): void {
-    if (this.lacking !== block) return;
+    if (block.value !== undefined || block.given || block.left === 0) return;
     block.value = value;
     this.#hold(block);
+  }
+
+  /** What was passed over, or the one with this id, waits again. False when that is none. */
+  revisit(id?: number): boolean {
+    if (id === undefined) {
+      let found = false;
+      for (let at = this.#blocks.length - 1; at >= 0; at--) {
+        if (this.#blocks[at]?.revisit() !== true) continue;
+        this.#at = Math.min(this.#at, at);
+        found = true;
+      }
+      return found;
+    }
+    const at = this.#from(id + 1) - 1;
+    const block = this.#blocks[at];
+    if (block === undefined || block.last < id || !block.revisit(id)) return false;
+    this.#at = Math.min(this.#at, at);
+    return true;
   }
 
   /** The last message of one of its blocks was removed. */
@@ -198,21 +226,20 @@ export class Lane {
   }
 
   #takeFrom(block: QueueBlock, value: Buffer, wanted: number, free: number, taken: TakenEntry[]): void {
-    const apart = wanted * SPARSE < block.count;
+    const apart = wanted * SPARSE < block.count || block.picked;
     const messages = block.messages;
-    for (let left = wanted; left > 0 && block.next < block.count; block.next++) {
+    for (let left = wanted; ; left--) {
+      // Those behind the last one may all have been removed.
+      block.advance(value);
+      if (left === 0 || block.given) return;
       const index = block.next;
-      if (block.isRemoved(index)) continue;
       const id = block.id(value, index);
       if (id > free) return;
       const message = unlogged(messages?.[index]) ?? block.message(value, index, apart);
-      const redelivered = block.past.redelivered || id <= this.#before;
+      const redelivered = block.redelivered || id <= this.#before;
       taken.push(new TakenEntry(id, message, redelivered, block, index));
-      block.touched = true;
-      left--;
+      block.give();
     }
-    // Those behind it may all have been removed.
-    while (block.next < block.count && block.isRemoved(block.next)) block.next++;
   }
 
   /** What is not in the store yet may not be found by reading. */

@@ -6,6 +6,9 @@ import { readLane } from './queue-reads.ts';
 import type { Totals } from './queue-totals.ts';
 import type { Store } from './store.ts';
 
+/** Bytes of blocks that are read at once because they are given out again. */
+const LACKING_BYTES = 256 * 1024;
+
 /** What is to be done before more can be taken. */
 export type Obstacle = { readonly what: 'unread' | 'unmarked'; readonly lane: Lane };
 
@@ -38,6 +41,12 @@ export class Lanes {
       if (what !== 'empty') return { what, lane };
     }
     return undefined;
+  }
+
+  /** What was passed over, or what has one of these ids, is to be given out again. */
+  revisit(ids?: readonly number[]): void {
+    if (ids === undefined) for (const lane of this.#lanes) lane?.revisit();
+    else for (const id of ids) this.#lanes.some((lane) => lane?.revisit(id));
   }
 
   /** Whether this id of a lane may have been given out before the queue was opened. */
@@ -104,13 +113,16 @@ export class Lanes {
 
 /** Reads what the lane gives out next. Rejects with a RangeError when it is not as it was written. */
 export async function load(lane: Lane, number: number, store: Store): Promise<void> {
-  const { lacking, unread } = lane;
-  if (lacking !== undefined) {
-    const { first } = lacking;
-    const value = await store.get(blockKey(number, lane.number, first), false);
-    if (value === undefined) throw new RangeError(`the message ${first} of a queue is missing`);
-    readBlock(number, lane.number, first, value, undefined);
-    lane.found(lacking, value);
+  const { unread } = lane;
+  const lacking = lane.lacking(LACKING_BYTES);
+  if (lacking.length > 0) {
+    const values = await store.getMany(lacking.map(({ first }) => blockKey(number, lane.number, first)));
+    for (const [i, block] of lacking.entries()) {
+      const value = values[i];
+      if (value === undefined) throw new RangeError(`the message ${block.first} of a queue is missing`);
+      readBlock(number, lane.number, block.first, value, undefined);
+      lane.found(block, value);
+    }
   } else if (unread !== undefined) {
     lane.reading();
     try {

@@ -5,16 +5,17 @@ import type { QueueReceiver, QueueStore } from '../../src/ports/queue-store.ts';
 import { type Past, type QueueBlock, singleBlock } from './queue-block.ts';
 import { browse } from './queue-browse.ts';
 import { Due, type DueOwner } from './queue-due.ts';
+import { Giving, type GivingOwner } from './queue-giving.ts';
 import { droppedKey, LATER, laneOf, queueNameKey, releasedLane, totalsKey } from './queue-keys.ts';
-import { type Lane, pastOf, type TakenEntry } from './queue-lane.ts';
-import { Lanes, load, type Obstacle } from './queue-lanes.ts';
+import { pastOf, type TakenEntry } from './queue-lane.ts';
+import { Lanes } from './queue-lanes.ts';
 import type { PartOwner, QueuePart } from './queue-part.ts';
 import { decodeTotals, encodeTotals, NO_TOTALS } from './queue-totals.ts';
 import type { QueueParts } from './queues.ts';
 import type { Change, Store, Value } from './store.ts';
 
 /** A queue that is open: its lanes, what was given out of them, and what of it is on the way to the store. */
-export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
+export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner, GivingOwner {
   readonly name: string;
   number: number;
   /** The first number it had: ids of messages are remembered by it. */
@@ -27,17 +28,11 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
   readonly #due: Due;
   #nextId: number;
   readonly #taken = new Map<number, TakenEntry>();
-  #wanted = 0;
+  readonly #giving: Giving;
   /** What is in the next write, and in the one under way. */
   #pending: QueuePart | undefined;
   #sealed: QueuePart | undefined;
-  #giving = false;
-  #reading = false;
   #closing: Promise<void> | undefined;
-  readonly #give = (): void => {
-    this.#giving = false;
-    this.#giveNow();
-  };
 
   /** `totals`: undefined for a new one. Throws RangeError when they are not such. */
   constructor(
@@ -57,6 +52,7 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
     this.#nextId = nextId;
     this.#lanes = new Lanes(lanes, parts.windows);
     this.#due = new Due(due, this, parts);
+    this.#giving = new Giving(this, this.#lanes, parts);
     this.#receiver = receiver;
     this.#parts = parts;
     if (totals === undefined) this.#part().name = 'put';
@@ -68,10 +64,7 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
   }
 
   want(count: number): void {
-    this.#wanted += count;
-    if (this.#giving || this.closed) return;
-    this.#giving = true;
-    this.#parts.clock.defer(this.#give);
+    this.#giving.want(count);
   }
 
   push(message: Message, receiver: AppendReceiver, token: number): void {
@@ -136,6 +129,17 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
     released.arrive(block);
   }
 
+  pass(id: number): void {
+    const entry = this.#takeBack(id);
+    entry?.block.pass(entry.index, !entry.redelivered);
+  }
+
+  revisit(ids?: readonly number[]): void {
+    if (this.closed) return;
+    this.#lanes.revisit(ids);
+    this.#giving.soon();
+  }
+
   flushed(): Promise<void> {
     const refusal = this.#parts.commit.closed;
     if (refusal !== undefined) return Promise.reject(refusal);
@@ -171,8 +175,7 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
     for (const entry of this.#taken.values()) {
       this.bytes += entry.message.size;
       const block = this.#single(entry, releasedLane(entry.block.lane), pastOf(entry));
-      block.next = block.count;
-      block.touched = true;
+      block.giveAll();
       entry.block = block;
       entry.index = 0;
     }
@@ -216,7 +219,7 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
   /** The store is there again. */
   resume(): void {
     this.#parts.alarm.set(this.#due);
-    this.#giveNow();
+    this.#giving.now();
   }
 
   /** Gives back the memory of what waits. */
@@ -252,7 +255,7 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
     }
     if (part.name === 'put') changes.push(...this.#parts.named(this));
     part.encode(number, changes);
-    if (!this.closed && (this.#wanted > 0 || this.#taken.size > 0)) this.#lanes.markMade(part.made);
+    if (!this.closed && (this.#giving.wanted > 0 || this.#taken.size > 0)) this.#lanes.markMade(part.made);
     const lanes = this.#lanes.places(before?.number === number ? [before, part] : [part], part.marks);
     const { messages, bytes } = this;
     const totals = { messages, bytes, nextId: this.#nextId, due: this.#due.due, lanes };
@@ -269,7 +272,7 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
       this.#parts.windows.use(this);
     }
     part.succeed();
-    this.#giveNow();
+    this.#giving.now();
     // From here on they are not new any more.
     for (const block of part.made) block.messages = undefined;
   }
@@ -345,48 +348,13 @@ export class EmbeddedQueue implements QueueStore, PartOwner, DueOwner {
     }
   }
 
-  #giveNow(): void {
-    if (this.#wanted === 0 || this.closed || this.#reading) return;
-    const entries: TakenEntry[] = [];
-    let obstacle: Obstacle | undefined;
-    try {
-      obstacle = this.#lanes.take(this.#wanted, entries);
-    } catch (error) {
-      // A record that this version does not know.
-      this.#parts.warn(error, this.name);
-      void this.lose();
-      return;
-    }
-    if (obstacle?.what === 'unread') void this.#read(obstacle.lane);
-    else if (obstacle !== undefined) this.#mark(obstacle.lane);
-    if (entries.length === 0) return;
-    this.#wanted -= entries.length;
+  given(entries: readonly TakenEntry[]): void {
     for (const entry of entries) this.#taken.set(entry.id, entry);
     this.#receiver.take(entries);
   }
 
-  #mark(lane: Lane): void {
-    const before = lane.mark;
-    lane.raise();
-    if (lane.mark > before || (this.#pending === undefined && this.#sealed === undefined)) this.#part();
-  }
-
-  async #read(lane: Lane): Promise<void> {
-    const { store } = this.#parts;
-    if (store === undefined) return;
-    const { number } = this;
-    this.#reading = true;
-    try {
-      await load(lane, number, store);
-    } catch (error) {
-      this.unreadable(error, store);
-    } finally {
-      this.#reading = false;
-    }
-    // It may be another one's by now.
-    if (number !== this.number || this.closed) lane.evict();
-    this.#parts.windows.use(this);
-    this.#giveNow();
+  marked(higher: boolean): void {
+    if (higher || (this.#pending === undefined && this.#sealed === undefined)) this.#part();
   }
 }
 

@@ -6,6 +6,7 @@ import { type Answer, API, ApiError, number, record } from './api.ts';
 import { type Connection, explain } from './connection.ts';
 import type { DirectGet, Stored } from './direct-get.ts';
 import type { Frames } from './frames.ts';
+import type { PassedOver } from './passed.ts';
 import { type Raw, raw } from './raw.ts';
 import { Removals } from './removals.ts';
 import type { Turns } from './turns.ts';
@@ -47,6 +48,8 @@ export interface LaneReceiver {
    * `consumed` is a number of a delivery that serves for all.
    */
   inherited(lane: Lane, stored: readonly Stored[], consumed: number): void;
+  /** It was passed over, and comes again. */
+  revisited(lane: Lane, passed: PassedOver, stored: Stored): void;
   /** More messages may come, and should be requested. */
   resumed(): void;
 }

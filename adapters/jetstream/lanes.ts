@@ -1,5 +1,6 @@
 import { type Held, LaneBuffer } from './held.ts';
 import { Lane, type LaneHost, type LaneReceiver } from './lane.ts';
+import type { PassedOver } from './passed.ts';
 import type { QueueNames } from './queue-names.ts';
 
 /** A queue's lanes, one for each priority that its messages have had, in the order in which they are served. */
@@ -29,7 +30,7 @@ export class Lanes {
     const description = `Queue ${this.#name.slice(0, 1000)}${priority === 0 ? '' : `, priority ${priority}`}`;
     const { consumer, subject } = { consumer: this.#names.consumer(priority), subject: this.#names.lane(priority) };
     const lane = new Lane(priority, consumer, subject, description, more, this.#host, this.#receiver);
-    const buffer = new LaneBuffer(lane);
+    const buffer = new LaneBuffer(lane, subject, this.#host, this.#receiver);
     this.#byPriority[priority] = buffer;
     this.#all = [...this.#all, buffer].sort((a, b) => b.lane.priority - a.lane.priority);
     return buffer;
@@ -56,6 +57,25 @@ export class Lanes {
     const left = wanted - taken.length;
     for (const { lane, size, returning } of this.#all) lane.request(Math.max(left - size, returning && 1));
     return taken;
+  }
+
+  /** What was passed over, or these of it, comes again. */
+  revisit(ids?: readonly number[]): void {
+    for (const buffer of this.#all) buffer.revisit(ids);
+  }
+
+  passed(id: number): PassedOver | undefined {
+    for (const buffer of this.#all) {
+      const passed = buffer.passed(id);
+      if (passed !== undefined) return passed;
+    }
+    return undefined;
+  }
+
+  /** Passed over, and not given to consumers as often as by the server, which the next owner could not tell. */
+  *misjudged(): Generator<PassedOver> {
+    for (const buffer of this.#all)
+      for (const passed of buffer.allPassed()) if (passed.deliveries !== passed.delivered) yield passed;
   }
 
   async flushed(): Promise<void> {

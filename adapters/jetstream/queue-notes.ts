@@ -8,6 +8,8 @@ import type { QueueNames } from './queue-names.ts';
 
 /** Name of the note that says which of the queues of this name this is. */
 export const BORN = 'born';
+/** Notes made at once; of more messages, the next owner says that they may have been given. */
+const MOST = 20_000;
 /** Seconds that a note outlives its time; then it is forgotten, should no one have removed it. */
 const KEPT = 7 * 24 * 3600;
 
@@ -49,6 +51,15 @@ export class Notes implements PushReceiver {
     this.#notes.set(id, note);
     const wait = Math.max(0, Math.ceil((note.dueAt - this.#host.clock.now()) / 1000));
     this.#push(this.#names.note(id), noteLines(note, wait + KEPT));
+  }
+
+  /** How often these were given to consumers, so that the next owner need not go by how often the server gave them. */
+  putAll(messages: Iterable<{ readonly id: number; readonly deliveries: number }>): void {
+    let count = 0;
+    for (const { id, deliveries } of messages) {
+      if (++count > MOST) return;
+      this.put(id, { deliveries, dueAt: 0 });
+    }
   }
 
   drop(id: number): void {

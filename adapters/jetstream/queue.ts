@@ -10,6 +10,7 @@ import { Held } from './held.ts';
 import type { Lane, LaneHost, LaneReceiver } from './lane.ts';
 import { Lanes } from './lanes.ts';
 import type { OwnIds } from './own-ids.ts';
+import type { PassedOver } from './passed.ts';
 import { Push, type Pusher, type PushReceiver } from './pusher.ts';
 import { type Contents, count } from './queue-contents.ts';
 import { scheduleLines } from './queue-headers.ts';
@@ -18,8 +19,8 @@ import type { QueueNames } from './queue-names.ts';
 import type { Notes } from './queue-notes.ts';
 import { browse, purge } from './queue-reads.ts';
 import type { Raw } from './raw.ts';
-import { Recount } from './recount.ts';
 import { Releases } from './releases.ts';
+import { Tally } from './tally.ts';
 
 /** Milliseconds up to which a message that is not due keeps its place in its queue, and is passed over until it is. */
 const SHORT_DELAY = 10_000;
@@ -44,11 +45,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   readonly #releases: Releases;
   readonly #lanes: Lanes;
   readonly #held = new Map<number, Held>();
-  readonly #recount = new Recount();
-  /** The end of the stream when messages were last counted. */
-  #countedTo: number;
-  #messages: number;
-  #bytes: number;
+  readonly #tally: Tally;
   #wanted = 0;
   /** Everything up to it that was not taken then is removed. */
   #purged = 0;
@@ -71,20 +68,18 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     this.#receiver = to;
     this.#notes = notes;
     this.#releases = new Releases(host.clock);
-    this.#messages = contents.messages;
-    this.#bytes = contents.bytes;
-    this.#countedTo = contents.last;
+    this.#tally = new Tally(contents);
     this.#lanes = new Lanes(name, names, host, this);
     this.#lanes.of(0, contents.priorities.has(0));
     for (const priority of contents.priorities) this.#lanes.of(priority, true);
   }
 
   get messages(): number {
-    return this.#messages;
+    return this.#tally.messages;
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#tally.bytes;
   }
 
   // --- in ------------------------------------------------------------------------------------------------------------
@@ -109,9 +104,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   stored({ message, origin, token, priority, waits }: Push, sequence: number, repeated: boolean): void {
     this.#pushes--;
     if (!repeated) {
-      this.#recount.changed();
-      this.#messages++;
-      if (sequence > this.#purged) this.#bytes += message.size;
+      this.#tally.stored(sequence > this.#purged ? message.size : 0);
       const { lane } = this.#lanes.of(priority);
       if (!waits) lane.stored(sequence);
       if (this.#wanted > 0) this.#schedule();
@@ -174,6 +167,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
       held.consumed = consumed;
       return;
     }
+    if (this.#lanes.of(lane.priority).keptPassed(arrival)) return;
     if (lane.removals.has(id)) {
       lane.removals.again(id, consumed);
       return;
@@ -203,10 +197,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   #add({ size }: Message, id: number, bytes: Uint8Array, headerBytes: number): void {
     const number = this.#host.ids.numberIn(bytes, headerBytes);
     if (number > 0) this.#host.pusher.seen(number, id);
-    else if (id > this.#countedTo && !isScheduled(bytes, headerBytes)) {
-      this.#messages++;
-      this.#bytes += size;
-    }
+    else if (!isScheduled(bytes, headerBytes)) this.#tally.found(id, size);
   }
 
   inherited(lane: Lane, stored: readonly Stored[], consumed: number): void {
@@ -235,10 +226,8 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   remove(id: number): void {
     const held = this.#settle(id);
     if (held === undefined) return;
-    this.#recount.changed();
     held.buffer.lane.removals.add(id, held.consumed);
-    this.#messages = Math.max(0, this.#messages - 1);
-    this.#bytes = this.#messages === 0 ? 0 : Math.max(0, this.#bytes - held.message.size);
+    this.#tally.removed(held.message.size);
     this.#notes.drop(id);
   }
 
@@ -251,6 +240,25 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     if (!known) this.#notes.put(id, { deliveries, dueAt });
     this.#releases.add({ id, dueAt, deliveries, buffer, consumed, size: message.size });
     this.#schedule();
+  }
+
+  pass(id: number): void {
+    const held = this.#settle(id);
+    held?.buffer.pass(held);
+  }
+
+  revisit(ids?: readonly number[]): void {
+    this.#lanes.revisit(ids);
+    this.#schedule();
+  }
+
+  revisited(lane: Lane, passed: PassedOver, { sequence: id, bytes, headerBytes, time }: Stored): void {
+    const { deliveries, delivered, consumed } = passed;
+    const buffer = this.#lanes.of(lane.priority);
+    const message = queueMessage(bytes, headerBytes, this.#topic, time, lane.priority);
+    const held = new Held(id, message, deliveries, buffer, delivered, consumed);
+    this.#held.set(id, held);
+    buffer.addBack(held, passed);
   }
 
   async flushed(): Promise<void> {
@@ -273,7 +281,8 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
         if (this.#lanes.isRemoved(priority, id)) return undefined;
         const message = queueMessage(bytes, headerBytes, this.#topic, time, priority);
         const held = this.#held.get(id);
-        const deliveries = (held ?? this.#releases.get(id) ?? this.#notes.of(id))?.deliveries ?? 0;
+        const deliveries =
+          (held ?? this.#releases.get(id) ?? this.#lanes.passed(id) ?? this.#notes.of(id))?.deliveries ?? 0;
         return { id, message, deliveries, redelivered: deliveries > 0 };
       },
     );
@@ -282,7 +291,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   async purge(): Promise<number> {
     const taken = (): Held[] => [...this.#held.values()].filter((held) => held.taken);
     await this.flushed();
-    const bytes = this.#bytes - taken().reduce((sum, { message }) => sum + message.size, 0);
+    const bytes = this.#tally.bytes - taken().reduce((sum, { message }) => sum + message.size, 0);
     const count = await purge(this.#names, this.#host, this.#lanes.all, {
       begin: (last) => {
         this.#purged = last;
@@ -296,8 +305,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
       },
       kept: (id) => this.#held.has(id) || this.#releases.get(id) !== undefined,
     });
-    this.#messages = Math.max(taken().length, this.#messages - count);
-    this.#bytes = Math.max(0, this.#bytes - bytes);
+    this.#tally.purged(count, bytes, taken().length);
     return count;
   }
 
@@ -312,6 +320,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     const held = [...this.#held.values()].sort((a, b) => a.id - b.id);
     for (const { id, consumed, buffer } of held) buffer.lane.release(id, consumed, 0);
     this.#held.clear();
+    this.#notes.putAll(this.#lanes.misjudged());
     try {
       await this.#pushed();
       await this.#notes.flushed();
@@ -341,8 +350,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
       await connection.ask(`$JS.API.STREAM.PURGE.${stream}`, { filter });
     }
     await this.#notes.bear();
-    this.#messages = 0;
-    this.#bytes = 0;
+    this.#tally.clear();
   }
 
   /** Without a word to the server. */
@@ -356,26 +364,15 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
 
   /** Once a second. */
   tick(now: number): void {
+    const { connection, direct, stream, turns } = this.#host;
     this.#lanes.tick(now);
     if (this.#wanted > 0) this.#schedule();
-    if (this.#recount.tick()) void this.#count();
+    void this.#tally.tick(
+      () => turns.run(() => count(this.#names, connection, direct, stream)),
+      () => this.#open && this.#pushes === 0 && this.#lanes.removed,
+    );
     if (++this.#ticks % PROGRESS !== 0) return;
     for (const { id, consumed, buffer } of this.#held.values()) buffer.lane.progress(id, consumed);
-  }
-
-  async #count(): Promise<void> {
-    const { changes } = this.#recount;
-    const { connection, direct, stream, turns } = this.#host;
-    try {
-      const { messages, last } = await turns.run(() => count(this.#names, connection, direct, stream));
-      // Something went on meanwhile: it is counted when that is over.
-      if (!this.#open || changes !== this.#recount.changes || this.#pushes > 0 || !this.#lanes.removed) return;
-      this.#bytes = this.#messages === 0 ? 0 : Math.round((this.#bytes / this.#messages) * messages);
-      this.#messages = messages;
-      this.#countedTo = last;
-    } catch {
-      // NATS is away: the next one counts.
-    }
   }
 
   down(): void {

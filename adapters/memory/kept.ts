@@ -13,8 +13,8 @@ export interface KeptEntry {
   released: boolean;
   /** Milliseconds since 1970 before which it does not come. */
   dueAt: number;
-  /** `storing`: not durable yet. */
-  state: 'storing' | 'waiting' | 'taken';
+  /** `storing`: not durable yet. `passed`: it waits, but is not to come. */
+  state: 'storing' | 'waiting' | 'taken' | 'passed';
 }
 
 /** What of a queue outlives its being closed: its messages by id. */

@@ -23,6 +23,7 @@ export class MemoryQueueStore implements QueueStore {
   readonly #due = new Heap<KeptEntry>(comesFirst);
   /** Not due yet. */
   readonly #later = new Heap<KeptEntry>((a, b) => a.dueAt < b.dueAt);
+  readonly #passed = new Map<number, KeptEntry>();
   #storing: Stored[] = [];
   #wanted = 0;
   #closed = false;
@@ -94,6 +95,22 @@ export class MemoryQueueStore implements QueueStore {
     this.#schedule();
   }
 
+  pass(id: number): void {
+    const entry = this.#taken(id);
+    if (entry === undefined) return;
+    entry.state = 'passed';
+    this.#passed.set(id, entry);
+  }
+
+  revisit(ids: Iterable<number> = [...this.#passed.keys()]): void {
+    for (const id of ids) {
+      const entry = this.#passed.get(id);
+      if (entry !== undefined) this.#wait(entry);
+      this.#passed.delete(id);
+    }
+    this.#schedule();
+  }
+
   async flushed(): Promise<void> {
     if (this.#closed) throw closedError();
   }
@@ -116,7 +133,8 @@ export class MemoryQueueStore implements QueueStore {
     await new Promise<void>((resolve) => this.#clock.defer(resolve));
     if (this.#closed) throw closedError();
     const before = this.messages;
-    for (const entry of this.#kept.entries()) if (entry.state === 'waiting') this.#kept.remove(entry);
+    for (const entry of this.#kept.entries()) if (isUntaken(entry)) this.#kept.remove(entry);
+    this.#passed.clear();
     this.#due.clear();
     this.#later.clear();
     return before - this.messages;
@@ -210,6 +228,10 @@ function comesFirst(a: KeptEntry, b: KeptEntry): boolean {
   if (a.priority !== b.priority) return a.priority > b.priority;
   if (a.released !== b.released) return a.released;
   return a.id < b.id;
+}
+
+function isUntaken({ state }: KeptEntry): boolean {
+  return state === 'waiting' || state === 'passed';
 }
 
 function entryOf({ id, message, deliveries, redelivered }: KeptEntry): QueueEntry {

@@ -18,8 +18,15 @@ export class QueueSubscription extends ConsumerSubscription<Consumption> {
   }
 
   protected consume(): Consumption {
-    const { queue, prefetch, priority, exclusive, locksOut, settings } = this.#request;
-    const options = { clientId: this.link.clientId, prefetch, priority, exclusive, ...(locksOut && { locksOut }) };
+    const { queue, prefetch, priority, exclusive, locksOut, selector, settings } = this.#request;
+    const options = {
+      clientId: this.link.clientId,
+      prefetch,
+      priority,
+      exclusive,
+      ...(locksOut && { locksOut }),
+      ...(selector !== undefined && { selector: selector.text }),
+    };
     return this.link.services.queues.consume(queue, this, options, settings);
   }
 

@@ -187,7 +187,6 @@ function consumerOf(
   limits: Limits,
 ): QueueRequest {
   const request = { ...common, selector: readSelector(frame, 'elsewhere', limits) };
-  if (request.selector !== undefined) throw withSelector('queues');
   return { ...request, kind: 'queue', queue, ...readConsumer(frame), named, settings };
 }
 
@@ -304,8 +303,4 @@ function readPrefetch(frame: Frame, limits: Limits): number {
   if (asked === 0) requirePush(frame);
   const most = Math.max(limits.stompPrefetch, limits.outboxMessages);
   return asked === 0 ? most : Math.min(asked, most);
-}
-
-function withSelector(what: string): Refusal {
-  return new Refusal('unsupported', `the header selector of SUBSCRIBE is not offered for ${what}`, 'Leave it out.');
 }

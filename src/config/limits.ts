@@ -119,6 +119,13 @@ export const section = z.strictObject({
     'Messages of one queue or group that wait for others of their key or for another try; at so many, it waits for them',
     'messages',
   ),
+  passedMessages: integer(
+    200_000,
+    1,
+    900_000,
+    'Messages of one queue that its consumers with selectors have passed over; at so many, those behind are not looked at',
+    'messages',
+  ),
   groupMessages: integer(
     50_000,
     1,

@@ -32,6 +32,8 @@ export class Counters {
   droppedRetained = 0;
   /** Messages that a queue refused, and those it threw away: full, rejected, or delivered too often. */
   droppedQueue = 0;
+  /** Times that consumers with selectors had passed over as many messages of a queue as are allowed. */
+  passedFull = 0;
   /** Messages that went to the dead-letter queue of theirs. */
   deadLettered = 0;
   /** Messages refused because of their topic or for want of a right. */

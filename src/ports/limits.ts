@@ -52,6 +52,8 @@ export interface Limits extends TopicLimits {
   readonly consumerBytes: number;
   /** Of one queue or group, what waits for others of its key or for another try. */
   readonly heldMessages: number;
+  /** Of one queue, what consumers with selectors have passed over. */
+  readonly passedMessages: number;
   /** Of one group, what is with members or came back. */
   readonly groupMessages: number;
   /** Of messages for queues, on their way to other nodes of the cluster. */

@@ -52,7 +52,22 @@ export interface QueueSource {
   flushed(): Promise<void>;
 }
 
-export interface QueueStore extends QueueSource {
+/** A source whose messages can be passed over: taken, looked at, and left where they are for someone who comes later. */
+export interface SelectiveSource extends QueueSource {
+  /**
+   * Taken, and for nobody who is here: it is as if it had never been taken, with its place in the order, its deliveries and
+   * `redelivered` as they were, but it does not come again before `revisit`. Nothing is written, its payload is not held, and
+   * `purge`, `browse`, `close` and `destroy` see it as one that was never taken.
+   */
+  pass(id: number): void;
+  /**
+   * Of what was passed over, these (without `ids`: all) come again by `take` when they are wanted, in the order in which they
+   * would have come; others that are stored with them may, too. What is not passed over stays as it is.
+   */
+  revisit(ids?: readonly number[]): void;
+}
+
+export interface QueueStore extends SelectiveSource {
   /**
    * In it, with those that were taken, those that are due later, and those that are being stored: messages, and bytes of their
    * payloads.

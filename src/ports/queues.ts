@@ -56,6 +56,11 @@ export interface ConsumerOptions {
   /** It wants to be the only one: it is refused when there are others (`quota`), and others are while it is there. */
   readonly exclusive: boolean;
   /**
+   * It gets only messages of which this is true (SQL-92, `core/selector.ts`); undefined: all. What nobody who is here selects
+   * stays in the queue, holds up nothing, and is not delivered for being looked at.
+   */
+  readonly selector?: string | undefined;
+  /**
    * While it is there, it alone gets messages, and others wait: the one of the highest priority that says so, of these the one
    * that came first.
    */

@@ -6,11 +6,13 @@ import { eventually } from '../support/eventually.ts';
 import { queued, textOf } from './support/held-queue.ts';
 import { DELAY, Fixture, QUIET, type QueueStoresFactory } from './support/queue-fixture.ts';
 import { queuesKept } from './support/queues-kept.ts';
+import { queuesPassed } from './support/queues-passed.ts';
 
 /** What every store of queues owes the one who owns a queue. Runners beside this file hand in an adapter each. */
 export function queuesContract(factory: QueueStoresFactory): void {
   queuesGive(factory);
   queuesKept(factory);
+  queuesPassed(factory);
 }
 
 /** What comes, when, and in which order. */

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import type { Properties } from '../../src/core/message.ts';
 import { QueueWorld, type Recorder } from '../spec/routing/support/queues.ts';
-import { type ModelConsumer, QueueModel, type Rules } from './support/queue-model.ts';
+import { type Color, type ModelConsumer, QueueModel, type Rules } from './support/queue-model.ts';
 
 /**
  * Producers and consumers of one queue at random, with time passing and processes killed: everything that happens is what a
@@ -18,12 +18,21 @@ interface Pushed {
   readonly delay: number;
   readonly ttl: number;
   readonly id: string | undefined;
+  readonly color: Color;
 }
 
 interface Consuming {
   readonly model: ModelConsumer;
   readonly recorder: Recorder;
 }
+
+/** And what each is true of. */
+const SELECTORS = new Map<string | undefined, (color: Color) => boolean>([
+  ["color = 'red'", (color) => color === 'red'],
+  ["color <> 'red'", (color) => color === 'blue'],
+  ["color IN ('red', 'blue')", (color) => color !== undefined],
+  ['color IS NULL', (color) => color === undefined],
+]);
 
 class Real {
   readonly world: QueueWorld;
@@ -51,6 +60,7 @@ class Real {
     if (of.delay > 0) properties.deliverAt = this.now + of.delay;
     if (of.ttl > 0) properties.expiresAt = this.now + of.ttl;
     if (of.id !== undefined) properties.messageId = of.id;
+    if (of.color !== undefined) properties.user = [['color', of.color]];
     this.world.push(String(number), properties, 'q', number);
     if (!told) return;
     const stored = this.model.push(number, this.now, of);
@@ -59,12 +69,13 @@ class Real {
 
   readonly #expected: string[] = [];
 
-  attach(prefetch: number, priority: number): void {
+  attach(prefetch: number, priority: number, selector?: string): void {
     const name = `c${++this.#attached}`;
-    const model = { name, prefetch, priority };
+    const model = { name, prefetch, priority, selects: SELECTORS.get(selector) ?? (() => true) };
     this.model.consumers.add(model);
+    this.model.selecting ||= selector !== undefined;
     const world = this.world;
-    const options = { clientId: name, prefetch, priority, exclusive: false };
+    const options = { clientId: name, prefetch, priority, exclusive: false, selector };
     const recorder: Recorder = world.consumer(options, (body, delivery) => {
       try {
         this.model.taken(model, Number(body), delivery, this.now);
@@ -135,13 +146,14 @@ const pushed = fc.record({
   delay: fc.constantFrom(0, 0, 0, 0, 1000, 5000),
   ttl: fc.constantFrom(0, 0, 0, 0, 3000, 20_000),
   id: fc.constantFrom(undefined, undefined, undefined, 'i', 'j'),
+  color: fc.constantFrom<Color>(undefined, 'red', 'red', 'blue'),
 });
 const which = fc.nat(7);
 const push = pushed.map((of): Command => ({ text: `push ${JSON.stringify(of)}`, run: (real) => real.push(of) }));
-const attach = fc.tuple(fc.integer({ min: 1, max: 4 }), fc.nat(1)).map(
-  ([prefetch, priority]): Command => ({
-    text: `attach ${prefetch} ${priority}`,
-    run: (real) => real.attach(prefetch, priority),
+const attach = fc.tuple(fc.integer({ min: 1, max: 4 }), fc.nat(1), fc.constantFrom(undefined, ...SELECTORS.keys())).map(
+  ([prefetch, priority, selector]): Command => ({
+    text: `attach ${prefetch} ${priority} ${selector}`,
+    run: (real) => real.attach(prefetch, priority, selector),
   }),
 );
 const settle = fc
@@ -169,7 +181,7 @@ const ends = fc.constantFrom<Command>(
     run: async (real) => {
       await real.world.settle();
       // Nobody was told that it is there.
-      real.push({ key: undefined, priority: 0, delay: 0, ttl: 0, id: 'j' }, false);
+      real.push({ key: undefined, priority: 0, delay: 0, ttl: 0, id: 'j', color: undefined }, false);
       await real.end(true);
     },
   },

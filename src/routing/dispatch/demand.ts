@@ -70,6 +70,23 @@ export class Demand {
     if (missing > 0 && missing * 4 >= most) this.#want(missing);
   }
 
+  /**
+   * The same where consumers select: what waits for those that have no room is not counted, and nothing is held ready for
+   * them alone. `most`: so many are wanted at most.
+   */
+  serveSome(members: Members, most: number): void {
+    if (members.room === 0) return;
+    if (most < Number.POSITIVE_INFINITY) this.#want(Math.max(0, most - this.#coming));
+    // What is held for others is not in the way of those that have room.
+    else if (this.#coming === 0 && this.#affordable() < 1) this.#want(1);
+    else this.serve(members, 0);
+  }
+
+  /** So much waits here that it should not be more. */
+  get crowded(): boolean {
+    return this.#held * 2 > this.#memory;
+  }
+
   /** Of messages as large as those that came last. */
   #affordable(): number {
     const count = Math.floor((this.#memory - this.#held) / this.#average) - this.#coming;
@@ -96,6 +113,7 @@ export class Demand {
   }
 
   #want(count: number): void {
+    if (count === 0) return;
     this.#coming += count;
     this.#source.want(count);
   }

@@ -1,4 +1,5 @@
 import { BrokerError } from '../../core/errors.ts';
+import type { Selector } from '../../core/selector.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { QueueEntry, QueueReceiver, QueueSource } from '../../ports/queue-store.ts';
 import type { Consumer, ConsumerOptions, Consumption, Outcome } from '../../ports/queues.ts';
@@ -9,8 +10,10 @@ import { priorityOf } from './entries.ts';
 import type { KeyState } from './keys.ts';
 import { Member, type MemberHost, Unsettled } from './member.ts';
 import { Members } from './members.ts';
-import type { DeadReason, DispatcherHandlers, DispatcherOptions } from './rules.ts';
+import { type Giver, Placement } from './placement.ts';
+import type { DeadReason, DispatcherHandlers, DispatcherOptions, Selecting } from './rules.ts';
 import * as rules from './rules.ts';
+import { Returned, Selection } from './selection.ts';
 import { Waiting } from './waiting.ts';
 
 export type { DeadReason, DispatcherHandlers, DispatcherOptions };
@@ -19,7 +22,7 @@ export type { DeadReason, DispatcherHandlers, DispatcherOptions };
  * Gives the messages of a source to consumers: to those of the highest priority that are ready, each in its turn. What is
  * taken from the source and cannot be given yet waits here; it is little, and none when there are no consumers.
  */
-export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
+export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost, Giver {
   readonly #source: QueueSource;
   readonly #options: DispatcherOptions;
   readonly #clock: Clock;
@@ -31,6 +34,9 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   readonly #keys = this.#waiting.keys;
   readonly #demand: Demand;
   readonly #alarm: Alarm;
+  /** undefined where consumers cannot select. */
+  readonly #selection: Selection | undefined;
+  readonly #placement: Placement;
   #unsettled = 0;
   #lastNumber = 0;
   #dispatching = false;
@@ -43,6 +49,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     clock: Clock,
     logger: Logger,
     handlers: DispatcherHandlers,
+    selecting?: Selecting,
   ) {
     this.#source = source;
     this.#options = options;
@@ -52,6 +59,11 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     this.#members = new Members(options.singleActiveConsumer);
     this.#demand = new Demand(source, options.memoryBytes);
     this.#alarm = new Alarm(clock, () => this.#tick());
+    if (selecting !== undefined) {
+      const expiryOf = (entry: QueueEntry): number => rules.expiryOf(entry, options);
+      this.#selection = new Selection({ ...selecting, demand: this.#demand, window: this.#window, expiryOf });
+    }
+    this.#placement = new Placement(options.keys, this.#waiting, this.#members, this.#selection, this);
   }
 
   /** With consumers. */
@@ -65,7 +77,12 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
 
   /** Taken from the source, and not with consumers. */
   get waiting(): number {
-    return this.#waiting.size;
+    return this.#waiting.size + (this.#selection?.ready ?? 0);
+  }
+
+  /** Looked at, and left in the source until someone comes who selects it, or has room for it. */
+  get passed(): number {
+    return this.#selection?.passed ?? 0;
   }
 
   /** Without consumers: before this time (milliseconds since 1970) nothing expires, as far as is known. */
@@ -76,10 +93,11 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   /**
    * Messages may come during the call. Throws a BrokerError (`quota`) when it or another one wants to be the only consumer.
    */
-  attach(consumer: Consumer, options: ConsumerOptions): Consumption {
+  attach(consumer: Consumer, options: ConsumerOptions, selector?: Selector): Consumption {
     this.#members.check(options);
     const seed = this.#options.keys === 'sticky' ? this.#members.seedOf(options.clientId) : 0;
-    const member = new Member(this, consumer, options, seed, this.#options.consumerBytes);
+    const member = new Member(this, consumer, options, seed, this.#options.consumerBytes, selector);
+    this.#selection?.join(member, this.#members.all);
     this.#members.add(member);
     if (this.#options.keys === 'sticky') this.#keys.unparkAll();
     this.#dispatch();
@@ -88,6 +106,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
 
   take(entries: readonly QueueEntry[]): void {
     this.#demand.came(entries);
+    this.#selection?.came(entries);
     for (const entry of entries) {
       if (priorityOf(entry) > 0) this.#demand.prioritised = true;
       if (this.#demand.accepts(entry)) this.#window.add(entry);
@@ -109,6 +128,8 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
    * that were not ready.
    */
   sweep(): void {
+    this.#selection?.sweep(this.#clock.now());
+    if (this.#selection?.active) this.#selection.bringBackAll();
     for (const entry of this.#waiting.takeSome((each) => rules.isExpired(each, this.#options, this.#clock)))
       this.#drop(entry, 'expired');
     for (const member of this.#members.all) this.#revive(member);
@@ -121,8 +142,14 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
    */
   probe(count: number): void {
     if (this.#closed) return;
+    this.#selection?.recallOldest(count);
     this.#demand.probe(count, this.#window.size, this.consumers === 0);
     this.#dispatch();
+  }
+
+  /** There have been no consumers for a while: what they passed over is as if it had never been looked at. */
+  forgetSelectors(): void {
+    if (this.consumers === 0) this.#selection?.forget();
   }
 
   /** Another one may be the first. */
@@ -132,6 +159,8 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
 
   /** Removes all that is not with a consumer. Says how many those were. */
   purge(): number {
+    this.#selection?.bringBackAll();
+    this.#selection?.clear();
     const waiting = this.#waiting.takeAll();
     for (const { id } of waiting) this.#source.remove(id);
     this.#demand.emptied();
@@ -145,6 +174,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     this.#closed = true;
     this.#alarm.cancel();
     const members = [...this.#members.all];
+    this.#selection?.bringBackAll();
     for (const member of members) {
       this.#members.remove(member);
       if (!lost) for (const { entry, count } of member.held.values()) this.#source.release(entry.id, 0, count);
@@ -153,7 +183,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
     this.#unsettled = 0;
     // What waits for its retry, too: else those behind it of the same key would come before it.
     const waiting = this.#waiting.takeAll();
-    if (!lost) for (const { id, deliveries } of waiting) this.#source.release(id, 0, deliveries);
+    if (!lost) for (const entry of waiting) this.#putBack(entry);
     for (const member of members) member.end(error, this.#logger);
   }
 
@@ -190,6 +220,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   cancel(member: Member): void {
     if (member.gone) return;
     this.#members.remove(member);
+    this.#selection?.leave(member, this.consumers === 0);
     for (const settled of member.held.values()) {
       this.#unsettled--;
       this.#giveBack(settled, 0);
@@ -213,19 +244,39 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   #dispatch(): void {
     if (this.#dispatching || this.#closed) return;
     this.#dispatching = true;
-    while (this.#next());
+    const selection = this.#selection;
+    // Those that have a key may have had older messages to take first.
+    if (selection?.active && this.#keys.size > 0) for (const each of this.#members.all) this.#keys.unparkFor(each);
+    do while (this.#next());
+    while (selection?.active && selection.serve());
     this.#dispatching = false;
     if (this.consumers === 0) this.#leave();
     // What no consumer has room for would be in the way of a higher priority that comes later.
-    else if (this.#demand.prioritised && this.#window.size > 0) this.#waiting.giveBack(this.#source, this.#demand);
+    else if (this.#demand.prioritised && this.#window.size > 0) this.#giveBackAll();
     if (this.#waiting.resumes) this.#clock.defer(this.#resume);
     if (this.#closed || this.consumers === 0 || this.#keys.size >= this.#options.heldMessages) return;
-    this.#demand.serve(this.#members, this.#window.size);
+    if (selection?.active) this.#demand.serveSome(this.#members, selection.most());
+    else this.#demand.serve(this.#members, this.#window.size);
+  }
+
+  /** To the source, but for what waits for its retry, which holds back others. Says what that was, the first one first. */
+  #giveBackAll(): readonly QueueEntry[] {
+    const entries = this.#waiting.takeReady();
+    for (const entry of entries) {
+      this.#demand.went(entry);
+      this.#putBack(entry);
+    }
+    return entries;
+  }
+
+  #putBack(entry: QueueEntry): void {
+    if (this.#selection?.used) this.#selection.putBack(entry);
+    else this.#source.release(entry.id, 0, entry.deliveries);
   }
 
   /** Nothing is held without consumers: it goes to the source, which records how often it was delivered. */
   #leave(): void {
-    const [head] = this.#waiting.giveBack(this.#source, this.#demand);
+    const [head] = this.#giveBackAll();
     if (head === undefined) return;
     this.#headExpiresAt = rules.expiryOf(head, this.#options);
     this.#demand.found();
@@ -240,42 +291,14 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   #next(): boolean {
     const entry = this.#window.first;
     if (entry === undefined) return false;
-    let reason: DeadReason | undefined;
-    if (rules.isExpired(entry, this.#options, this.#clock)) reason = 'expired';
-    else if (rules.isExhausted(entry.deliveries, this.#options)) reason = 'deliveries';
-    else if (this.#handlers.excess?.()) reason = 'overflow';
-    if (reason === undefined) return this.#place(entry);
+    const reason = rules.reasonOf(entry, this.#options, this.#clock, this.#handlers);
+    if (reason === undefined) return this.#placement.place(entry);
     this.#window.shift();
     this.#drop(entry, reason);
     return true;
   }
 
-  #place(entry: QueueEntry): boolean {
-    const key = this.#options.keys === 'none' ? undefined : entry.message.properties?.key;
-    const state = key === undefined ? undefined : this.#keys.get(key);
-    if (state?.blocks(entry)) {
-      this.#window.shift();
-      this.#keys.park(state, entry, state.awaited);
-      return true;
-    }
-    const holder = key === undefined ? undefined : this.#holder(key, state);
-    const member = holder === undefined ? this.#members.next() : this.#members.free(holder) ? holder : undefined;
-    // Asking it may have changed everything.
-    if (this.#window.first !== entry) return true;
-    if (member === undefined && holder === undefined) return false;
-    this.#window.shift();
-    if (member === undefined) this.#keys.park(this.#keys.grow(key ?? ''), entry, holder);
-    else this.#give(member, entry, key === undefined ? undefined : this.#keys.grow(key));
-    return true;
-  }
-
-  /** The one who must have the next message of this key; undefined: anyone may. */
-  #holder(key: string, state: KeyState | undefined): Member | undefined {
-    if (state !== undefined && state.unsettled > 0) return state.holder;
-    return this.#options.keys === 'sticky' ? this.#members.of(key) : undefined;
-  }
-
-  #give(member: Member, entry: QueueEntry, state: KeyState | undefined): void {
+  give(member: Member, entry: QueueEntry, state: KeyState | undefined): void {
     const { ackMilliseconds } = this.#options;
     const now = ackMilliseconds > 0 ? this.#clock.now() : 0;
     const given = new Unsettled(++this.#lastNumber, entry, state, now);
@@ -307,7 +330,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost {
   // --- taking back --------------------------------------------------------------------------------------------------
 
   #giveBack({ entry: { id, message }, count, key }: Unsettled, delay: number): void {
-    const entry = { id, message, deliveries: count, redelivered: true };
+    const entry = new Returned({ id, message }, count);
     if (rules.isExhausted(count, this.#options)) {
       this.#handlers.dead(entry, 'deliveries', count);
       return;

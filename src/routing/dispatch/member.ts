@@ -1,9 +1,11 @@
 import type { BrokerError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
+import type { Selector } from '../../core/selector.ts';
 import type { QueueEntry } from '../../ports/queue-store.ts';
 import type { Consumer, ConsumerOptions, Consumption, Delivery, Outcome } from '../../ports/queues.ts';
 import type { Logger } from '../../ports/routing.ts';
 import type { KeyState } from './keys.ts';
+import type { Taste } from './taste.ts';
 
 /** A message that is with a consumer. */
 export class Unsettled implements Delivery {
@@ -57,11 +59,23 @@ export class Member implements Consumption {
   readonly seed: number;
   /** It is among those that may take a message, as far as is known. */
   ringed = false;
+  /** undefined: it takes everything. */
+  readonly selector: Selector | undefined;
+  /** Those who select as it does, where anyone selects. */
+  taste: Taste | undefined;
   gone = false;
   readonly #host: MemberHost;
   readonly #mostBytes: number;
 
-  constructor(host: MemberHost, consumer: Consumer, options: ConsumerOptions, seed: number, mostBytes: number) {
+  constructor(
+    host: MemberHost,
+    consumer: Consumer,
+    options: ConsumerOptions,
+    seed: number,
+    mostBytes: number,
+    selector: Selector | undefined,
+  ) {
+    this.selector = selector;
     this.#mostBytes = mostBytes;
     this.#host = host;
     this.consumer = consumer;

@@ -123,6 +123,24 @@ export class Members {
     return undefined;
   }
 
+  /** The same among those that are admitted, which are asked first. */
+  nextOf(admits: (member: Member) => boolean): Member | undefined {
+    for (const level of this.#levels) {
+      const { ring } = level;
+      for (let left = ring.length; left > 0 && ring.length > 0; left--) {
+        if (level.turn >= ring.length) level.turn = 0;
+        const member = ring[level.turn];
+        if (member === undefined) break;
+        if (!admits(member)) level.turn++;
+        else if (member.available()) {
+          level.turn++;
+          return member;
+        } else this.leave(member);
+      }
+    }
+    return undefined;
+  }
+
   /** Whether this one can take a message now. */
   free(member: Member): boolean {
     if (this.#waits(member)) return false;

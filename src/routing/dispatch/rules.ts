@@ -1,5 +1,5 @@
 import type { Clock } from '../../ports/clock.ts';
-import type { QueueEntry } from '../../ports/queue-store.ts';
+import type { QueueEntry, SelectiveSource } from '../../ports/queue-store.ts';
 
 /** Why a message is not delivered any more. */
 export type DeadReason = 'rejected' | 'expired' | 'deliveries' | 'overflow';
@@ -9,6 +9,16 @@ export interface DispatcherHandlers {
   dead(entry: QueueEntry, reason: DeadReason, deliveries: number): void;
   /** Whether there is still too much, so that the next message is to go (`overflow`). Without it, there never is. */
   excess?(): boolean;
+}
+
+/** Where consumers may select. */
+export interface Selecting {
+  /** The dispatcher's source. */
+  readonly source: SelectiveSource;
+  /** Messages that are passed over, before no more are asked for. */
+  readonly most: number;
+  /** There are so many: those behind them are not looked at. */
+  full(): void;
 }
 
 export interface DispatcherOptions {
@@ -55,4 +65,16 @@ export function isExhausted(deliveries: number, { maxDeliveries }: DispatcherOpt
 export function backOff(deliveries: number, { retryMilliseconds, retryMaxMilliseconds }: DispatcherOptions): number {
   // 2^36 milliseconds are more than the longest there is.
   return Math.min(retryMilliseconds * 2 ** Math.min(deliveries - 1, 36), retryMaxMilliseconds);
+}
+
+/** Why a message that is the next is given up instead; undefined when it is not. */
+export function reasonOf(
+  entry: QueueEntry,
+  options: DispatcherOptions,
+  clock: Pick<Clock, 'now'>,
+  handlers: DispatcherHandlers,
+): DeadReason | undefined {
+  if (isExpired(entry, options, clock)) return 'expired';
+  if (isExhausted(entry.deliveries, options)) return 'deliveries';
+  return handlers.excess?.() ? 'overflow' : undefined;
 }

@@ -1,5 +1,4 @@
-import type { QueueEntry, QueueSource } from '../../ports/queue-store.ts';
-import type { Demand } from './demand.ts';
+import type { QueueEntry } from '../../ports/queue-store.ts';
 import { EntryList } from './entries.ts';
 import { KeyTable } from './keys.ts';
 
@@ -40,15 +39,9 @@ export class Waiting {
     return [...this.keys.takeDelayed().map(({ entry }) => entry), ...this.#take()];
   }
 
-  /** To the source, but for what waits for its retry, which holds back others. Says what that was, the first one first. */
-  giveBack(source: QueueSource, demand: Demand): readonly QueueEntry[] {
-    if (this.size === 0) return NONE;
-    const entries = this.#take();
-    for (const entry of entries) {
-      demand.went(entry);
-      source.release(entry.id, 0, entry.deliveries);
-    }
-    return entries;
+  /** Takes out all but what waits for its retry, the first one first. */
+  takeReady(): readonly QueueEntry[] {
+    return this.size === 0 ? NONE : this.#take();
   }
 
   #take(): QueueEntry[] {

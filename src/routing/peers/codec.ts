@@ -154,6 +154,8 @@ function writeWanted(to: Packer, wanted: Wanted): void {
     writeSigned(to, options.priority);
     writeFlag(to, options.exclusive);
     writeFlag(to, options.locksOut === true);
+    writeFlag(to, options.selector !== undefined);
+    if (options.selector !== undefined) to.text(options.selector);
     writeFlag(to, settings !== undefined);
     if (settings !== undefined) writeSettings(to, settings);
     return;
@@ -175,6 +177,7 @@ function readWanted(from: Unpacker): Wanted {
       priority: readSigned(from),
       exclusive: readFlag(from),
       ...(readFlag(from) && { locksOut: true }),
+      ...(readFlag(from) && { selector: from.text() }),
     };
     return { kind: 'queue', queue, options, settings: readFlag(from) ? readSettings(from) : undefined };
   }

@@ -2,6 +2,7 @@ import type { Counters } from '../../core/counters.ts';
 import { BrokerError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
 import { contradiction, type PartialSettings, type QueueSettings } from '../../core/queue-settings.ts';
+import { parseSelector } from '../../core/selector.ts';
 import type { AppendReceiver } from '../../ports/backbone.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Limits } from '../../ports/limits.ts';
@@ -25,6 +26,8 @@ import {
 
 /** A queue that drops its oldest may have so many too many for a while; then new ones are refused. */
 const SLACK = 1024;
+/** Sweeps until what the consumers that went have passed over is as any other message. */
+const AWAY = 10;
 /** Milliseconds that a queue which goes with its last consumer is kept for one of another node that is out of reach. */
 const OUT_OF_REACH = 30_000;
 /** Milliseconds until a dead letter is tried again for which there was no room. */
@@ -55,6 +58,8 @@ export class OpenQueue implements DispatcherHandlers {
   /** When it had a consumer or a new message last, milliseconds since 1970; at most a second late. */
   #usedAt: number;
   #pushed = false;
+  /** Sweeps without consumers. */
+  #idle = 0;
   /** It has had a consumer, on this node. */
   #consumed = false;
   /** Its last consumer may be back until then, milliseconds since 1970. */
@@ -72,7 +77,8 @@ export class OpenQueue implements DispatcherHandlers {
     this.#usedAt = clock.now();
     const { queueMemoryBytes: memoryBytes, consumerBytes, heldMessages } = limits;
     const options = { ...settings, keys: 'one', memoryBytes, consumerBytes, heldMessages } as const;
-    this.dispatcher = new Dispatcher(store, options, clock, logger, this);
+    const selecting = { source: store, most: limits.passedMessages, full: () => this.#tooManyPassed() };
+    this.dispatcher = new Dispatcher(store, options, clock, logger, this, selecting);
     if (deadLetterQueue !== '' || deadLetterTopic !== '') {
       const { counters, deadLetter, publish } = context;
       const target = deadLetterTopic === '' ? toQueue(deadLetterQueue, deadLetter) : toTopic(deadLetterTopic, publish);
@@ -113,7 +119,9 @@ export class OpenQueue implements DispatcherHandlers {
   /** Throws a BrokerError when the queue is set otherwise, or the consumer is not taken. */
   attach(consumer: Consumer, options: ConsumerOptions, given: PartialSettings): Consumption {
     this.check(given);
-    const consumption = this.dispatcher.attach(consumer, options);
+    const { selector } = options;
+    const selects = selector === undefined ? undefined : parseSelector(selector, this.#context.limits);
+    const consumption = this.dispatcher.attach(consumer, options, selects);
     this.#consumed = true;
     if (!this.settings.autoDelete) return consumption;
     this.#keptUntil = 0;
@@ -188,6 +196,13 @@ export class OpenQueue implements DispatcherHandlers {
     return this.store.bytes - (this.#letters?.bytes ?? 0) > this.#maxBytes ? 1 : 0;
   }
 
+  #tooManyPassed(): void {
+    const { counters, limits, logger } = this.#context;
+    counters.passedFull++;
+    const fields = { queue: this.name, 'limits.passedMessages': limits.passedMessages };
+    logger.warn(fields, 'consumers pass over so many messages of a queue that those behind them are not looked at');
+  }
+
   #shed(): void {
     const excess = this.#excess;
     if (excess > 0) this.dispatcher.probe(excess);
@@ -221,8 +236,11 @@ export class OpenQueue implements DispatcherHandlers {
     if (this.#pushed || dispatcher.consumers > 0) this.#usedAt = now;
     this.#pushed = false;
     this.#letters?.retry(now);
+    this.#idle = dispatcher.consumers > 0 ? 0 : this.#idle + 1;
+    // One who is away for a moment comes back to where it was.
+    if (this.#idle > AWAY) dispatcher.forgetSelectors();
     if (dispatcher.consumers > 0) {
-      if (dispatcher.waiting > 0) dispatcher.sweep();
+      if (dispatcher.waiting + dispatcher.passed > 0) dispatcher.sweep();
     } else if (store.messages > (this.#letters?.size ?? 0) && dispatcher.headExpiresAt <= now) {
       dispatcher.probe(1);
     }

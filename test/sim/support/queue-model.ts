@@ -15,10 +15,15 @@ export interface ModelConsumer {
   readonly name: string;
   readonly prefetch: number;
   readonly priority: number;
+  readonly selects: (color: Color) => boolean;
 }
+
+/** What selectors ask for; messages without are of no colour. */
+export type Color = 'red' | 'blue' | undefined;
 
 interface Row {
   readonly number: number;
+  readonly color: Color;
   readonly key: string | undefined;
   readonly priority: number;
   readonly expiresAt: number;
@@ -50,6 +55,8 @@ export class QueueModel {
   readonly #freedAt = new Map<ModelConsumer, number>();
   /** This process has seen a priority: before, some messages are held ready, and a higher one may come behind them. */
   #prioritised = false;
+  /** Some consumer does not take everything. */
+  selecting = false;
   /** Counts what the test does. */
   step = 0;
 
@@ -61,7 +68,14 @@ export class QueueModel {
   push(
     number: number,
     now: number,
-    of: { key?: string | undefined; priority: number; delay: number; ttl: number; id?: string | undefined },
+    of: {
+      key?: string | undefined;
+      priority: number;
+      delay: number;
+      ttl: number;
+      id?: string | undefined;
+      color?: Color;
+    },
   ): boolean {
     if (of.id !== undefined && this.ids.has(of.id)) return false;
     if (of.id !== undefined) this.ids.add(of.id);
@@ -69,6 +83,7 @@ export class QueueModel {
     this.rows.push({
       number,
       key: of.key,
+      color: of.color,
       priority: of.priority,
       storedAt: now,
       expiresAt: of.ttl === 0 ? Number.POSITIVE_INFINITY : now + of.ttl,
@@ -106,6 +121,7 @@ export class QueueModel {
     if (row === undefined) throw new Error(`${what} was never stored`);
     assert.is(row.state, 'waiting', `${what} is ${row.state}`);
     assert.ok(row.dueAt <= now, `${what} is due at ${row.dueAt}`);
+    assert.ok(consumer.selects(row.color), `${what} is ${row.color}, which it does not select`);
     assert.ok(this.held(consumer).length < consumer.prefetch, `${what} is more than the prefetch`);
     if (row.fuzzy)
       assert.ok(delivery.count <= row.deliveries + 1 && delivery.redelivered, `${what} count, killed before`);
@@ -130,8 +146,14 @@ export class QueueModel {
     for (const other of this.rows) {
       if (other === row || other.key !== row.key) continue;
       if (other.state === 'with') assert.is(other.consumer, consumer, `${what} has the key of ${other.number}`);
-      const behind = other.number < row.number && other.priority === row.priority && !other.delayed;
-      assert.not(behind && other.state === 'waiting', `${what} is before ${other.number} of the same key`);
+      // One that this consumer does not select is left for others.
+      const behind =
+        other.number < row.number && other.priority === row.priority && !other.delayed && consumer.selects(other.color);
+      const overtaken = this.#overtakes(row, other);
+      assert.not(
+        behind && other.state === 'waiting' && !overtaken,
+        `${what} is before ${other.number} of the same key`,
+      );
     }
   }
 
@@ -148,20 +170,29 @@ export class QueueModel {
     );
   }
 
+  /** It was taken when the other one, which nobody selected, was passed over: what was taken before comes first. */
+  #overtakes(row: Row, other: Row): boolean {
+    return this.selecting && (row.deliveries > 0 || row.doubtful) && other.deliveries === 0;
+  }
+
   #checkOrder(row: Row, consumer: ModelConsumer, now: number, what: string): void {
     for (const other of this.rows) {
       if (other === row || other.step === this.step || other.dueAt === now || !this.#free(other, now)) continue;
+      if (!consumer.selects(other.color)) continue;
       // What was held back behind others of its key does not wait for others again.
       assert.not(
         this.#prioritised && other.priority > row.priority && row.key === undefined,
         `${what} is before ${other.number}, of a higher priority`,
       );
       const first = other.number < row.number && other.priority === row.priority && row.deliveries === 0;
-      assert.not(first && !row.fuzzy && !other.late, `${what} is before ${other.number}, which is older`);
+      assert.not(
+        first && !row.fuzzy && !other.late && !this.#overtakes(row, other),
+        `${what} is before ${other.number}, which is older`,
+      );
     }
     if (row.key !== undefined) return;
     for (const other of this.consumers) {
-      if (other.priority > consumer.priority && this.#freedAt.get(other) !== now)
+      if (other.priority > consumer.priority && other.selects(row.color) && this.#freedAt.get(other) !== now)
         assert.is(this.held(other).length, other.prefetch, `${what} is for ${other.name}, of a higher priority`);
     }
   }
@@ -232,7 +263,9 @@ export class QueueModel {
     const roomy = [...this.consumers].filter((consumer) => this.held(consumer).length < consumer.prefetch);
     if (roomy.length === 0) return;
     for (const row of this.rows) {
-      if (this.#free(row, now)) throw new Error(`message ${row.number} waits, and ${roomy[0]?.name} has room for it`);
+      const taker = roomy.find((consumer) => consumer.selects(row.color));
+      if (taker !== undefined && this.#free(row, now))
+        throw new Error(`message ${row.number} waits, and ${taker.name} has room for it`);
     }
   }
 

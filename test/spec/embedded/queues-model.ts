@@ -35,6 +35,10 @@ interface Item {
   deliveries: number;
   released: boolean;
   taken: boolean;
+  /** It was taken, and is not to come before it is asked for. */
+  passed: boolean;
+  /** It was taken when the others were purged: the store has it as one that may have been given out. */
+  moved: boolean;
   /** It was given out; and it may have been, for all that a store knows that was stopped. */
   given: boolean;
   maybe: boolean;
@@ -99,7 +103,15 @@ class Run {
       const text = `${this.#pushed++} ${'x'.repeat(size)}`;
       const priority = this.next(4) === 0 ? this.next(3) : 0;
       const dueAt = this.next(8) === 0 ? this.clock.now() + DELAY : 0;
-      const fresh = { deliveries: 0, released: false, taken: false, given: false, maybe: false };
+      const fresh = {
+        deliveries: 0,
+        released: false,
+        taken: false,
+        passed: false,
+        moved: false,
+        given: false,
+        maybe: false,
+      };
       this.items.push({ text, priority, size: text.length, id: 0, dueAt, ...fresh });
       pushes.push(this.queue.push(queued(text, { priority, ...(dueAt > 0 && { deliverAt: dueAt }) })));
     }
@@ -114,7 +126,7 @@ class Run {
       for (let i = 0; i < 3; i++) await this.browse();
     }
     const now = this.clock.now();
-    const due = this.items.filter(({ taken, dueAt }) => !taken && dueAt <= now);
+    const due = this.items.filter(({ taken, passed, dueAt }) => !taken && !passed && dueAt <= now);
     const expected = due.sort(
       (a, b) => b.priority - a.priority || Number(b.released) - Number(a.released) || this.#place(a) - this.#place(b),
     );
@@ -155,9 +167,28 @@ class Run {
     }
   }
 
+  pass(): void {
+    for (const item of this.#someTaken()) {
+      item.given = this.entries.get(item)?.redelivered ?? false;
+      item.taken = false;
+      item.passed = true;
+      this.queue.store.pass(item.id);
+    }
+  }
+
+  /** All that was passed over, or some, beside what was not. */
+  revisit(): void {
+    const all = this.next(2) === 0;
+    const some = this.items.filter(({ passed, id }) => all || (id > 0 && this.next(passed ? 2 : 9) === 0));
+    this.queue.store.revisit(all ? undefined : some.map(({ id }) => id));
+    for (const item of some) item.passed = false;
+  }
+
   async close(): Promise<void> {
     await this.queue.store.close();
     for (const item of this.items) {
+      item.maybe ||= item.passed && item.moved;
+      item.passed = false;
       if (!item.taken) continue;
       item.taken = false;
       item.released = true;
@@ -170,6 +201,7 @@ class Run {
     await this.stop();
     for (const item of this.items) {
       item.maybe = true;
+      item.passed = false;
       item.given ||= item.taken;
       item.taken = false;
     }
@@ -180,7 +212,10 @@ class Run {
     const kept = this.items.filter(({ taken }) => taken);
     assert.is(await this.queue.store.purge(), this.items.length - kept.length);
     this.items = kept;
-    for (const item of kept) item.released = true;
+    for (const item of kept) {
+      item.released = true;
+      item.moved = true;
+    }
   }
 
   async browse(): Promise<void> {
@@ -213,7 +248,15 @@ class Run {
   }
 
   async pushKnown(id: string): Promise<boolean> {
-    const fresh = { deliveries: 0, released: false, taken: false, given: false, maybe: false };
+    const fresh = {
+      deliveries: 0,
+      released: false,
+      taken: false,
+      passed: false,
+      moved: false,
+      given: false,
+      maybe: false,
+    };
     this.items.push({
       text: `${this.#pushed}`,
       priority: 0,
@@ -259,7 +302,9 @@ for (const seed of SEEDS) {
       const dice = run.next(100);
       if (dice < 30) await run.push();
       else if (dice < 60) await run.take();
-      else if (dice < 75) run.remove();
+      else if (dice < 69) run.remove();
+      else if (dice < 77) run.pass();
+      else if (dice < 80) run.revisit();
       else if (dice < 87) run.release();
       else if (dice < 91) await run.browse();
       else if (dice < 94) await run.close();

@@ -86,7 +86,7 @@ function everyAsked(to: Asked): void {
   to.consume(2, {
     kind: 'queue',
     queue: '',
-    options: { ...options, priority: 7, exclusive: false, locksOut: true },
+    options: { ...options, priority: 7, exclusive: false, locksOut: true, selector: "color = 'grün'" },
     settings: undefined,
   });
   for (const start of [
