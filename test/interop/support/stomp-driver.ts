@@ -204,10 +204,11 @@ export class DrivenPeer implements StompPeer {
     return this.#driver.command({ do: what, at: this.#at, ...fields });
   }
 
-  /** With a receipt, which has come when this resolves. */
+  /** With a receipt, which has come when this resolves, unless it is for a transaction. */
   async #do(what: string, fields: Fields, headers: Headers = {}): Promise<void> {
     const receipt = `${what}-${++this.#ids}`;
     await this.command(what, { ...fields, headers: { ...headers, receipt } });
+    if (headers.transaction !== undefined) return;
     await eventually(`the receipt of ${what}`, () => this.#receipts.has(receipt));
   }
 
