@@ -15,7 +15,7 @@ import { requireSettings } from './queue-fields.ts';
 import { QueueSubscription } from './queue-subscription.ts';
 import { Refusal, shown } from './refusal.ts';
 import type { TemporaryNames } from './send.ts';
-import { readSubscribe, type SingleRequest } from './subscribe.ts';
+import { type CompositeRequest, readSubscribe, type SingleRequest } from './subscribe.ts';
 import type { Effect, StompSubscription } from './subscription.ts';
 import { Subscriptions } from './subscription-table.ts';
 import { Temporaries } from './temporaries.ts';
@@ -34,6 +34,7 @@ export class ClientSubscriptions implements TemporaryNames {
   readonly #starting = new Set<StompSubscription>();
   /** Of the ACK or NACK at hand. */
   readonly #meant = new MessageId();
+  #declares = false;
 
   /** `failed`: a subscription has ended by itself. */
   constructor(link: Link, failed: (error: BrokerError) => void) {
@@ -45,8 +46,14 @@ export class ClientSubscriptions implements TemporaryNames {
 
   // --- SUBSCRIBE ----------------------------------------------------------------------------------------------------
 
+  /** Whether the SUBSCRIBE at hand makes a queue as it says: what is sent behind it must not make it otherwise before. */
+  get declares(): boolean {
+    return this.#declares;
+  }
+
   subscribe(frame: Frame): Effect {
     const request = readSubscribe(frame, this.#link, this.#temporaries);
+    this.#declares = declares(request);
     const { destination, id } = request;
     const table = this.#table;
     if (table.find(id, destination) !== undefined) {
@@ -270,6 +277,11 @@ export class ClientSubscriptions implements TemporaryNames {
   close(): void {
     this.#table.close();
   }
+}
+
+function declares(request: SingleRequest | CompositeRequest): boolean {
+  if (request.kind === 'composite') return request.requests.some(declares);
+  return request.kind === 'queue' && request.settings !== undefined;
 }
 
 function taken(which: string): Refusal {

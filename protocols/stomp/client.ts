@@ -42,7 +42,7 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
   #transactions: Transactions | undefined;
   /** Frames whose effect is awaited. */
   #awaited = 0;
-  /** Of those, SENDs that wait until their queue is as they say; what is sent after them waits, too. */
+  /** Of those, SENDs and SUBSCRIBEs that wait until their queue is as they say; what is sent after them waits, too. */
   #declaring = 0;
   /** A COMMIT that is not through yet: frames behind it wait, so that they settle nothing before it does. */
   #committing: Commit | undefined;
@@ -132,17 +132,19 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
     }
   }
 
-  /** What is sent from now on waits until the queue is made so, or is found to be so. */
   #declare(queue: string, settings: PartialSettings, receipt: string | undefined): void {
+    this.#await(this.#holdUntil(this.#services.queues.declare(queue, settings)), receipt, 'error');
+  }
+
+  /** What is sent from now on waits until a queue is made as a frame says, or is found to be so. */
+  async #holdUntil(declared: Promise<unknown>): Promise<void> {
     const { connection } = this.#link;
     this.#declaring++;
     connection.pause();
     this.#publications.hold();
-    const declared = this.#services.queues.declare(queue, settings).then(() => {
-      connection.resume();
-      if (--this.#declaring === 0 && !this.#closed) this.#publications.release();
-    });
-    this.#await(declared, receipt, 'error');
+    await declared;
+    connection.resume();
+    if (--this.#declaring === 0 && !this.#closed) this.#publications.release();
   }
 
   topicOf(destination: string): string {
@@ -161,7 +163,10 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
   // --- subscriptions ------------------------------------------------------------------------------------------------
 
   subscribe(frame: Frame): void {
-    this.#await(this.#subscribed().subscribe(frame), frame.raw(HEADER.receipt));
+    const subscriptions = this.#subscribed();
+    const effect = subscriptions.subscribe(frame);
+    const begun = effect !== undefined && subscriptions.declares ? this.#holdUntil(effect) : effect;
+    this.#await(begun, frame.raw(HEADER.receipt));
   }
 
   unsubscribe(frame: Frame): void {

@@ -230,9 +230,11 @@ class Reading {
 /** With a beginning that is none of the forms', and none of them by half. */
 function unknown(destination: string, header: string): Refusal {
   const known = destination === '' || BEGINNING.test(destination);
+  // Where ActiveMQ shows a client another one's temporary destination.
+  const advice = destination.startsWith('/remote-temp-') ? 'Answer to what reply-to says: /reply-queue/NAME.' : '';
   return known
     ? invalid(header, destination, FORMS, 'topicInvalid')
-    : new Refusal('topicInvalid', `the header ${header} ${shown(destination)} ${FORMS}`, '', 'Unknown destination');
+    : new Refusal('topicInvalid', `the header ${header} ${shown(destination)} ${FORMS}`, advice, 'Unknown destination');
 }
 
 function invalid(header: string, destination: string, what: string, code: 'topicInvalid' | 'filterInvalid'): Refusal {

@@ -38,6 +38,7 @@ const ADVICE: { readonly [K in FaultCode]?: string } = {
   slowReader: 'Read what is sent to you, or ask for less of it: a smaller prefetch, fewer subscriptions.',
   internal: 'Connect again; the log of the server says more to its operator.',
   unavailable: 'Try again in a while.',
+  fieldInvalid: 'Correct it, or leave it out.',
 };
 
 /** What to do about an error; empty where there is nothing to say. */

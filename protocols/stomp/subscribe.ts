@@ -234,7 +234,8 @@ function readTopic(frame: Frame, request: Common, start: Start | undefined, link
   if (readFlag(frame, NAMES.exclusive, COMMAND) === true && durable !== undefined) {
     // Without it, a subscription to a topic is its connection's own anyway.
     const detail = 'the header exclusive of SUBSCRIBE, for what is to outlive its connection';
-    throw new Refusal('fieldInvalid', detail, 'One connection at a time has a durable subscription; leave it out.');
+    const advice = 'Leave it out; one connection at a time has what activemq.subscriptionName names.';
+    throw new Refusal('fieldInvalid', detail, advice);
   }
   const group = frame.find(NAMES.group[0]);
   const noLocal = readFlag(frame, NAMES.noLocal, COMMAND) ?? false;

@@ -1,4 +1,5 @@
 import { parseSelector, type Selector } from '../../core/selector.ts';
+import { DURABLE_GROUP } from '../../core/topic.ts';
 import type { GroupOptions } from '../../ports/queues.ts';
 import type { GroupRecord } from './record.ts';
 
@@ -13,10 +14,15 @@ export function kindOf({ ordered, selector = '' }: GroupOptions): GroupKind {
 export function differenceOf(name: string, is: GroupKind, asked: GroupKind): string | undefined {
   if (asked.ordered !== is.ordered) {
     const [order, not] = is.ordered ? ['key', 'none'] : ['none', 'key'];
-    return `the order of group ${name} is ${order}, not ${not}`;
+    return `the order of ${titleOf(name)} is ${order}, not ${not}`;
   }
   if (asked.selector === is.selector) return undefined;
-  return `the selector of group ${name} is ${shown(is.selector)}, not ${shown(asked.selector)}`;
+  return `the selector of ${titleOf(name)} is ${shown(is.selector)}, not ${shown(asked.selector)}`;
+}
+
+/** The name of a durable subscription is not what its client calls it. */
+function titleOf(name: string): string {
+  return name.startsWith(DURABLE_GROUP) ? 'the durable subscription' : `group ${name}`;
 }
 
 function shown(selector: string): string {

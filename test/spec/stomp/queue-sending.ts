@@ -197,6 +197,27 @@ sending('queue-… on SEND makes the queue first: what is sent after it waits, i
   );
 });
 
+sending('SUBSCRIBE with settings makes the queue first: what is sent behind it waits, in order', async () => {
+  const { harness, router, queues } = opened();
+  const client = harness.connect();
+  client.send('SUBSCRIBE', ['id:1', 'destination:/queue/a', 'x-max-length:5']);
+  client.send('SUBSCRIBE', ['id:2', 'destination:/topic/b', 'x-queue-name:b']);
+  client.send('SUBSCRIBE', ['id:3', 'destination:/queue/c,d', 'queue-max-priority:5']);
+  client.send('SEND', ['destination:/queue/a'], '1');
+  client.send('SEND', ['destination:/topic/b', 'receipt:1'], '2');
+  for (const { open } of queues.consumptions) {
+    assert.equal(router.bodies, []);
+    assert.ok(client.connection.pauses > 0, 'it is not read from meanwhile');
+    open();
+    await harness.turn();
+  }
+  assert.equal(router.bodies, ['1', '2']);
+  assert.is(client.connection.pauses, 0);
+  client.send('SUBSCRIBE', ['id:4', 'destination:/queue/e']);
+  client.send('SEND', ['destination:/queue/e'], '3');
+  assert.equal(router.bodies, ['1', '2', '3'], 'without settings there is nothing to wait for');
+});
+
 sending('the bodies of what waits outlive the chunk they came in', async () => {
   const { harness, router, queues } = opened();
   const client = harness.connect();

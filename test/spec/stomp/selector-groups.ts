@@ -61,6 +61,12 @@ selectors("RabbitMQ's durable subscriptions keep theirs; with another one they b
     await goodbye(second);
     await publish(broker, [4, 5]);
     const third = await subscribed(broker, { ...RABBIT, selector: 'number > 0' });
+    const other = await RawStomp.connect(broker.stomp);
+    other.send('SUBSCRIBE', headers);
+    assert.match(
+      await errorOf(other),
+      /^the selector of the durable subscription is "number > 0", not "number % 2 = 1"/,
+    );
     await publish(broker, [6]);
     assert.equal(shown(await messages(third, 1)), ['6']);
     third.destroy();
