@@ -112,6 +112,15 @@ export class StompClient implements PublicationsOwner, TransactionsOwner, Tempor
     }
   }
 
+  /** What a SEND sets the queue to that its message goes to. */
+  #settingsOf(frame: Frame, { topic }: Message): { queue: string; settings: PartialSettings } | undefined {
+    const queue = queueOf(topic);
+    if (queue === undefined) return undefined;
+    const settings = readSettings(frame, { command: 'SEND', queue, limits: this.#services.limits });
+    requireSettings(settings, this.#link);
+    return settings && { queue, settings };
+  }
+
   /** As a transaction of them: one RECEIPT, when all are durable. */
   #sendToSeveral(frame: Frame, messages: readonly Message[]): void {
     const receipt = frame.raw(HEADER.receipt);
@@ -125,15 +134,6 @@ export class StompClient implements PublicationsOwner, TransactionsOwner, Tempor
     } else {
       this.#transacted().apply({ messages, acks: [], receipts: [] }, receipt);
     }
-  }
-
-  /** What a SEND sets the queue to that its message goes to. */
-  #settingsOf(frame: Frame, { topic }: Message): { queue: string; settings: PartialSettings } | undefined {
-    const queue = queueOf(topic);
-    if (queue === undefined) return undefined;
-    const settings = readSettings(frame, { command: 'SEND', queue, limits: this.#services.limits });
-    requireSettings(settings, this.#link);
-    return settings && { queue, settings };
   }
 
   /** What is sent from now on waits until the queue is made so, or is found to be so. */

@@ -6,7 +6,7 @@ import type { Client, Terms } from './stomp-peer.ts';
 
 /** The npm package `webstomp-client`, over the WebSocket of `ws`. */
 
-export interface Choice {
+interface Choice {
   readonly binary?: boolean;
   /** As offered in the WebSocket handshake, which is where it takes its version from. */
   readonly protocols?: readonly string[];
