@@ -14,7 +14,7 @@ import { Publications, type PublicationsOwner } from './publications.ts';
 import { queueOf, readSettings, requireSettings } from './queue-fields.ts';
 import { Refusal } from './refusal.ts';
 import { readSend, readSendToSeveral, type TemporaryNames } from './send.ts';
-import type { Effect } from './subscription.ts';
+import { allOf, type Effect } from './subscription.ts';
 import { HEADER } from './words.ts';
 
 /** The connection of a client, as far as the client must reach it. */
@@ -267,9 +267,7 @@ export class StompClient implements PublicationsOwner, TransactionsOwner, Tempor
   /** Says so when all of it is durable. */
   confirm(effects: readonly Effect[], receipt: string | undefined, repeated = false): void {
     if (this.#closed) return;
-    const awaited = effects.filter((each) => each !== undefined);
-    const all = awaited.length > 0 ? Promise.all(awaited).then(() => {}) : undefined;
-    this.#await(all, receipt, repeated ? 'duplicate' : 'receipt');
+    this.#await(allOf(effects), receipt, repeated ? 'duplicate' : 'receipt');
   }
 
   /** Answers once that has come about, or says why it has not. */
