@@ -21,7 +21,7 @@ export interface RunningBroker {
 
 const MOSQUITTO = '/usr/sbin/mosquitto';
 /** Milliseconds for a broker to listen, and to end. */
-const START = 30_000;
+const START = 90_000;
 const END = 10_000;
 
 const children = new Set<ChildProcess>();
@@ -43,11 +43,12 @@ export function whyAbsent(name: BrokerName): string | undefined {
 export async function startBroker(name: BrokerName): Promise<RunningBroker> {
   const [mqtt, stomp, http, nats] = await freePorts();
   const ports = { mqtt, stomp, http, nats };
-  if (name === 'rabbitmq') return startProcess(name, ports, stomp);
-  if (name !== 'jetstream') return startProcess(name, ports, mqtt);
-  const store = await startProcess('nats', { ...ports, mqtt: 0 }, nats);
+  if (name === 'rabbitmq') return startProcess(name, ports, [stomp]);
+  const own = name === 'mosquitto' || name === 'nats' || name === 'relay' ? [mqtt] : [mqtt, stomp];
+  if (name !== 'jetstream') return startProcess(name, ports, own);
+  const store = await startProcess('nats', { ...ports, mqtt: 0 }, [nats]);
   try {
-    const broker = await startProcess(name, ports, mqtt);
+    const broker = await startProcess(name, ports, own);
     return { ...broker, pids: [...broker.pids, ...store.pids], stop: () => broker.stop().then(store.stop) };
   } catch (error) {
     await store.stop();
@@ -64,8 +65,8 @@ function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-/** `awaited`: the port on which it listens when it is ready. */
-async function startProcess(name: BrokerName, ports: Ports, awaited: number): Promise<RunningBroker> {
+/** `awaited`: the ports on which it listens when it is ready. */
+async function startProcess(name: BrokerName, ports: Ports, awaited: readonly number[]): Promise<RunningBroker> {
   const folder = mkdtempSync(join(tmpdir(), 'trimaran-bench-'));
   folders.add(folder);
   const { command, args, env = {} } = commandOf(name, ports, folder);
@@ -103,7 +104,7 @@ async function startProcess(name: BrokerName, ports: Ports, awaited: number): Pr
   };
 
   const deadline = performance.now() + START;
-  while (!(await listens(awaited))) {
+  while (!(await Promise.all(awaited.map(listens))).every(Boolean)) {
     const over = child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
     if (over || performance.now() > deadline) {
       await stop();

@@ -230,11 +230,11 @@ export class StompClient implements PublicationsOwner, TransactionsOwner, Tempor
     return this.#transactions;
   }
 
-  /**
-   * The client has been silent for long. Some (Perl's Net::Stomp, written for ActiveMQ) send no COMMIT before they have the receipts
-   * of the transaction's frames: these say no more than that the frames are held.
-   */
-  waits(): void {
+  get holdsReceipts(): boolean {
+    return this.#transactions?.holdReceipts ?? false;
+  }
+
+  giveHeldReceipts(): void {
     for (const receipt of this.#transactions?.takeReceipts() ?? []) writeReceipt(this.#link.connection, receipt);
   }
 

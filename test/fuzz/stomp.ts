@@ -2,8 +2,10 @@ import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Harness, type TestClient } from '../spec/stomp/support/harness.ts';
+import { runs, tellSeed } from '../support/fuzz-runs.ts';
 
 const fuzz = suite('fuzzing STOMP');
+tellSeed();
 
 /** Feeds pieces to a client as long as it is open; whatever they are, it throws nothing and says nothing malformed. */
 function feed(client: TestClient, pieces: readonly Uint8Array[]): string[] {
@@ -26,7 +28,7 @@ fuzz('arbitrary bytes before login', () => {
       feed(client, pieces);
       client.drop();
     }),
-    { numRuns: 2000 },
+    runs(2000),
   );
 });
 
@@ -37,7 +39,7 @@ fuzz('arbitrary bytes after login', () => {
       feed(client, pieces);
       client.drop();
     }),
-    { numRuns: 2000 },
+    runs(2000),
   );
 });
 
@@ -73,7 +75,7 @@ fuzz('text that is nearly STOMP, cut anywhere, means the same however it is cut'
         cut.drop();
       }
     }),
-    { numRuns: 3000 },
+    runs(3000),
   );
 });
 
@@ -129,7 +131,7 @@ fuzz('clients at random: each frame is answered, and the end leaves nothing behi
       for (const client of clients) assert.equal(client.frames(), []);
       assert.is(harness.clock.timers.size, 0);
     }),
-    { numRuns: 500 },
+    runs(500),
   );
 });
 

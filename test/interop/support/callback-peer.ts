@@ -75,7 +75,7 @@ export class CallbackPeer implements StompPeer {
   }
 
   async send(destination: string, body: string, headers: Headers = {}): Promise<void> {
-    await this.#receipt((receipt) => this.#library.send(destination, body, { ...headers, ...receipt }));
+    await this.#receipt((receipt) => this.#library.send(destination, body, { ...headers, ...receipt }), headers);
   }
 
   async subscribe(destination: string, headers: Headers = {}): Promise<void> {
@@ -91,11 +91,11 @@ export class CallbackPeer implements StompPeer {
   }
 
   async ack(message: Received, headers: Headers = {}): Promise<void> {
-    await this.#receipt((receipt) => this.#messages.get(message)?.ack({ ...headers, ...receipt }));
+    await this.#receipt((receipt) => this.#messages.get(message)?.ack({ ...headers, ...receipt }), headers);
   }
 
   async nack(message: Received, headers: Headers = {}): Promise<void> {
-    await this.#receipt((receipt) => this.#messages.get(message)?.nack({ ...headers, ...receipt }));
+    await this.#receipt((receipt) => this.#messages.get(message)?.nack({ ...headers, ...receipt }), headers);
   }
 
   begin(transaction: string): Promise<void> {
@@ -146,10 +146,10 @@ export class CallbackPeer implements StompPeer {
     this.#inbox.close();
   }
 
-  async #receipt(act: (headers: { readonly receipt: string }) => void): Promise<void> {
+  async #receipt(act: (headers: { readonly receipt: string }) => void, headers: Headers = {}): Promise<void> {
     const receipt = `receipt-${++this.#ids}`;
     act({ receipt });
-    await eventually(receipt, () => this.#receipts.has(receipt));
+    if (headers.transaction === undefined) await eventually(receipt, () => this.#receipts.has(receipt));
   }
 
   /** The broker takes frames in order: what it answers later says that it has done what came before. */

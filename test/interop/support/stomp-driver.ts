@@ -204,10 +204,13 @@ export class DrivenPeer implements StompPeer {
     return this.#driver.command({ do: what, at: this.#at, ...fields });
   }
 
-  /** With a receipt, which has come when this resolves. */
+  /** With a receipt, which has come when this resolves, unless it is for a transaction. */
   async #do(what: string, fields: Fields, headers: Headers = {}): Promise<void> {
     const receipt = `${what}-${++this.#ids}`;
-    await this.command(what, { ...fields, headers: { ...headers, receipt } });
+    // Some libraries wait for a receipt themselves; that of what is for a transaction comes with its COMMIT.
+    const held = headers.transaction !== undefined;
+    await this.command(what, { ...fields, headers: held ? headers : { ...headers, receipt } });
+    if (held) return;
     await eventually(`the receipt of ${what}`, () => this.#receipts.has(receipt));
   }
 

@@ -17,7 +17,10 @@ export interface Terms {
   readonly heartBeat?: readonly [number, number];
 }
 
-/** One connection. What is asked of it resolves when the broker has done it, and fails in time. */
+/**
+ * One connection. What is asked of it resolves when the broker has done it, and fails in time; with the header `transaction`, when it
+ * is sent: the broker answers it with the COMMIT.
+ */
 export interface StompPeer {
   /** As the broker answered. */
   readonly version: string;

@@ -35,7 +35,9 @@ class StompitPeer implements StompPeer {
   }
 
   send(destination: string, body: string, headers: Headers = {}): Promise<void> {
-    return this.#client.send(destination, body, headers);
+    if (headers.transaction === undefined) return this.#client.send(destination, body, headers);
+    this.#client.client.send({ ...headers, destination }).end(body);
+    return Promise.resolve();
   }
 
   async subscribe(destination: string, headers: Headers = {}): Promise<void> {
@@ -96,11 +98,12 @@ class StompitPeer implements StompPeer {
     this.#client.destroy();
   }
 
-  #settle(what: 'ack' | 'nack', received: Received, headers: Headers): Promise<void> {
-    return this.#client.receipt((onReceipt) => {
-      const message = this.#messages.get(received);
-      if (message !== undefined) this.#client.client[what](message, { ...headers }, { onReceipt });
-    });
+  async #settle(what: 'ack' | 'nack', received: Received, headers: Headers): Promise<void> {
+    const message = this.#messages.get(received);
+    if (message === undefined) return;
+    const { client } = this.#client;
+    if (headers.transaction !== undefined) client[what](message, { ...headers });
+    else await this.#client.receipt((onReceipt) => client[what](message, { ...headers }, { onReceipt }));
   }
 
   #end(name: string, act: (transaction: Transaction, options: Receipted) => void): Promise<void> {

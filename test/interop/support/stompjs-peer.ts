@@ -27,7 +27,9 @@ class StompJsPeer implements StompPeer {
   }
 
   send(destination: string, body: string, headers: Headers = {}): Promise<void> {
-    return this.#client.send(destination, body, headers);
+    if (headers.transaction === undefined) return this.#client.send(destination, body, headers);
+    this.#client.client.publish({ destination, body, headers });
+    return Promise.resolve();
   }
 
   async subscribe(destination: string, headers: Headers = {}): Promise<void> {
@@ -39,11 +41,11 @@ class StompJsPeer implements StompPeer {
   }
 
   ack(message: Received, headers: Headers = {}): Promise<void> {
-    return this.#client.settle((receipt) => this.#messages.get(message)?.ack({ ...headers, ...receipt }));
+    return this.#settle(headers, (all) => this.#messages.get(message)?.ack(all));
   }
 
   nack(message: Received, headers: Headers = {}): Promise<void> {
-    return this.#client.settle((receipt) => this.#messages.get(message)?.nack({ ...headers, ...receipt }));
+    return this.#settle(headers, (all) => this.#messages.get(message)?.nack(all));
   }
 
   // The library's own ways to begin and end a transaction take no receipt; what comes behind it does.
@@ -61,6 +63,11 @@ class StompJsPeer implements StompPeer {
   abort(transaction: string): Promise<void> {
     this.#client.client.abort(transaction);
     return this.send('/topic/nobody', '');
+  }
+
+  async #settle(headers: Headers, act: (headers: Headers) => void): Promise<void> {
+    if (headers.transaction === undefined) await this.#client.settle((receipt) => act({ ...headers, ...receipt }));
+    else act(headers);
   }
 
   async next(): Promise<Received> {
