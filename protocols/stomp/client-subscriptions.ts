@@ -175,7 +175,6 @@ export class ClientSubscriptions implements TemporaryNames {
 
   unsubscribe(frame: Frame): Effect {
     const deletion = readDeletion(frame, this.#link);
-    const named = deletion?.durable;
     const subscription = this.#toUnsubscribe(frame, deletion);
     if (subscription !== undefined) {
       this.#table.remove(subscription);
@@ -187,7 +186,7 @@ export class ClientSubscriptions implements TemporaryNames {
       requireNamed(queue, this.#link);
       return deleteNamed(this.#link.services.queues, queue);
     }
-    if (named !== undefined) return this.#delete(named);
+    if (deletion?.durable !== undefined) return this.#delete(deletion.durable);
     throw new Refusal(
       'protocol',
       'UNSUBSCRIBE: there is no such subscription',
