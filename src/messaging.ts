@@ -13,6 +13,7 @@ import type { GroupHost } from './routing/hosts.ts';
 import { LogOutbox } from './routing/outbox.ts';
 import { Peers } from './routing/peers/peers.ts';
 import { QueueCatalog } from './routing/queues/catalog.ts';
+import { LetterPublisher } from './routing/queues/letter-publisher.ts';
 import { LocalQueues } from './routing/queues/local-queues.ts';
 import { recall } from './routing/recall.ts';
 import { RetainedStore } from './routing/retained.ts';
@@ -67,7 +68,7 @@ export class Messaging {
       stores: backbone.queues,
       catalog: this.#catalog,
       node,
-      publish: (message, receiver, token) => router.publish(message, receiver, token),
+      publish: (message, receiver, token) => letters.publish(message, receiver, token),
       deadLetter: (queue, message, receiver, token) => queues.push(queue, message, receiver, token),
       own: (queue) => peers.own(queue),
       confirm: (queue) => peers.confirm(queue),
@@ -77,6 +78,7 @@ export class Messaging {
     this.#peers = peers;
     const { queues } = peers;
     const router = new TopicRouter(backbone, retained, queues, counters, clock, logger);
+    const letters = new LetterPublisher((...letter) => router.append(...letter), queues, clock);
     this.receiver = router;
     this.#wills = new WillKeeper(backbone, router, clock, logger);
     const kept = { checkpointMilliseconds, detachedSessions: limits.detachedSessions };

@@ -7,6 +7,7 @@ import { Decoder, type FrameHandler } from './codec.ts';
 import { writeConnected, writeError, writeReceipt } from './encoder.ts';
 import type { Frame } from './frame.ts';
 import { agreed, HeartBeat, type HeartBeatOwner } from './heart-beat.ts';
+import { HeldReceipts } from './held-receipts.ts';
 import { implicitLogin, type Login, login } from './login.ts';
 import { Refusal } from './refusal.ts';
 import type { StompServer } from './server.ts';
@@ -32,10 +33,9 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
   /** When this state began, and the time of the chunk at hand; milliseconds since 1970. */
   #since: number;
   #now: number;
-  /** When its last frame came, milliseconds since 1970. */
-  #frameAt = 0;
   #client: StompClient | undefined;
   #heartBeat: HeartBeat | undefined;
+  #heldReceipts: HeldReceipts | undefined;
   /** Of the DISCONNECT. */
   #farewell: string | undefined;
 
@@ -65,7 +65,14 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     }
     const taken = this.#decoder.taken();
     this.#server.services.counters.packetsReceived += taken;
-    if (taken > 0) this.#frameAt = this.#now;
+    if (taken > 0 && this.#client?.holdsReceipts) this.#watch(this.#client);
+  }
+
+  #watch(client: StompClient): void {
+    const { services, options } = this.#server;
+    if (options.heldReceiptMilliseconds === 0) return;
+    this.#heldReceipts ??= new HeldReceipts(services.clock, options.heldReceiptMilliseconds, client);
+    this.#heldReceipts.heard(this.#now);
   }
 
   drained(): void {
@@ -83,9 +90,6 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
       this.#fail(new Refusal('timeout', detail, 'Send it right after opening the connection.'), undefined);
     } else if (this.#state === 'leaving' && seconds > slowReaderSeconds) {
       this.#end('its last messages could not be made durable in time');
-    } else if (this.#state === 'connected') {
-      const { heldReceiptSeconds } = this.#server.options;
-      if (heldReceiptSeconds > 0 && now - this.#frameAt >= heldReceiptSeconds * 1000) this.#client?.waits();
     }
   }
 
@@ -287,6 +291,7 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
     this.#state = 'over';
     this.#decoder.stop();
     this.#heartBeat?.stop();
+    this.#heldReceipts?.stop();
     if (this.#client === undefined) return;
     this.#server.services.counters.loggedOut();
     this.#client.close();

@@ -64,12 +64,15 @@ export class ClientSubscriptions implements TemporaryNames {
     if (request.kind === 'composite') {
       for (const each of request.requests) this.#requireRight(each);
       const all = request.requests.map((each) => this.#subscription(each));
-      return this.#start(new CompositeSubscription(request, all));
+      return this.#start(new CompositeSubscription(request, all), selectorBytes(request.requests));
     }
     if (isTemporary(destination)) this.#giveWay(destination);
     else this.#requireRight(request);
     const subscription = this.#subscription(request);
-    return 'start' in request && readsLog(request.start) ? this.#replay(subscription) : this.#start(subscription);
+    const bytes = selectorBytes([request]);
+    return 'start' in request && readsLog(request.start)
+      ? this.#replay(subscription, bytes)
+      : this.#start(subscription, bytes);
   }
 
   #requireRight(request: SingleRequest): void {
@@ -99,25 +102,30 @@ export class ClientSubscriptions implements TemporaryNames {
     }
   }
 
-  #replay(subscription: StompSubscription): Effect {
+  #replay(subscription: StompSubscription, selectors: number): Effect {
     const { replays } = this.#link.services.limits;
     if (this.#replays.size >= replays || this.#starting.size >= replays) {
       const detail = `there are ${replays} subscriptions with the header start already (limits.replays)`;
       throw new Refusal('quota', detail, 'UNSUBSCRIBE from one of them first.');
     }
-    const started = this.#start(subscription);
+    const started = this.#start(subscription, selectors);
     this.#replays.add(subscription);
     this.#starting.add(subscription);
     return (started ?? Promise.resolve()).finally(() => this.#starting.delete(subscription));
   }
 
-  #start(subscription: StompSubscription): Effect {
-    const { subscriptionsPerSession } = this.#link.services.limits;
+  /** `selectors`: bytes of those it has. */
+  #start(subscription: StompSubscription, selectors: number): Effect {
+    const { subscriptionsPerSession, sessionSelectorBytes } = this.#link.services.limits;
     if (this.#table.size + (subscription.parts ?? 1) > subscriptionsPerSession) {
       const detail = `${this.#table.size} subscriptions already (limits.subscriptionsPerSession)`;
       throw new Refusal('quota', detail, 'UNSUBSCRIBE from one of them first.');
     }
-    this.#table.add(subscription);
+    if (selectors > 0 && this.#table.selectorBytes + selectors > sessionSelectorBytes) {
+      const detail = `the selectors of all subscriptions have more than ${sessionSelectorBytes} bytes (limits.sessionSelectorBytes)`;
+      throw new Refusal('quota', detail, 'UNSUBSCRIBE from one of them first, or choose shorter ones.');
+    }
+    this.#table.add(subscription, selectors);
     return subscription.start();
   }
 
@@ -150,7 +158,7 @@ export class ClientSubscriptions implements TemporaryNames {
       durable: undefined,
       start: undefined,
     };
-    this.#start(new TopicSubscription(this.#link, this.#table.nextNumber, { ...own, ...none }));
+    this.#start(new TopicSubscription(this.#link, this.#table.nextNumber, { ...own, ...none }), 0);
     return filter;
   }
 
@@ -167,7 +175,6 @@ export class ClientSubscriptions implements TemporaryNames {
 
   unsubscribe(frame: Frame): Effect {
     const deletion = readDeletion(frame, this.#link);
-    const named = deletion?.durable;
     const subscription = this.#toUnsubscribe(frame, deletion);
     if (subscription !== undefined) {
       this.#table.remove(subscription);
@@ -179,7 +186,7 @@ export class ClientSubscriptions implements TemporaryNames {
       requireNamed(queue, this.#link);
       return deleteNamed(this.#link.services.queues, queue);
     }
-    if (named !== undefined) return this.#delete(named);
+    if (deletion?.durable !== undefined) return this.#delete(deletion.durable);
     throw new Refusal(
       'protocol',
       'UNSUBSCRIBE: there is no such subscription',
@@ -286,6 +293,13 @@ function unnamed(command: string, byId: boolean): Refusal {
   const [header, where] = byId ? ['id', 'header ack'] : ['message-id', 'header message-id'];
   const advice = `It is the ${where} of the MESSAGE meant.`;
   return new Refusal('protocol', `${command} without the header ${header}`, advice, 'Missing header');
+}
+
+function selectorBytes(requests: readonly SingleRequest[]): number {
+  return requests.reduce(
+    (sum, { selector }) => sum + (selector === undefined ? 0 : Buffer.byteLength(selector.text)),
+    0,
+  );
 }
 
 /** Whether it is to begin elsewhere than all others. */

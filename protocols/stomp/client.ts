@@ -5,7 +5,8 @@ import type { Outcome } from '../../src/ports/queues.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import { readNack } from './acknowledgement.ts';
 import { ClientSubscriptions } from './client-subscriptions.ts';
-import { Commit, type CommitOwner, canBeSettled, settledOtherwise } from './commit.ts';
+import { ClientTransactions, type TransactionsOwner } from './client-transactions.ts';
+import { canBeSettled, settledOtherwise } from './commit.ts';
 import { writeReceipt } from './encoder.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
@@ -13,8 +14,7 @@ import { Publications, type PublicationsOwner } from './publications.ts';
 import { queueOf, readSettings, requireSettings } from './queue-fields.ts';
 import { Refusal } from './refusal.ts';
 import { readSend, readSendToSeveral, type TemporaryNames } from './send.ts';
-import type { Effect } from './subscription.ts';
-import { type Actions, Transactions } from './transactions.ts';
+import { allOf, type Effect } from './subscription.ts';
 import { HEADER } from './words.ts';
 
 /** The connection of a client, as far as the client must reach it. */
@@ -32,20 +32,18 @@ export interface ClientOwner {
 type Answer = 'receipt' | 'duplicate' | 'error';
 
 /** A client that has logged in: what its frames do. Throws a Refusal for those that are not taken. */
-export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNames {
+export class StompClient implements PublicationsOwner, TransactionsOwner, TemporaryNames {
   readonly #services: Services;
   readonly #link: Link;
   readonly #owner: ClientOwner;
   readonly #publications: Publications;
   /** Made when needed: many clients only send. */
   #subscriptions: ClientSubscriptions | undefined;
-  #transactions: Transactions | undefined;
+  #transactions: ClientTransactions | undefined;
   /** Frames whose effect is awaited. */
   #awaited = 0;
   /** Of those, SENDs and SUBSCRIBEs that wait until their queue is as they say; what is sent after them waits, too. */
   #declaring = 0;
-  /** A COMMIT that is not through yet: frames behind it wait, so that they settle nothing before it does. */
-  #committing: Commit | undefined;
   #closed = false;
 
   constructor(link: Link, owner: ClientOwner) {
@@ -63,7 +61,11 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
 
   /** Whether the connection is not read from until messages are durable, or a queue is made. */
   get paused(): boolean {
-    return this.#publications.paused || this.#declaring > 0 || this.#committing !== undefined;
+    return this.#publications.paused || this.#declaring > 0 || this.#commits;
+  }
+
+  get #commits(): boolean {
+    return this.#transactions?.busy ?? false;
   }
 
   pump(): void {
@@ -73,16 +75,16 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
   /** The client wants to go: it gets no more messages, but its own still have their effect. `told`: and waits for it. */
   leave(told: boolean): void {
     this.#link.over = true;
-    if (told) this.#confirm(this.#subscriptions?.stored() ?? [], undefined);
+    if (told) this.confirm(this.#subscriptions?.stored() ?? [], undefined);
   }
 
   /** The connection is gone, or going: its transactions are aborted, what it has not acknowledged is given back. */
   close(): void {
     this.#link.over = true;
     this.#closed = true;
-    this.#transactions = undefined;
+    this.#transactions?.close();
     // What a COMMIT under way has acknowledged is still its own; one that has not begun is aborted.
-    if (this.#committing === undefined || this.#publications.held) this.#endSubscriptions();
+    if (!this.#commits || this.#publications.held) this.#endSubscriptions();
   }
 
   #endSubscriptions(): void {
@@ -98,14 +100,11 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
       this.#sendToSeveral(frame, readSendToSeveral(frame, this.#link, this, now));
       return;
     }
-    const queue = queueOf(message.topic);
-    const { limits } = this.#services;
-    const settings = queue === undefined ? undefined : readSettings(frame, { command: 'SEND', queue, limits });
-    requireSettings(settings, this.#link);
+    const wanted = this.#settingsOf(frame, message);
     const receipt = frame.raw(HEADER.receipt);
-    if (queue !== undefined && settings !== undefined) this.#declare(queue, settings, receipt);
+    if (wanted !== undefined) this.#declare(wanted.queue, wanted.settings, receipt);
     if (frame.has(HEADER.transaction)) {
-      this.#hold(frame).messages.push(message.keep());
+      this.#transacted().hold(frame).messages.push(message.keep());
     } else if (receipt === undefined) {
       this.#publications.publish(message);
     } else {
@@ -113,22 +112,27 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
     }
   }
 
+  /** What a SEND sets the queue to that its message goes to. */
+  #settingsOf(frame: Frame, { topic }: Message): { queue: string; settings: PartialSettings } | undefined {
+    const queue = queueOf(topic);
+    if (queue === undefined) return undefined;
+    const settings = readSettings(frame, { command: 'SEND', queue, limits: this.#services.limits });
+    requireSettings(settings, this.#link);
+    return settings && { queue, settings };
+  }
+
   /** As a transaction of them: one RECEIPT, when all are durable. */
   #sendToSeveral(frame: Frame, messages: readonly Message[]): void {
     const receipt = frame.raw(HEADER.receipt);
-    const { limits } = this.#services;
     // What is wrong with one of them is said before anything is done.
-    const wanted = messages.flatMap(({ topic }) => {
-      const queue = queueOf(topic);
-      const settings = queue === undefined ? undefined : readSettings(frame, { command: 'SEND', queue, limits });
-      requireSettings(settings, this.#link);
-      return queue === undefined || settings === undefined ? [] : [{ queue, settings }];
-    });
+    const wanted = messages.flatMap((message) => this.#settingsOf(frame, message) ?? []);
     for (const { queue, settings } of wanted) this.#declare(queue, settings, receipt);
     if (frame.has(HEADER.transaction)) {
-      this.#hold(frame, messages.length).messages.push(...messages);
+      this.#transacted()
+        .hold(frame, messages.length)
+        .messages.push(...messages);
     } else {
-      this.#apply({ messages, acks: [], receipts: [] }, receipt);
+      this.#transacted().apply({ messages, acks: [], receipts: [] }, receipt);
     }
   }
 
@@ -195,7 +199,7 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
       throw new Refusal('fieldInvalid', detail, 'There is no one else to give this one to; leave it out.');
     }
     if (frame.has(HEADER.transaction)) {
-      const { acks } = this.#hold(frame);
+      const { acks } = this.#transacted().hold(frame);
       if (subscription === 'gone' || !canBeSettled({ subscription, number })) throw settledOtherwise(command);
       acks.push({ subscription, number, outcome, delay });
       return;
@@ -213,70 +217,44 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
   // --- transactions -------------------------------------------------------------------------------------------------
 
   begin(frame: Frame): void {
-    this.#transactions ??= new Transactions(this.#services.limits);
-    this.#transactions.begin(named(frame, 'BEGIN'));
+    this.#transacted().begin(frame);
     this.receipt(frame);
   }
 
   abort(frame: Frame): void {
-    this.#table().end(named(frame, 'ABORT'));
+    this.#transacted().abort(frame);
     this.receipt(frame);
   }
 
   commit(frame: Frame): void {
-    this.#apply(this.#table().end(named(frame, 'COMMIT')), frame.raw(HEADER.receipt));
+    this.#transacted().commit(frame);
   }
 
-  /** All of it, or nothing. */
-  #apply(actions: Actions, receipt: string | undefined): void {
-    const commit = new Commit(actions, receipt, this);
-    const begun = this.#publications.publishAll(commit);
-    if (begun === undefined) commit.begin();
-    else void begun.then(() => commit.begin());
-    if (commit.through) return;
-    this.#committing = commit;
+  #transacted(): ClientTransactions {
+    this.#transactions ??= new ClientTransactions(this.#services.limits, this.#publications, this);
+    return this.#transactions;
+  }
+
+  get holdsReceipts(): boolean {
+    return this.#transactions?.holdReceipts ?? false;
+  }
+
+  giveHeldReceipts(): void {
+    for (const receipt of this.#transactions?.takeReceipts() ?? []) writeReceipt(this.#link.connection, receipt);
+  }
+
+  committing(): void {
     this.#owner.hold();
   }
 
-  through(commit: Commit): void {
-    if (this.#committing !== commit) return;
-    this.#committing = undefined;
+  through(): void {
     if (this.#closed) this.#endSubscriptions();
     else this.#owner.proceed();
   }
 
-  /** Its frames are answered with it: their effect is there no sooner. */
-  committed({ receipts, receipt }: Commit, settled: readonly Effect[], repeated: boolean): void {
-    if (this.#closed) return;
-    for (const each of receipts) this.#confirm(settled, each, repeated);
-    this.#confirm(settled, receipt, repeated);
-  }
-
-  /**
-   * The client has been silent for long. Some (Perl's Net::Stomp, written for ActiveMQ) send no COMMIT before they have the receipts
-   * of the transaction's frames: these say no more than that the frames are held.
-   */
-  waits(): void {
-    for (const receipt of this.#transactions?.takeReceipts() ?? []) writeReceipt(this.#link.connection, receipt);
-  }
-
-  refused({ receipt }: Commit, error: BrokerError): void {
-    this.#committing = undefined;
+  refused(error: BrokerError, receipt: string | undefined): void {
     if (this.#closed) this.#endSubscriptions();
     else this.#owner.failed(error, receipt);
-  }
-
-  #hold(frame: Frame, actions = 1): ReturnType<Transactions['grow']> {
-    const id = frame.text(HEADER.transaction) ?? '';
-    const transaction = this.#table().grow(id, frame.bodyEnd - frame.start, actions);
-    const receipt = frame.raw(HEADER.receipt);
-    if (receipt !== undefined) transaction.receipts.push(receipt);
-    return transaction;
-  }
-
-  #table(): Transactions {
-    this.#transactions ??= new Transactions(this.#services.limits);
-    return this.#transactions;
   }
 
   // --- what became of it --------------------------------------------------------------------------------------------
@@ -292,10 +270,9 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
   }
 
   /** Says so when all of it is durable. */
-  #confirm(effects: readonly Effect[], receipt: string | undefined, repeated = false): void {
-    const awaited = effects.filter((each) => each !== undefined);
-    const all = awaited.length > 0 ? Promise.all(awaited).then(() => {}) : undefined;
-    this.#await(all, receipt, repeated ? 'duplicate' : 'receipt');
+  confirm(effects: readonly Effect[], receipt: string | undefined, repeated = false): void {
+    if (this.#closed) return;
+    this.#await(allOf(effects), receipt, repeated ? 'duplicate' : 'receipt');
   }
 
   /** Answers once that has come about, or says why it has not. */
@@ -338,16 +315,4 @@ export class StompClient implements PublicationsOwner, CommitOwner, TemporaryNam
   idle(): void {
     if (!this.busy) this.#owner.settled();
   }
-}
-
-function named(frame: Frame, command: string): string {
-  const id = frame.text(HEADER.transaction);
-  if (id === undefined)
-    throw new Refusal(
-      'protocol',
-      `${command} without the header transaction`,
-      'It names the transaction.',
-      'Missing transaction',
-    );
-  return id;
 }

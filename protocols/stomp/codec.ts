@@ -1,43 +1,13 @@
 import { Frame } from './frame.ts';
-import {
-  contentLength,
-  endsInHead,
-  type HeadLimits,
-  headerTooLong,
-  INCOMPLETE,
-  noCommand,
-  parseHead,
-  tooManyHeaders,
-} from './head.ts';
+import { contentLength, INCOMPLETE, parseHead } from './head.ts';
+import { type DecoderLimits, frameTooLarge, PartialFrame } from './partial-frame.ts';
 import { Refusal } from './refusal.ts';
 import { VERSION, type Version } from './version.ts';
-import { COMMAND, HEADER, LONGEST_COMMAND } from './words.ts';
-
-export interface DecoderLimits extends HeadLimits {
-  readonly loginPacketBytes: number;
-  readonly packetBytes: number;
-}
+import { COMMAND, HEADER } from './words.ts';
 
 export interface FrameHandler {
   /** The frame is valid during the call. */
   frame(frame: Frame): void;
-}
-
-/**
- * A frame of which a chunk brought only the beginning. It grows with what arrives, not with what was announced, and
- * each byte is looked at once on its way in:
- *
- * - `head`: the empty line has not been seen; `line` bytes of the line at hand have, and `lines` lines before it.
- * - `counted`: the content-length says that the frame has `total` bytes.
- * - `open`: the next null byte ends the frame.
- */
-interface Partial {
-  state: 'head' | 'counted' | 'open';
-  buffer: Buffer;
-  length: number;
-  line: number;
-  lines: number;
-  total: number;
 }
 
 const NUL = 0;
@@ -58,7 +28,7 @@ export class Decoder {
   readonly #handler: FrameHandler;
   readonly #limits: DecoderLimits;
   #maxBytes: number;
-  #partial: Partial | undefined;
+  #partial: PartialFrame | undefined;
   #stopped = false;
   /** Frames since `taken` was asked. */
   #frames = 0;
@@ -142,10 +112,10 @@ export class Decoder {
   }
 
   /** Reads again what has come of a frame that is refused before its end: the ERROR names its receipt. */
-  #recall({ buffer, length }: Partial): void {
+  #recall({ bytes }: PartialFrame): void {
     this.#current = true;
     try {
-      parseHead(frame, buffer.subarray(0, length), 0, this.version, this.#limits);
+      parseHead(frame, bytes, 0, this.version, this.#limits);
     } catch {
       // Why it is refused is known; what stands before that was read.
     }
@@ -160,12 +130,13 @@ export class Decoder {
     let bodyEnd: number;
     if (length >= 0) {
       bodyEnd = bodyStart + length;
-      if (bodyEnd + 1 - at > this.#maxBytes) throw this.#tooLarge();
+      if (bodyEnd + 1 - at > this.#maxBytes) throw frameTooLarge(this.#maxBytes, this.#limits);
       if (bodyEnd >= buffer.length) return INCOMPLETE;
       if (buffer[bodyEnd] !== NUL) throw notTerminated(length);
     } else {
       bodyEnd = findNul(buffer, bodyStart);
-      if ((bodyEnd === -1 ? buffer.length : bodyEnd + 1) - at > this.#maxBytes) throw this.#tooLarge();
+      if ((bodyEnd === -1 ? buffer.length : bodyEnd + 1) - at > this.#maxBytes)
+        throw frameTooLarge(this.#maxBytes, this.#limits);
       if (bodyEnd === -1) return INCOMPLETE;
     }
     frame.bodyStart = bodyStart;
@@ -183,104 +154,21 @@ export class Decoder {
     return (this.version ?? VERSION.v10) === VERSION.v10 && frame.command === COMMAND.subscribe;
   }
 
-  #tooLarge(): Refusal {
-    const key = this.#maxBytes === this.#limits.packetBytes ? 'packetBytes' : 'loginPacketBytes';
-    const detail = `the frame is larger than ${this.#maxBytes} bytes (limits.${key})`;
-    return new Refusal('tooLarge', detail, 'Send less at a time; else the limit has to be raised.');
-  }
-
   // --- frames over several chunks ---------------------------------------------------------------------------------------
 
   #keep(chunk: Buffer, at: number): void {
-    const partial: Partial = { state: 'head', buffer: EMPTY, length: 0, line: 0, lines: 0, total: 0 };
-    this.#partial = partial;
-    this.#advance(partial, chunk, at);
+    this.#partial = new PartialFrame(this.#limits);
+    this.#partial.add(chunk, at, this.version, this.#maxBytes);
   }
 
   /** Adds to a partial frame until it is complete; returns how much of the chunk that took. */
-  #continue(partial: Partial, chunk: Buffer): number {
-    const at = this.#advance(partial, chunk, 0);
+  #continue(partial: PartialFrame, chunk: Buffer): number {
+    const at = partial.add(chunk, 0, this.version, this.#maxBytes);
     if (at === INCOMPLETE) return chunk.length;
     this.#partial = undefined;
-    this.#frame(partial.buffer.subarray(0, partial.length), 0);
+    this.#frame(partial.bytes, 0);
     return at;
   }
-
-  /** Returns the offset behind the frame's last byte, or INCOMPLETE when all of the chunk was taken. */
-  #advance(partial: Partial, chunk: Buffer, from: number): number {
-    let at = from;
-    if (partial.state === 'head') {
-      at = this.#advanceHead(partial, chunk, from);
-      if (at === INCOMPLETE) return INCOMPLETE;
-    }
-    if (partial.state === 'counted') {
-      const end = Math.min(chunk.length, at + partial.total - partial.length);
-      append(partial, chunk, at, end);
-      return partial.length === partial.total ? end : INCOMPLETE;
-    }
-    const nul = chunk.indexOf(NUL, at);
-    const end = nul === -1 ? chunk.length : nul + 1;
-    if (partial.length + end - at > this.#maxBytes) throw this.#tooLarge();
-    append(partial, chunk, at, end);
-    return nul === -1 ? INCOMPLETE : end;
-  }
-
-  #advanceHead(partial: Partial, chunk: Buffer, from: number): number {
-    const limits = this.#limits;
-    for (let at = from; at < chunk.length; at++) {
-      const byte = chunk[at];
-      if (byte !== LF) {
-        // A line of one carriage return is empty. Bytes are counted as they come, so that no line outgrows its limit.
-        partial.line++;
-        // Who speaks another protocol is told at once, not when it happens to send an empty line.
-        if (partial.lines === 0 && !inCommand(byte, partial.line)) throw noCommand();
-        if (partial.line > limits.stompHeaderBytes) throw headerTooLong(limits);
-        if (byte === NUL) throw endsInHead();
-        continue;
-      }
-      const last = at > from ? chunk[at - 1] : partial.buffer[partial.length - 1];
-      if (partial.lines > 0 && (partial.line === 0 || (partial.line === 1 && last === CR))) {
-        append(partial, chunk, from, at + 1);
-        this.#measure(partial);
-        return at + 1;
-      }
-      partial.line = 0;
-      // The first line is the command's.
-      if (++partial.lines > limits.stompHeaders + 1) throw tooManyHeaders(limits);
-    }
-    if (partial.length + chunk.length - from > this.#maxBytes) throw this.#tooLarge();
-    append(partial, chunk, from, chunk.length);
-    return INCOMPLETE;
-  }
-
-  /** The head is complete: how does the body end? */
-  #measure(partial: Partial): void {
-    const head = partial.length;
-    this.#current = true;
-    parseHead(frame, partial.buffer.subarray(0, head), 0, this.version, this.#limits);
-    const length = contentLength(frame, this.version);
-    partial.state = length < 0 ? 'open' : 'counted';
-    partial.total = head + length + 1;
-    if (Math.max(head, partial.total) > this.#maxBytes) throw this.#tooLarge();
-  }
-}
-
-const EMPTY = Buffer.alloc(0);
-
-/** Whether this can be byte `place` of the line of a command, its CR included. */
-function inCommand(byte: number | undefined, place: number): boolean {
-  return byte !== undefined && place <= LONGEST_COMMAND + 1 && ((byte >= 0x41 && byte <= 0x5a) || byte === CR);
-}
-
-function append(partial: Partial, chunk: Buffer, from: number, to: number): void {
-  const length = partial.length + to - from;
-  if (length > partial.buffer.length) {
-    const grown = Buffer.allocUnsafeSlow(Math.max(length, partial.buffer.length * 2, 64));
-    partial.buffer.copy(grown, 0, 0, partial.length);
-    partial.buffer = grown;
-  }
-  chunk.copy(partial.buffer, partial.length, from, to);
-  partial.length = length;
 }
 
 function findNul(buffer: Buffer, start: number): number {

@@ -1,7 +1,7 @@
 import type { Outcome } from '../../src/ports/queues.ts';
 import type { Together } from './feed.ts';
 import type { CompositeRequest } from './subscribe.ts';
-import type { Effect, StompSubscription } from './subscription.ts';
+import { allOf, type Effect, type StompSubscription } from './subscription.ts';
 
 /** A subscription to several destinations: one id, and one window for the messages of all of them. */
 export class CompositeSubscription implements StompSubscription {
@@ -70,9 +70,4 @@ export class CompositeSubscription implements StompSubscription {
   close(): void {
     for (const each of this.#all) each.close();
   }
-}
-
-function allOf(effects: readonly Effect[]): Effect {
-  const awaited = effects.filter((each) => each !== undefined);
-  return awaited.length === 0 ? undefined : Promise.all(awaited).then(() => {});
 }

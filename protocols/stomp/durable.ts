@@ -24,7 +24,7 @@ export interface DurableName {
 }
 
 /** A group that no other client can be a member of. */
-export interface SharedName {
+interface SharedName {
   readonly group: string;
   readonly filter: string;
 }

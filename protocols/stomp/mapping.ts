@@ -16,7 +16,7 @@ import { HEADER, HEADER_NAMES, MESSAGE_NAMES } from './words.ts';
  * not listed there is a user property, in order and with repetitions.
  */
 
-export interface MappingLimits extends TopicLimits {
+interface MappingLimits extends TopicLimits {
   readonly userProperties: number;
   readonly userPropertyBytes: number;
 }

@@ -156,7 +156,8 @@ class Reading {
   }
 
   #checkExchange(): void {
-    if (!isExchange(EXCHANGE_PREFIX + this.#exchange)) {
+    // A / that was encoded would make a key of what stands behind it, in which wildcards are not looked for.
+    if (this.#exchange.includes('/') || !isExchange(EXCHANGE_PREFIX + this.#exchange)) {
       const detail = `the header ${this.#header} ${shown(this.#destination)} names the exchange ${shown(this.#exchange)}, which there is not`;
       throw new Refusal('notFound', detail, 'There are amq.direct, amq.fanout and amq.topic.');
     }

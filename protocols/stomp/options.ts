@@ -6,7 +6,7 @@ export interface StompOptions {
   readonly defaultUser: { readonly name: string; readonly password: string };
   /**
    * How long a client is silent within an open transaction until it is told of its frames by the receipts it asked for, though
-   * these have no effect before COMMIT, seconds; 0: it is not.
+   * these have no effect before COMMIT, milliseconds; 0: it is not.
    */
-  readonly heldReceiptSeconds: number;
+  readonly heldReceiptMilliseconds: number;
 }

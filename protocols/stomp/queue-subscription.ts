@@ -2,7 +2,7 @@ import type { BrokerError } from '../../src/core/errors.ts';
 import type { Consumption } from '../../src/ports/queues.ts';
 import { ConsumerSubscription } from './consumer-subscription.ts';
 import type { Link } from './feed.ts';
-import { deleteNamed } from './named-queue.ts';
+import { deleteNamed, requireNamed } from './named-queue.ts';
 import type { QueueRequest } from './subscribe.ts';
 import type { Effect } from './subscription.ts';
 
@@ -31,9 +31,15 @@ export class QueueSubscription extends ConsumerSubscription<Consumption> {
   }
 
   override unsubscribe(forever: boolean): Effect {
+    const { opened } = this;
     const settled = super.unsubscribe(forever);
     const { named, queue } = this.#request;
-    return named && forever ? deleteNamed(this.link.services.queues, queue) : settled;
+    if (!named || !forever) return settled;
+    // Until it has begun it may be refused, and is no consumer of that queue: only its SUBSCRIBE was.
+    if (!opened) requireNamed(queue, this.link);
+    // What was settled goes with the queue, also where the store could not write it.
+    settled?.catch(() => {});
+    return deleteNamed(this.link.services.queues, queue);
   }
 
   protected leave(consumption: Consumption): void {

@@ -1,9 +1,9 @@
 import type { PartialSettings } from '../../src/core/queue-settings.ts';
 import type { Selector } from '../../src/core/selector.ts';
-import { parseStart, START_FORMS, type Start } from '../../src/core/start.ts';
-import { nameFault, QUEUE_PREFIX } from '../../src/core/topic.ts';
+import type { Start } from '../../src/core/start.ts';
+import { QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { Limits } from '../../src/ports/limits.ts';
-import { checkActiveMq, readConsumerPriority, requirePush } from './activemq.ts';
+import { checkActiveMq, readConsumerPriority } from './activemq.ts';
 import { isAmqQueue } from './amq-queue.ts';
 import { splitDestinations } from './composite.ts';
 import { type DurableName, readDurable } from './durable.ts';
@@ -14,8 +14,9 @@ import { COMMA, filterOf, isTemporary } from './names.ts';
 import { queueOf, readSettings } from './queue-fields.ts';
 import { Refusal, shown } from './refusal.ts';
 import { readSelector } from './selector.ts';
+import { groupFault, readAck, readOrder, readPrefetch, readStart } from './subscribe-fields.ts';
 import type { Temporaries } from './temporaries.ts';
-import { findFirst, readFlag, readWhole, refuseAll, wrong } from './values.ts';
+import { findFirst, readFlag, refuseAll } from './values.ts';
 import { VERSION } from './version.ts';
 import { HEADER, NAMES } from './words.ts';
 
@@ -261,46 +262,4 @@ function readTopic(frame: Frame, request: Common, start: Start | undefined, link
   const kept = durable && { ...durable, shared: undefined };
   const selector = readSelector(frame, 'elsewhere', limits);
   return { ...request, kind: 'group', group, selector, ordered: readOrder(frame), durable: kept, start };
-}
-
-/** The names are those of MQTT, where group and filter are one: `$share/NAME/FILTER`. */
-function groupFault(group: string, filter: string, limits: Limits): string | undefined {
-  if (group === '') return 'is empty; the name of a group is expected';
-  if (/[/+#]/.test(group)) return 'has one of / + # in it, which are in no name of a group';
-  const fault = nameFault(`$share/${group}/${filter}`, limits);
-  return fault === undefined ? undefined : `with its destination ${fault}`;
-}
-
-function readOrder(frame: Frame): boolean {
-  const found = findFirst(frame, NAMES.groupOrder);
-  if (found !== undefined && found.text !== 'key') throw wrong(found, COMMAND, 'key');
-  return found !== undefined;
-}
-
-function readStart(frame: Frame): Start | undefined {
-  const found = findFirst(frame, NAMES.start);
-  if (found === undefined) return undefined;
-  const start = parseStart(found.text);
-  if (start === undefined) throw wrong(found, COMMAND, START_FORMS);
-  return start;
-}
-
-function readAck(text: string | undefined): AckMode {
-  if (text === undefined || text === 'auto') return 'auto';
-  if (text === 'client' || text === 'client-individual') return text;
-  throw new Refusal(
-    'protocol',
-    `the header ack ${shown(text)} of SUBSCRIBE is not known`,
-    'auto, client or client-individual is expected.',
-  );
-}
-
-/** 0 asks for as many as can be had. */
-function readPrefetch(frame: Frame, limits: Limits): number {
-  const range = { min: 0, max: 999_999_999, unit: 'messages; 0: as many as the server allows' };
-  const asked = readWhole(frame, NAMES.prefetch, COMMAND, range);
-  if (asked === undefined) return limits.stompPrefetch;
-  if (asked === 0) requirePush(frame);
-  const most = Math.max(limits.stompPrefetch, limits.outboxMessages);
-  return asked === 0 ? most : Math.min(asked, most);
 }

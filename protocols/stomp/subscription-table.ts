@@ -6,6 +6,9 @@ export class Subscriptions {
   readonly #byNumber = new Map<number, StompSubscription>();
   #lastNumber = 0;
   #size = 0;
+  /** Bytes of selectors: of those that have one, and of all. */
+  readonly #selectors = new Map<StompSubscription, number>();
+  #selectorBytes = 0;
 
   /** One to several destinations counts as so many. */
   get size(): number {
@@ -15,6 +18,10 @@ export class Subscriptions {
   /** The number of the next subscription, by which messages name it. */
   get nextNumber(): number {
     return this.#lastNumber + 1;
+  }
+
+  get selectorBytes(): number {
+    return this.#selectorBytes;
   }
 
   find(name: string | undefined, destination: string): StompSubscription | undefined {
@@ -38,7 +45,9 @@ export class Subscriptions {
     return [...this.#byKey.values()].map((each) => each.stored());
   }
 
-  add(subscription: StompSubscription): void {
+  add(subscription: StompSubscription, selectorBytes: number): void {
+    if (selectorBytes > 0) this.#selectors.set(subscription, selectorBytes);
+    this.#selectorBytes += selectorBytes;
     this.#size += subscription.parts ?? 1;
     this.#byKey.set(key(subscription.name, subscription.destination), subscription);
     this.#byNumber.set(++this.#lastNumber, subscription);
@@ -46,6 +55,8 @@ export class Subscriptions {
 
   remove(subscription: StompSubscription): void {
     if (this.#byKey.delete(key(subscription.name, subscription.destination))) this.#size -= subscription.parts ?? 1;
+    this.#selectorBytes -= this.#selectors.get(subscription) ?? 0;
+    this.#selectors.delete(subscription);
     for (const [number, each] of this.#byNumber) if (each === subscription) this.#byNumber.delete(number);
   }
 

@@ -4,6 +4,11 @@ import type { DurableName } from './durable.ts';
 /** Resolves when something is durable; undefined where nothing is to be waited for. */
 export type Effect = Promise<void> | undefined;
 
+export function allOf(effects: readonly Effect[]): Effect {
+  const awaited = effects.filter((each) => each !== undefined);
+  return awaited.length === 0 ? undefined : Promise.all(awaited).then(() => {});
+}
+
 /** A subscription of a connection, to a topic or a queue, as the connection sees it. */
 export interface StompSubscription {
   /** Its header `id`; undefined where 1.0 clients give none. */

@@ -71,6 +71,12 @@ export class Transactions {
     return transaction;
   }
 
+  /** Frames of open ones have asked for receipts. */
+  get holdReceipts(): boolean {
+    for (const { receipts } of this.#open.values()) if (receipts.length > 0) return true;
+    return false;
+  }
+
   /** Takes out the receipts that are still to be given. */
   takeReceipts(): string[] {
     return [...this.#open.values()].flatMap((transaction) => {

@@ -20,6 +20,8 @@ export class Feeds {
   readonly #session: KeptSession | undefined;
   readonly #own = new Map<string, Feed>();
   #topics: LogFeed | undefined;
+  /** Bytes of selectors, of those that have one. */
+  readonly #selectors = new Map<string, number>();
   /** Those whose place in the log is being looked for, also when they are over before it is found. */
   #starting = 0;
 
@@ -49,6 +51,21 @@ export class Feeds {
 
   /** The name is free, and the client has the right to it. `id`: of the request, as JSON text. */
   add(request: SubscribeRequest, id: string | undefined, acknowledge: Acknowledge): void {
+    const bytes = selectorBytes(request);
+    if (bytes > 0) this.#requireSelector(bytes);
+    this.#begin(request, id, acknowledge);
+    if (bytes > 0) this.#selectors.set(request.name, bytes);
+  }
+
+  #requireSelector(bytes: number): void {
+    const { sessionSelectorBytes } = this.#link.services.limits;
+    const sum = [...this.#selectors.values()].reduce((all, each) => all + each, bytes);
+    if (sum <= sessionSelectorBytes) return;
+    const text = `the selectors of all subscriptions have more than ${sessionSelectorBytes} bytes (limits.sessionSelectorBytes)`;
+    throw new RequestError('quota', 'selector', text);
+  }
+
+  #begin(request: SubscribeRequest, id: string | undefined, acknowledge: Acknowledge): void {
     if (request.kind === 'topics' && request.start.from === 'new') {
       this.#topics ??= new LogFeed(this.#link, this.#session?.progress);
       const topics = this.#topics;
@@ -118,11 +135,13 @@ export class Feeds {
   #forget(feed: Feed): void {
     if (this.#own.get(feed.name) !== feed) return;
     this.#own.delete(feed.name);
+    this.#selectors.delete(feed.name);
     this.#session?.changed();
   }
 
   /** False when there is none of this name. */
   remove(name: string): boolean {
+    this.#selectors.delete(name);
     const feed = this.#own.get(name);
     if (feed === undefined) return this.#topics?.remove(name) === true;
     this.#own.delete(name);
@@ -170,6 +189,7 @@ export class Feeds {
   #resume({ name, filter, noLocal, since, selector: text }: KeptSubscription): void {
     try {
       const selector = text === '' ? undefined : selectorOf(text, this.#link.services.limits);
+      if (selector !== undefined) this.#selectors.set(name, Buffer.byteLength(text));
       this.#topics?.add({ name, filter, noLocal, selector, positions: false }, since);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
@@ -184,6 +204,8 @@ export class Feeds {
       return;
     }
     if (!this.#allowed(request.right)) return;
+    const bytes = selectorBytes(request);
+    if (bytes > 0) this.#selectors.set(request.name, bytes);
     if (request.kind !== 'topics') {
       const feed = this.#consumer(request);
       this.#reopen(feed, feed.open());
@@ -223,4 +245,9 @@ export class Feeds {
     services.logger.warn(which, 'a session had a subscription that its client has no right to any more; it has ended');
     return false;
   }
+}
+
+function selectorBytes(request: SubscribeRequest): number {
+  const selector = 'selector' in request ? request.selector : undefined;
+  return selector === undefined ? 0 : Buffer.byteLength(selector.text);
 }

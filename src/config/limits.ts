@@ -175,6 +175,13 @@ export const section = z.strictObject({
   transactionBytes: integer(16 * MiB, 1, 1024 * MiB, 'Frames in one STOMP transaction together', 'bytes'),
   heartBeatMilliseconds: integer(100, 10, 3_600_000, 'Shortest STOMP heart-beat interval agreed to', 'milliseconds'),
   selectorBytes: integer(1024, 1, 65_535, 'Longest message selector', 'bytes'),
+  sessionSelectorBytes: integer(
+    16_384,
+    0,
+    16 * MiB,
+    'Message selectors of one session or connection together; each is asked about every message that its destination gets',
+    'bytes',
+  ),
   selectorDepth: integer(16, 0, 256, 'Parentheses within parentheses in a message selector', 'levels'),
   requests: integer(1000, 1, 1_000_000, 'Open requests of one JSON client', 'requests'),
   webSocketFragments: integer(1024, 1, 65_535, 'Fragments of one WebSocket message', 'fragments'),

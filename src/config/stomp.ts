@@ -18,12 +18,12 @@ export const section = z.strictObject({
     false,
     'Whether a connection whose first frame is not CONNECT is logged in by it, as the default user and by the rules of STOMP 1.0; it gets no CONNECTED',
   ),
-  heldReceiptSeconds: integer(
-    2,
+  heldReceiptMilliseconds: integer(
+    1500,
     0,
-    3600,
-    'How long a client that asked for receipts of frames within a transaction is silent until it is given them; they come with COMMIT else, when the transaction is durable. Some clients (Net::Stomp) send no COMMIT before; 0: never',
-    'seconds',
+    3_600_000,
+    'How long a client that asked for receipts of frames within a transaction is silent until it is given them; else they come with COMMIT, when the transaction is durable. Some clients send no COMMIT before (Net::Stomp, PHP); 0: never',
+    'milliseconds',
   ),
   defaultUser: z
     .strictObject({

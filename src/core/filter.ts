@@ -44,17 +44,34 @@ export function hasWildcard(filter: string): boolean {
 export function matches(filter: string, topic: string): boolean {
   // [MQTT-4.7.2-1]: a leading wildcard does not reach topics that begin with $.
   if (topic.startsWith('$') && (filter.startsWith('+') || filter.startsWith('#'))) return false;
-  return matchLevels(filter.split('/'), 0, topic.split('/'), 0);
+  return matchLevels(filter.split('/'), topic.split('/'));
 }
 
-function matchLevels(filter: readonly string[], f: number, topic: readonly string[], t: number): boolean {
-  if (f === filter.length) return t === topic.length;
-  const word = filter[f];
-  if (word === '#') {
-    if (f === filter.length - 1) return true;
-    for (let rest = t; rest <= topic.length; rest++) if (matchLevels(filter, f + 1, topic, rest)) return true;
-    return false;
+/**
+ * What does not fit behind a `#` is tried again one level further on, behind the last `#` alone: what one before it took can stay so.
+ * With all of them to be tried, a filter of many would take time without end.
+ */
+function matchLevels(filter: readonly string[], topic: readonly string[]): boolean {
+  let f = 0;
+  let t = 0;
+  /** The place behind the last `#`, and the level of the topic from which that is tried. */
+  let behind = -1;
+  let from = 0;
+  while (t < topic.length) {
+    const word = filter[f];
+    if (word === '#') {
+      behind = ++f;
+      from = t;
+    } else if (word === '+' || word === topic[t]) {
+      f++;
+      t++;
+    } else if (behind === -1) {
+      return false;
+    } else {
+      f = behind;
+      t = ++from;
+    }
   }
-  if (t === topic.length) return false;
-  return (word === '+' || word === topic[t]) && matchLevels(filter, f + 1, topic, t + 1);
+  while (filter[f] === '#') f++;
+  return f === filter.length;
 }

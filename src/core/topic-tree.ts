@@ -4,7 +4,7 @@
  */
 export class TopicTree<T> {
   readonly #root: Node<T> = new Node<T>();
-  /** Filters with `#` before the end: only they can reach one node twice at one level, and need the check for it. */
+  /** Filters with `#` before the end: only with them a `#` can be reached at several levels, which needs to be known. */
   #innerHashes = 0;
   #size = 0;
 
@@ -46,7 +46,7 @@ export class TopicTree<T> {
   }
 
   match(topic: string, visit: (value: T) => void): void {
-    const seen = this.#innerHashes > 0 ? new Map<Node<T>, Set<number>>() : undefined;
+    const seen = this.#innerHashes > 0 ? new Map<Node<T>, number>() : undefined;
     walk(this.#root, topic.split('/'), 0, topic.charCodeAt(0) === 0x24, visit, seen);
   }
 }
@@ -104,23 +104,30 @@ class Node<T> {
   }
 }
 
-/** Depth is bounded by the limit on topic levels, checked before a name gets here. */
+/**
+ * Depth is bounded by the limit on topic levels, checked before a name gets here. `seen`: of each `#` that was reached, the lowest
+ * level. So no node is reached twice at one level: it has one parent, and from there the next level is one, too, but behind a `#`.
+ */
 function walk<T>(
   node: Node<T>,
   words: readonly string[],
   level: number,
   system: boolean,
   visit: (value: T) => void,
-  seen: Map<Node<T>, Set<number>> | undefined,
+  seen: Map<Node<T>, number> | undefined,
 ): void {
-  if (seen !== undefined && visited(seen, node, level)) return;
   // [MQTT-4.7.2-1]: a leading wildcard does not reach topics that begin with $.
   const wild = level > 0 || !system;
-  if (node.hash !== undefined && wild) {
-    // Behind an inner `#` the same hash is reached at several levels; its values count once.
-    if (seen === undefined || !visited(seen, node.hash, -1)) for (const value of node.hash.values) visit(value);
-    if (node.hash.continues)
-      for (let rest = level; rest <= words.length; rest++) walkPast(node.hash, words, rest, visit, seen);
+  const { hash } = node;
+  if (hash !== undefined && wild) {
+    const before = seen?.get(hash);
+    if (before === undefined) for (const value of hash.values) visit(value);
+    // From the levels behind that one it went on then.
+    if (before === undefined || level < before) {
+      seen?.set(hash, level);
+      const until = before ?? words.length;
+      if (hash.continues) for (let rest = level; rest < until; rest++) walkPast(hash, words, rest, visit, seen);
+    }
   }
   if (level === words.length) {
     for (const value of node.values) visit(value);
@@ -131,26 +138,14 @@ function walk<T>(
   if (node.plus !== undefined && wild) walk(node.plus, words, level + 1, system, visit, seen);
 }
 
-function visited<T>(seen: Map<Node<T>, Set<number>>, node: Node<T>, level: number): boolean {
-  let levels = seen.get(node);
-  if (levels === undefined) {
-    levels = new Set();
-    seen.set(node, levels);
-  }
-  if (levels.has(level)) return true;
-  levels.add(level);
-  return false;
-}
-
 /** Goes on behind a `#`, whose own values have been visited: `rest` is the first level it does not stand for. */
 function walkPast<T>(
   hash: Node<T>,
   words: readonly string[],
   rest: number,
   visit: (value: T) => void,
-  seen: Map<Node<T>, Set<number>> | undefined,
+  seen: Map<Node<T>, number> | undefined,
 ): void {
-  if (rest === words.length) return;
   const literal = hash.literal(words[rest] ?? '');
   if (literal !== undefined) walk(literal, words, rest + 1, false, visit, seen);
   if (hash.plus !== undefined) walk(hash.plus, words, rest + 1, false, visit, seen);

@@ -74,8 +74,9 @@ export interface Limits extends TopicLimits {
   readonly transactionBytes: number;
   /** STOMP: the shortest heart-beat interval agreed to, milliseconds. */
   readonly heartBeatMilliseconds: number;
-  /** Message selectors: the length of one, and parentheses within parentheses in it. */
+  /** Message selectors: the length of one, of all of a session or connection, and parentheses within parentheses in one. */
   readonly selectorBytes: number;
+  readonly sessionSelectorBytes: number;
   readonly selectorDepth: number;
   /** Open requests of one JSON client. */
   readonly requests: number;

@@ -139,6 +139,13 @@ export class TopicRouter implements Router, BackboneReceiver {
     else this.#publishBound(message, bound, new All(bound.length + 1, message, receiver), token);
   }
 
+  /** A logged message, not to the queues that are bound to its topic. */
+  append(message: Message, receiver: AppendReceiver, token: number): void {
+    this.#counters.received++;
+    this.#counters.receivedBytes += message.size;
+    this.#publish(message, receiver, token);
+  }
+
   #publishBound(message: Message, queues: readonly string[], receiver: AppendReceiver, token: number): void {
     // Each queue gives it an id of its own.
     const copies = queues.map((): Message => {

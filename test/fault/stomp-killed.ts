@@ -1,11 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
+import type { BrokerProcess } from '../support/broker-process.ts';
 import { RawJson } from '../support/json-client.ts';
 import { header, RawStomp } from '../support/stomp-client.ts';
+import { RestartedBroker } from './support/restarted-broker.ts';
 
 /**
  * The broker is killed (SIGKILL) again and again, while a STOMP client sends, and a durable subscription of STOMP and a
@@ -56,16 +54,9 @@ class Ledger {
 }
 
 const test = suite('fault/stomp killed');
-const directory = mkdtempSync(join(tmpdir(), 'trimaran-stomp-killed-'));
+const restarted = new RestartedBroker('stomp-killed');
 let broker: BrokerProcess;
-test.after(async () => {
-  await broker?.kill();
-  rmSync(directory, { recursive: true, force: true });
-});
-
-function start(): Promise<BrokerProcess> {
-  return startBrokerProcess('backbone.type=embedded', `backbone.embedded.directory=${directory}`);
-}
+test.after(() => restarted.remove());
 
 /** Sends numbers from `from` on, and kills the broker after `confirmations`; those that had their receipt. */
 async function send(from: number, confirmations: number): Promise<number[]> {
@@ -117,7 +108,7 @@ async function readJson(ledger: Ledger, last = Number.POSITIVE_INFINITY): Promis
 }
 
 test(`${ROUNDS} times killed while messages come`, async () => {
-  broker = await start();
+  broker = await restarted.start();
   const stomp = await RawStomp.connect(broker.stomp);
   stomp.send('SUBSCRIBE', { ...SUBSCRIPTION, receipt: 's' });
   await stomp.expect('RECEIPT');
@@ -128,12 +119,12 @@ test(`${ROUNDS} times killed while messages come`, async () => {
   const ledgers = [new Ledger('STOMP'), new Ledger('JSON')] as const;
   const confirmed: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    broker = await start();
+    broker = await restarted.start();
     const reading = [readStomp(ledgers[0]), readJson(ledgers[1])];
     confirmed.push(...(await send(round * EACH, 1 + ((round * 151) % EACH))));
     await Promise.all(reading);
   }
-  broker = await start();
+  broker = await restarted.start();
   const last = confirmed.at(-1) ?? 0;
   await Promise.all([readStomp(ledgers[0], last), readJson(ledgers[1], last)]);
   assert.ok(confirmed.length >= ROUNDS);

@@ -1,11 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type BrokerProcess, startBrokerProcess } from '../support/broker-process.ts';
+import type { BrokerProcess } from '../support/broker-process.ts';
 import { header, RawStomp } from '../support/stomp-client.ts';
 import { seeded } from './support/promises.ts';
+import { RestartedBroker } from './support/restarted-broker.ts';
 
 /**
  * STOMP, BEGIN: "handled atomically". The broker is killed (SIGKILL) again and again while clients commit: each transaction takes
@@ -24,16 +22,9 @@ const EACH = 150;
 const BODY = 'x'.repeat(3000);
 
 const test = suite('fault/transactions killed');
-const directory = mkdtempSync(join(tmpdir(), 'trimaran-transactions-killed-'));
+const restarted = new RestartedBroker('transactions-killed');
 let broker: BrokerProcess;
-test.after(async () => {
-  await broker?.kill();
-  rmSync(directory, { recursive: true, force: true });
-});
-
-function start(): Promise<BrokerProcess> {
-  return startBrokerProcess('backbone.type=embedded', `backbone.embedded.directory=${directory}`);
-}
+test.after(() => restarted.remove());
 
 async function fill(from: number): Promise<void> {
   const client = await RawStomp.connect(broker.stomp);
@@ -110,7 +101,7 @@ function browse(queue: string): Promise<Map<number, number>> {
 test(`${ROUNDS} times killed while transactions are committed, seed ${SEED}`, async () => {
   const random = seeded(SEED);
   const confirmed = new Set<number>();
-  broker = await start();
+  broker = await restarted.start();
   const first = await RawStomp.connect(broker.stomp, OWNER);
   const declared = { destination: '/queue/bound', 'queue-bindings': 'bound/#', receipt: 'declared' };
   first.send('SUBSCRIBE', { id: 'b', ack: 'client', 'prefetch-count': '1', ...declared });
@@ -126,7 +117,7 @@ test(`${ROUNDS} times killed while transactions are committed, seed ${SEED}`, as
     await new Promise((resolve) => setTimeout(resolve, random() * 60));
     await broker.kill();
     await Promise.all(working);
-    broker = await start();
+    broker = await restarted.start();
   }
   const marker = await RawStomp.connect(broker.stomp);
   for (const destination of ['/topic/log/x', '/topic/in.x']) {

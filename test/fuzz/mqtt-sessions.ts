@@ -4,13 +4,13 @@ import * as fc from 'fast-check';
 import type { Packet } from 'mqtt-packet';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { startBroker, type TestBroker } from '../support/broker.ts';
 import { eventually } from '../support/eventually.ts';
 import { runs, tellSeed } from '../support/fuzz-runs.ts';
 import { RawMqtt } from '../support/mqtt-client.ts';
 import type { Version } from './support/mqtt-arbitraries.ts';
 import { ours, theirs } from './support/mqtt-plain.ts';
 import { type Stream, stream } from './support/mqtt-streams.ts';
+import { usedMemory, WatchedBroker } from './support/watched-broker.ts';
 
 /**
  * Connections of MQTT clients with something wrong in them, several at a time. Each ends with the protocol's own error or goes on;
@@ -26,36 +26,17 @@ const GROWTH = 48 * 1024 * 1024;
 /** How connections ended, so that one sees that the test still reaches everything. */
 const tally = { unread: 0, refused: 0, served: 0, left: 0, failed: 0 };
 
-let server: TestBroker;
+const watched = new WatchedBroker();
 let healthy: RawMqtt;
-const faults: string[] = [];
-const rejected = (reason: unknown): void => void faults.push(`unhandled: ${String(reason)}`);
 
 test.before(async () => {
-  const logger = {
-    debug() {},
-    info() {},
-    warn() {},
-    error: (fields: object, text: string) =>
-      void faults.push(
-        `${text} ${'err' in fields && fields.err instanceof Error ? fields.err.stack : JSON.stringify(fields)}`,
-      ),
-  };
-  process.on('unhandledRejection', rejected);
-  server = await startBroker(
-    {
-      backbone: { memory: { logBytes: 1024 * 1024 } },
-      limits: { queues: 20, queueMessages: 100, retainedMessages: 500, detachedSessions: 200, sessionExpirySeconds: 5 },
-    },
-    { logger },
-  );
-  healthy = await RawMqtt.connect(server.mqtt, { clientId: 'healthy', protocolVersion: 5 });
+  await watched.start();
+  healthy = await RawMqtt.connect(watched.server.mqtt, { clientId: 'healthy', protocolVersion: 5 });
   await healthy.subscribe('healthy', 1);
 });
 test.after(async () => {
   healthy.destroy();
-  await server.broker.stop();
-  process.off('unhandledRejection', rejected);
+  await watched.stop();
 });
 
 /** A connection on which a stream is sent. */
@@ -67,7 +48,7 @@ class Sender {
 
   constructor(stream: Stream) {
     this.#stream = stream;
-    this.#socket = connect(server.mqtt.port, server.mqtt.host).setNoDelay(true);
+    this.#socket = connect(watched.server.mqtt.port, watched.server.mqtt.host).setNoDelay(true);
     this.#socket.on('data', (chunk) => this.#received.push(chunk));
     this.#socket.on('error', () => {});
     this.#socket.on('end', () => {
@@ -138,7 +119,7 @@ async function serves(): Promise<void> {
 }
 
 test('each connection ends with an error of the protocol or goes on, and others never notice', async () => {
-  const before = memory();
+  const before = usedMemory();
   await fc.assert(
     fc.asyncProperty(fc.array(stream, { minLength: 1, maxLength: 3 }), async (streams) => {
       const senders = streams.map((each) => new Sender(each));
@@ -146,19 +127,13 @@ test('each connection ends with an error of the protocol or goes on, and others 
       await serves();
       for (const each of senders) await each.judge();
       await Promise.all(senders.map((each) => each.close()));
-      if (faults.length > 0) throw new Error(faults.splice(0).join('\n'));
+      watched.check();
     }),
     runs(300),
   );
   console.log(`measured: connections ${JSON.stringify(tally)}`);
-  const grown = memory() - before;
+  const grown = usedMemory() - before;
   assert.ok(grown < GROWTH, `${Math.round(grown / 1024 / 1024)} MB more`);
 });
-
-function memory(): number {
-  globalThis.gc?.();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-}
 
 test.run();

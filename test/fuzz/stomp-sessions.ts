@@ -1,11 +1,11 @@
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { startBroker, type TestBroker } from '../support/broker.ts';
 import { runs, tellSeed } from '../support/fuzz-runs.ts';
 import { header, RawStomp } from '../support/stomp-client.ts';
 import { Sender } from './support/stomp-sender.ts';
 import { stream } from './support/stomp-streams.ts';
+import { usedMemory, WatchedBroker } from './support/watched-broker.ts';
 
 /**
  * Connections of STOMP clients with something wrong in them, over TCP and WebSocket, several at a time. Each is answered by frames
@@ -22,37 +22,18 @@ const GROWTH = 48 * 1024 * 1024;
 /** How connections ended, so that one sees that the test still reaches everything. */
 const tally = { unanswered: 0, refused: 0, failed: 0, left: 0, served: 0 };
 
-let server: TestBroker;
+const watched = new WatchedBroker();
 let healthy: RawStomp;
-const faults: string[] = [];
-const rejected = (reason: unknown): void => void faults.push(`unhandled: ${String(reason)}`);
 
 test.before(async () => {
-  const logger = {
-    debug() {},
-    info() {},
-    warn() {},
-    error: (fields: object, text: string) =>
-      void faults.push(
-        `${text} ${'err' in fields && fields.err instanceof Error ? fields.err.stack : JSON.stringify(fields)}`,
-      ),
-  };
-  process.on('unhandledRejection', rejected);
-  server = await startBroker(
-    {
-      backbone: { memory: { logBytes: 1024 * 1024 } },
-      limits: { queues: 20, queueMessages: 100, retainedMessages: 500, detachedSessions: 200, sessionExpirySeconds: 5 },
-    },
-    { logger },
-  );
-  healthy = await RawStomp.connect(server.stomp);
+  await watched.start();
+  healthy = await RawStomp.connect(watched.server.stomp);
   healthy.send('SUBSCRIBE', { id: 'h', destination: '/queue/healthy', ack: 'client-individual', receipt: 'ready' });
   await healthy.expect('RECEIPT');
 });
 test.after(async () => {
   healthy.destroy();
-  await server.broker.stop();
-  process.off('unhandledRejection', rejected);
+  await watched.stop();
 });
 
 /** The healthy client's messages come, all and once. */
@@ -71,27 +52,21 @@ async function serves(): Promise<void> {
 }
 
 test('each connection is answered by the protocol, ends with an ERROR or goes on, and others never notice', async () => {
-  const before = memory();
+  const before = usedMemory();
   await fc.assert(
     fc.asyncProperty(fc.array(stream, { minLength: 1, maxLength: 3 }), async (streams) => {
-      const senders = streams.map((each) => new Sender(each, server));
+      const senders = streams.map((each) => new Sender(each, watched.server));
       await Promise.all(senders.map((each) => each.send()));
       await serves();
       for (const each of senders) tally[await each.judge()]++;
       await Promise.all(senders.map((each) => each.close()));
-      if (faults.length > 0) throw new Error(faults.splice(0).join('\n'));
+      watched.check();
     }),
     runs(150),
   );
   console.log(`measured: connections ${JSON.stringify(tally)}`);
-  const grown = memory() - before;
+  const grown = usedMemory() - before;
   assert.ok(grown < GROWTH, `${Math.round(grown / 1024 / 1024)} MB more`);
 });
-
-function memory(): number {
-  globalThis.gc?.();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-}
 
 test.run();

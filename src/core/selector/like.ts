@@ -6,8 +6,19 @@ import { ANY, placesOfPattern } from './like-places.ts';
  */
 export function like(pattern: string, escaping: string | undefined): (text: string) => boolean {
   const pieces = piecesOf(pattern, escaping);
-  return pieces.some((piece) => piece.includes(ANY)) ? placesOfPattern(pieces) : inOrder(pieces.map(textOf));
+  if (pieces.some((piece) => piece.includes(ANY))) return placesOfPattern(pieces);
+  const short = inOrder(pieces.map(textOf));
+  if (pieces.length === 1) return short;
+  let long: ((text: string) => boolean) | undefined;
+  return (text) => {
+    if (text.length <= SHORT) return short(text);
+    long ??= placesOfPattern(pieces);
+    return long(text);
+  };
 }
+
+/** UTF-16 units. In a longer text that is made for it, `indexOf` looks at the same places again and again. */
+const SHORT = 256;
 
 /** The pattern's characters between one `%` and the next. */
 function piecesOf(pattern: string, escaping: string | undefined): number[][] {

@@ -12,7 +12,7 @@ const LOOK_LEAST = 1000;
 /** Sweeps until what was asked for again and did not come is given up. */
 const LOST = 10;
 
-export interface SelectionHost {
+interface SelectionHost {
   readonly source: SelectiveSource;
   readonly demand: Demand;
   readonly window: EntryList;

@@ -4,7 +4,7 @@ import type { GroupOptions } from '../../ports/queues.ts';
 import type { GroupRecord } from './record.ts';
 
 /** What a group is, as its first member says it: all members are to say the same. */
-export type GroupKind = Pick<GroupRecord, 'ordered' | 'selector'>;
+type GroupKind = Pick<GroupRecord, 'ordered' | 'selector'>;
 
 export function kindOf({ ordered, selector = '' }: GroupOptions): GroupKind {
   return { ordered, selector };

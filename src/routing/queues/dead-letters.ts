@@ -21,6 +21,8 @@ export interface DeadLetterTarget {
   readonly title: string;
   /** What a letter's topic is there, which was `topic`. */
   topicOf(topic: string): string;
+  /** How many queues it comes into there. */
+  queues(): number;
   /** Durably, whatever QoS it had. */
   readonly push: PublishDeadLetter;
 }
@@ -30,12 +32,14 @@ export function toQueue(queue: string, push: PushDeadLetter): DeadLetterTarget {
     title: queue,
     // What came by a binding says which topic it was published on.
     topicOf: (topic) => (topic.startsWith(QUEUE_PREFIX) ? QUEUE_PREFIX + queue : topic),
+    queues: () => 1,
     push: (message, receiver, token) => push(queue, message, receiver, token),
   };
 }
 
-export function toTopic(topic: string, push: PublishDeadLetter): DeadLetterTarget {
-  return { title: topic, topicOf: () => topic, push };
+/** `bound`: how many queues are bound to a topic. */
+export function toTopic(topic: string, push: PublishDeadLetter, bound: (topic: string) => number): DeadLetterTarget {
+  return { title: topic, topicOf: () => topic, queues: () => bound(topic), push };
 }
 
 /** Ids of dead letters begin so: they are of the place where a message was, not the publisher's. */
@@ -46,7 +50,7 @@ const HEADERS = {
   count: 'dead-letter-count',
   queue: 'dead-letter-queue',
   time: 'dead-letter-time',
-  /** How many queues in a row it went through without a consumer's doing, from 2 on. */
+  /** How many queues in a row it went through without a consumer's doing, from 2 on; more where it became several. */
   hops: 'dead-letter-hops',
 } as const;
 const NAMES: ReadonlySet<string> = new Set(Object.values(HEADERS));
@@ -69,6 +73,8 @@ export interface DeadLetterContext {
   readonly logger: Logger;
   /** Of those on their way, at most (`Message.weight`). */
   readonly mostBytes: number;
+  /** Queues in a row that a message may go through (`limits.deadLetterHops`). */
+  readonly mostHops: number;
 }
 
 /** The dead letters of one queue: each is durably where it goes before it is removed from this queue. */
@@ -103,8 +109,8 @@ export class DeadLetters implements AppendReceiver {
   send(entry: QueueEntry, reason: DeadReason, deliveries: number): boolean {
     const { mostBytes } = this.#context;
     if (this.#letters.size >= MOST || this.#weight >= mostBytes) return false;
-    const { clock } = this.#context;
-    const message = letterOf(entry, reason, deliveries, this.#queue, this.#target, clock.now());
+    const { clock, mostHops } = this.#context;
+    const message = letterOf(entry, reason, deliveries, this.#queue, this.#target, clock.now(), mostHops);
     this.#letters.set(entry.id, { entry, message, retryAt: 0 });
     this.#bytes += entry.message.size;
     this.#weight += message.weight;
@@ -158,6 +164,14 @@ export function hopsOf({ properties }: Message): number {
   return Number(user.find(([name]) => name === HEADERS.hops)?.[1] ?? 1);
 }
 
+/**
+ * The hops of the letter of a message that has gone through `hops` queues. Where it comes into several queues, these share what
+ * is left of the most: else a circle of topics would make ever more of one message, times the queues with every round.
+ */
+function hopsAfter(hops: number, most: number, queues: number): number {
+  return most - Math.floor(Math.max(0, most - hops - 1) / Math.max(1, queues));
+}
+
 /** A message of a client says nothing of dead-lettering: what it has of those headers is taken off. */
 export function withoutHistory(message: Message): Message {
   const { properties } = message;
@@ -173,6 +187,7 @@ function letterOf(
   queue: string,
   target: DeadLetterTarget,
   now: number,
+  mostHops: number,
 ): Message {
   const { expiresAt: _, deliverAt: __, user = [], ...properties } = message.properties ?? {};
   const added: UserProperty[] = [
@@ -181,7 +196,8 @@ function letterOf(
     [HEADERS.queue, queue],
     [HEADERS.time, String(now)],
   ];
-  const hops = reason === 'expired' || reason === 'overflow' ? hopsOf(message) + 1 : 0;
+  const onward = reason === 'expired' || reason === 'overflow';
+  const hops = onward ? hopsAfter(hopsOf(message), mostHops, target.queues()) : 0;
   if (hops > 1) added.push([HEADERS.hops, String(hops)]);
   const all = { ...properties, user: [...user.filter(([name]) => !NAMES.has(name)), ...added] };
   // A topic has it durably only as a logged one.

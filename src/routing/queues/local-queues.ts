@@ -25,7 +25,7 @@ const SWEEPS_OF_ALL = 60;
 const NOBODY: AppendReceiver = { appended() {}, refused() {} };
 const NOTHING: PartialSettings = {};
 
-export interface LocalQueuesOptions extends Omit<QueueContext, 'deadLetter' | 'abandoned'> {
+export interface LocalQueuesOptions extends Omit<QueueContext, 'deadLetter' | 'abandoned' | 'bound'> {
   readonly stores: QueueStores;
   readonly catalog: QueueCatalog;
   /** To a queue of whichever node. Without it, all are this node's. */
@@ -54,7 +54,8 @@ export class LocalQueues implements QueueHost, Queues, QueueInlet {
     this.#options = options;
     const push: PushDeadLetter = (queue, message, receiver, token) => this.push(queue, message, receiver, token);
     const abandoned = (queue: OpenQueue): void => void this.#expire(queue.name, queue);
-    this.#context = { ...options, deadLetter: options.deadLetter ?? push, abandoned };
+    const bound = (topic: string): number => options.catalog.bound(topic).length;
+    this.#context = { ...options, deadLetter: options.deadLetter ?? push, abandoned, bound };
   }
 
   /** Looks after queues from now on: what expires, and those that are not used any more. */

@@ -41,6 +41,8 @@ export interface QueueContext {
   readonly logger: Logger;
   readonly deadLetter: PushDeadLetter;
   readonly publish: PublishDeadLetter;
+  /** How many queues are bound to a topic. */
+  readonly bound: (topic: string) => number;
   /** It is not to be kept any longer: its last consumer has gone. */
   readonly abandoned: (queue: OpenQueue) => void;
 }
@@ -80,9 +82,10 @@ export class OpenQueue implements DispatcherHandlers {
     const selecting = { source: store, most: limits.passedMessages, full: () => this.#tooManyPassed() };
     this.dispatcher = new Dispatcher(store, options, clock, logger, this, selecting);
     if (deadLetterQueue !== '' || deadLetterTopic !== '') {
-      const { counters, deadLetter, publish } = context;
-      const target = deadLetterTopic === '' ? toQueue(deadLetterQueue, deadLetter) : toTopic(deadLetterTopic, publish);
-      const letters = { clock, counters, logger, mostBytes: memoryBytes };
+      const { counters, deadLetter, publish, bound } = context;
+      const target =
+        deadLetterTopic === '' ? toQueue(deadLetterQueue, deadLetter) : toTopic(deadLetterTopic, publish, bound);
+      const letters = { clock, counters, logger, mostBytes: memoryBytes, mostHops: limits.deadLetterHops };
       this.#letters = new DeadLetters(name, target, letters, (id) => store.remove(id));
     }
   }

@@ -28,6 +28,22 @@ export interface Library {
   onReceipt(receive: (frame: CallbackFrame) => void): void;
 }
 
+interface Common extends Pick<Library, 'begin' | 'commit' | 'abort'> {
+  onreceipt?(frame: CallbackFrame): void;
+}
+
+/** What both libraries have in the same form. */
+export function commonOf(client: Common): Pick<Library, 'begin' | 'commit' | 'abort' | 'onReceipt'> {
+  return {
+    begin: (transaction) => client.begin(transaction),
+    commit: (transaction) => client.commit(transaction),
+    abort: (transaction) => client.abort(transaction),
+    onReceipt: (receive) => {
+      client.onreceipt = receive;
+    },
+  };
+}
+
 export class CallbackPeer implements StompPeer {
   version = '';
   closed = false;

@@ -207,8 +207,10 @@ export class DrivenPeer implements StompPeer {
   /** With a receipt, which has come when this resolves, unless it is for a transaction. */
   async #do(what: string, fields: Fields, headers: Headers = {}): Promise<void> {
     const receipt = `${what}-${++this.#ids}`;
-    await this.command(what, { ...fields, headers: { ...headers, receipt } });
-    if (headers.transaction !== undefined) return;
+    // Some libraries wait for a receipt themselves; that of what is for a transaction comes with its COMMIT.
+    const held = headers.transaction !== undefined;
+    await this.command(what, { ...fields, headers: held ? headers : { ...headers, receipt } });
+    if (held) return;
     await eventually(`the receipt of ${what}`, () => this.#receipts.has(receipt));
   }
 

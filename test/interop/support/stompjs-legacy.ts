@@ -2,7 +2,7 @@ import type { Client as LegacyClient } from 'stompjs';
 import stompjs from 'stompjs';
 import { WebSocket } from 'ws';
 import type { Address } from '../../../src/broker.ts';
-import { CallbackPeer, type Library } from './callback-peer.ts';
+import { CallbackPeer, commonOf, type Library } from './callback-peer.ts';
 import type { Client, Terms } from './stomp-peer.ts';
 
 /**
@@ -38,12 +38,7 @@ function libraryOf(client: LegacyClient): Library {
     disconnect: () => client.disconnect(() => {}),
     send: (destination, body, headers) => client.send(destination, { ...headers }, body),
     subscribe: (destination, receive, headers) => client.subscribe(destination, receive, { ...headers }).unsubscribe,
-    begin: (transaction) => client.begin(transaction),
-    commit: (transaction) => client.commit(transaction),
-    abort: (transaction) => client.abort(transaction),
-    onReceipt: (receive) => {
-      client.onreceipt = receive;
-    },
+    ...commonOf(client),
   };
 }
 

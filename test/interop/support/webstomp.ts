@@ -1,12 +1,12 @@
 import webstomp, { type Client as WebStompClient } from 'webstomp-client';
 import { WebSocket } from 'ws';
 import type { Address } from '../../../src/broker.ts';
-import { CallbackPeer, type Library } from './callback-peer.ts';
+import { CallbackPeer, commonOf, type Library } from './callback-peer.ts';
 import type { Client, Terms } from './stomp-peer.ts';
 
 /** The npm package `webstomp-client`, over the WebSocket of `ws`. */
 
-export interface Choice {
+interface Choice {
   readonly binary?: boolean;
   /** As offered in the WebSocket handshake, which is where it takes its version from. */
   readonly protocols?: readonly string[];
@@ -41,12 +41,7 @@ function libraryOf(client: WebStompClient): Library {
     disconnect: () => client.disconnect(),
     send: (destination, body, headers) => client.send(destination, body, { ...headers }),
     subscribe: (destination, receive, headers) => client.subscribe(destination, receive, { ...headers }).unsubscribe,
-    begin: (transaction) => client.begin(transaction),
-    commit: (transaction) => client.commit(transaction),
-    abort: (transaction) => client.abort(transaction),
-    onReceipt: (receive) => {
-      client.onreceipt = receive;
-    },
+    ...commonOf(client),
   };
 }
 

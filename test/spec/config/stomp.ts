@@ -15,13 +15,17 @@ const USERS = 'security:\n  users:\n    - {name: guest, password: hunter2}\n';
 test('there is none unless somebody sets it', () => {
   assert.equal(resolveConfig().stomp, {
     implicitConnect: false,
-    heldReceiptSeconds: 2,
+    heldReceiptMilliseconds: 1500,
     defaultUser: { name: '', password: '' },
   });
 });
 
 test('from a file and from the environment', () => {
-  const stomp = { implicitConnect: true, heldReceiptSeconds: 2, defaultUser: { name: 'guest', password: 'hunter2' } };
+  const stomp = {
+    implicitConnect: true,
+    heldReceiptMilliseconds: 1500,
+    defaultUser: { name: 'guest', password: 'hunter2' },
+  };
   const yaml = 'stomp:\n  implicitConnect: true\n  defaultUser: {name: guest, password: hunter2}\n';
   assert.equal(loadConfig(configFile.write(USERS + yaml)).stomp, stomp);
   const env = {

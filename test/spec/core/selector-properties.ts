@@ -104,6 +104,26 @@ test('a pattern that fits its own text, at any length', () => {
   }
 });
 
+test('LIKE says the same of short texts and of long ones, which are searched otherwise', () => {
+  for (const filling of ['', 'x'.repeat(252), 'x'.repeat(253), 'é𝄞'.repeat(90), 'ab'.repeat(400)]) {
+    for (const [pattern, value, fits] of [
+      ['ab%', `ab${filling}`, true],
+      ['ab%', `b${filling}`, false],
+      ['%ba', `${filling}ba`, true],
+      ['%ba', `${filling}bb`, false],
+      ['%𝄞𝄞%', `${filling}𝄞𝄞${filling}`, true],
+      ['%𝄞𝄞%', filling, false],
+      ['a%zz%c', `a${filling}zz${filling}c`, true],
+      ['a%zz%c', `a${filling}z${filling}c`, false],
+      ['a%a', `a${filling}`, false],
+      [`%${'q'.repeat(70)}z%`, `${filling}${'q'.repeat(100)}z`, true],
+      [`%${'q'.repeat(70)}z%`, `${filling}${'q'.repeat(69)}z`, false],
+    ] as const) {
+      assert.is(selects(`p LIKE '${pattern}'`, { p: value }), fits, `${pattern} of ${value.length} units`);
+    }
+  }
+});
+
 test('no text is slow for a pattern: time grows with its length, not faster', () => {
   const selector = parseSelector(`p LIKE '${'%a_'.repeat(330)}%b'`, LIMITS);
   const [short, long] = [8_000, 64_000].map((length) => messageOf({ p: 'a'.repeat(length) }));

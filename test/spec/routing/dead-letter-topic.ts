@@ -94,6 +94,32 @@ test('what goes round through a topic that is bound to the queue is bounded', as
   assert.equal([world.counters.deadLettered, world.counters.droppedExpired, await world.bodies()], [3, 1, []]);
 });
 
+test('what goes round through a topic that is bound to several queues does not become ever more', async () => {
+  const world = await new QueueWorld({}, { deadLetterHops: 16 }).start();
+  const names = ['a', 'b', 'c'];
+  for (const name of names) {
+    await world.declare(name, { deadLetterTopic: 'dead', messageMilliseconds: 1, bindings: ['dead'] });
+  }
+  for (const name of names) world.push('x', {}, name);
+  let most = 0;
+  for (let i = 0; i < 10; i++) {
+    await world.clock.advance(2000);
+    const letters = world.published.splice(0);
+    most += letters.length;
+    assert.ok(most < 100, `${most} letters of one message`);
+    for (const letter of letters) {
+      for (const name of names) {
+        const copy = letter.with(1, false);
+        copy.dedupId = letter.dedupId;
+        world.queues.push(name, copy, world.receiver, 0);
+      }
+    }
+  }
+  // 3 at first, 9 of them that share what is left of 16 hops, 27, and the 81 of these end.
+  assert.equal([most, world.counters.droppedExpired], [39, 81]);
+  for (const name of names) assert.equal(await world.bodies(name), []);
+});
+
 test('where dead letters go is said once: a topic or a queue, which the default gives way to', async () => {
   const world = await new QueueWorld({ deadLetterQueue: 'usual' }).start();
   await world.declare('q', { deadLetterTopic: 'dead' });

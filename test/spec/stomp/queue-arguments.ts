@@ -321,6 +321,17 @@ test('x-queue-name deletes no queue that is bound to no topic, and none that the
   expectError(reader, /not allowed to delete the queue "mine"/, 'u');
 });
 
+test('x-queue-name: a SUBSCRIBE that is not taken deletes no queue, even by an UNSUBSCRIBE right behind it', async () => {
+  const harness = Harness.open({}, { mayPublish: (_, topic) => topic !== '$queue/mine' });
+  await subscribed(harness.connect(), ['id:1', ...NAMED, 'durable:true']);
+  const other = harness.connect();
+  other.send('SUBSCRIBE', ['id:1', 'destination:/topic/another', 'x-queue-name:mine', 'durable:true']);
+  other.send('UNSUBSCRIBE', ['id:1', 'durable:true', 'receipt:u']);
+  await harness.turn();
+  expectError(other, /not allowed to delete the queue "mine"/, 'u');
+  assert.equal(harness.services.queues.list(), ['mine']);
+});
+
 test('x-queue-name: what is for subscriptions that are no queue is refused by name', () => {
   for (const line of ['start:first', 'group:g', 'no-local:true', 'browser:true', 'activemq.subscriptionName:n']) {
     const client = Harness.open().connect();

@@ -296,6 +296,20 @@ rabbit('/amq/queue/NAME: who may not use the queue is not told whether it is the
   }
 });
 
+rabbit('the name of an exchange hides no key, nor a wildcard: its / is not read as one that parts them', () => {
+  for (const [destination, name] of [
+    ['/exchange/amq.direct%2F%23', 'amq.direct/#'],
+    ['/exchange/amq.direct%2F%2B', 'amq.direct/+'],
+    ['/exchange/amq.fanout%2Fx/k', 'amq.fanout/x'],
+  ]) {
+    for (const command of ['SEND', 'SUBSCRIBE']) {
+      const client = Harness.open().connect();
+      client.send(command, ['id:1', `destination:${destination}`]);
+      expectError(client, `names the exchange "${name}", which there is not`);
+    }
+  }
+});
+
 rabbit('a queue: its wildcards are refused by name', () => {
   for (const destination of ['/queue/a.>', '/queue/*', '/amq/queue/a.*', 'a.>', '/exchange/amq.direct/*']) {
     const client = Harness.open().connect();

@@ -150,6 +150,23 @@ selectors('one that cannot be read is an ERROR that says where and what was expe
   expectError(deep, 'limits.selectorDepth');
 });
 
+selectors('those of one connection are bounded together, those that are over not counted', () => {
+  const client = Harness.open({ sessionSelectorBytes: 15 }).connect();
+  const subscribe = (id: string, destination = '/topic/t'): void =>
+    client.send('SUBSCRIBE', [`id:${id}`, `destination:${destination}`, 'selector:a = 1']);
+  subscribe('1');
+  subscribe('2', '/topic/t,/topic/u');
+  client.send('UNSUBSCRIBE', ['id:2']);
+  subscribe('3');
+  subscribe('4');
+  assert.equal(client.frames(), []);
+  subscribe('5');
+  expectError(client, 'more than 15 bytes (limits.sessionSelectorBytes)');
+  const several = Harness.open({ sessionSelectorBytes: 9 }).connect();
+  several.send('SUBSCRIBE', ['id:1', 'destination:/topic/t,/topic/u', 'selector:a = 1']);
+  expectError(several, 'limits.sessionSelectorBytes');
+});
+
 selectors('of several destinations each is selected from', () => {
   const harness = Harness.open();
   const client = harness.connect();

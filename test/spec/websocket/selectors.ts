@@ -102,6 +102,36 @@ test('members of a group have the same one', () =>
     for (const each of [...members, other]) each.destroy();
   }));
 
+test('those of one connection are bounded together, those that are over not counted', () =>
+  withBroker(
+    async (broker) => {
+      const client = await RawJson.connect(broker.http, {});
+      const subscribe = (name: string, fields: object): void =>
+        client.send({
+          type: 'subscribe',
+          id: name,
+          subscription: name,
+          filter: 'news/#',
+          selector: 'a = 1',
+          ...fields,
+        });
+      subscribe('one', {});
+      await client.expect('ack');
+      subscribe('two', { group: 'g' });
+      await client.expect('ack');
+      subscribe('three', {});
+      const error = await client.expect('error');
+      assert.equal([error.code, error.field, error.id], ['quota', 'selector', 'three']);
+      assert.match(String(error.message), /more than 10 bytes \(limits.sessionSelectorBytes\)/);
+      client.send({ type: 'unsubscribe', id: 'u', subscription: 'two' });
+      await client.expect('ack');
+      subscribe('three', {});
+      await client.expect('ack');
+      client.destroy();
+    },
+    { sessionSelectorBytes: 10 },
+  ));
+
 test('one that cannot be read is an error that says where', () =>
   withBroker(async (broker) => {
     const client = await RawJson.connect(broker.http, {});

@@ -17,6 +17,7 @@ import { LocalGroups } from '../../../../src/routing/groups/local-groups.ts';
 import { GroupTable } from '../../../../src/routing/groups/table.ts';
 import { LogOutbox } from '../../../../src/routing/outbox.ts';
 import { QueueCatalog } from '../../../../src/routing/queues/catalog.ts';
+import { LetterPublisher } from '../../../../src/routing/queues/letter-publisher.ts';
 import { LocalQueues } from '../../../../src/routing/queues/local-queues.ts';
 import { recall } from '../../../../src/routing/recall.ts';
 import { RetainedStore } from '../../../../src/routing/retained.ts';
@@ -281,9 +282,10 @@ export class Harness {
     const catalog = new QueueCatalog(this.backbone.state, DEFAULT_SETTINGS, all, logger);
     const queues: LocalQueues = new LocalQueues({
       ...{ stores, catalog, node, limits: all, counters, clock, logger },
-      publish: (message, receiver, token) => router.publish(message, receiver, token),
+      publish: (message, receiver, token) => letters.publish(message, receiver, token),
     });
     const router = new TopicRouter(this.backbone, retained, queues, counters, clock, logger);
+    const letters = new LetterPublisher((...letter) => router.append(...letter), queues, clock);
     const wills = new WillKeeper(this.backbone, router, clock, logger);
     const kept = { checkpointMilliseconds: 500, detachedSessions: all.detachedSessions };
     const sessions = new SessionRegistry(this.backbone, clock, counters, logger, kept, (key) => wills.release(key));
