@@ -106,7 +106,8 @@ export class StompClient implements PublicationsOwner, TransactionsOwner, Tempor
     if (frame.has(HEADER.transaction)) {
       this.#transacted().hold(frame).messages.push(message.keep());
     } else if (receipt === undefined) {
-      this.#publications.publish(message);
+      // One that is logged for others' sake alone is not refused for their sake either.
+      this.#publications.publish(message, message.qos === 0 || frame.isTrue(HEADER.persistent));
     } else {
       this.#publications.publishReceipted(message, receipt);
     }
@@ -241,6 +242,11 @@ export class StompClient implements PublicationsOwner, TransactionsOwner, Tempor
 
   giveHeldReceipts(): void {
     for (const receipt of this.#transactions?.takeReceipts() ?? []) writeReceipt(this.#link.connection, receipt);
+  }
+
+  dropped({ code }: BrokerError): void {
+    // What queues refuse they count themselves.
+    if (code !== 'quota') this.#link.counters.droppedRefused++;
   }
 
   committing(): void {
