@@ -72,6 +72,11 @@ export class ClientTransactions implements CommitOwner {
     this.#owner.committing();
   }
 
+  /** Frames of open transactions have asked for receipts. */
+  get holdsReceipts(): boolean {
+    return this.#open?.holdsReceipts ?? false;
+  }
+
   /** Takes out the receipts that the frames of open transactions ask for. */
   takeReceipts(): string[] {
     return this.#open?.takeReceipts() ?? [];
