@@ -156,12 +156,14 @@ class Reading {
   }
 
   #checkExchange(): void {
+    // What can name no exchange is told from what names none that there is.
+    if (this.#exchange === '') throw this.invalid('names no exchange; /exchange/NAME/KEY is expected');
+    if (this.#name.includes('/')) throw this.invalid('has a / in its key, which is one word: write %2F');
     // A / that was encoded would make a key of what stands behind it, in which wildcards are not looked for.
     if (this.#exchange.includes('/') || !isExchange(EXCHANGE_PREFIX + this.#exchange)) {
       const detail = `the header ${this.#header} ${shown(this.#destination)} names the exchange ${shown(this.#exchange)}, which there is not`;
       throw new Refusal('notFound', detail, 'There are amq.direct, amq.fanout and amq.topic.');
     }
-    if (this.#name.includes('/')) throw this.invalid('has a / in its key, which is one word: write %2F');
   }
 
   topic(): string {

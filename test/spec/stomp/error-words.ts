@@ -20,6 +20,8 @@ const rows: readonly (readonly [message: string, ...frames: Sent[]])[] = [
   ['Unknown destination', LOGIN, ['SEND', ['destination:/something/interesting']]],
   ['Invalid destination', LOGIN, ['SEND', ['destination:/queue/']]],
   ['Invalid destination', LOGIN, ['SUBSCRIBE', ['id:1', 'destination:/topic']]],
+  ['Invalid destination', LOGIN, ['SEND', ['destination:/exchange//a']]],
+  ['Invalid destination', LOGIN, ['SEND', ['destination:/exchange/none/a/b']]],
   ['not_found', LOGIN, ['SUBSCRIBE', ['id:1', 'destination:/exchange/none/a']]],
   ['not_found', LOGIN, ['SEND', ['destination:/exchange/none/a']]],
   [
