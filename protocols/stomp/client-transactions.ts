@@ -73,8 +73,8 @@ export class ClientTransactions implements CommitOwner {
   }
 
   /** Frames of open transactions have asked for receipts. */
-  get holdReceipts(): boolean {
-    return this.#open?.holdReceipts ?? false;
+  get holdsReceipts(): boolean {
+    return this.#open?.holdsReceipts ?? false;
   }
 
   /** Takes out the receipts that the frames of open transactions ask for. */

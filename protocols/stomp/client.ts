@@ -237,7 +237,7 @@ export class StompClient implements PublicationsOwner, TransactionsOwner, Tempor
   }
 
   get holdsReceipts(): boolean {
-    return this.#transactions?.holdReceipts ?? false;
+    return this.#transactions?.holdsReceipts ?? false;
   }
 
   giveHeldReceipts(): void {

@@ -72,7 +72,7 @@ export class Transactions {
   }
 
   /** Frames of open ones have asked for receipts. */
-  get holdReceipts(): boolean {
+  get holdsReceipts(): boolean {
     for (const { receipts } of this.#open.values()) if (receipts.length > 0) return true;
     return false;
   }
