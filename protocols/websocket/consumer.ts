@@ -60,9 +60,9 @@ export class JsonConsumer implements Feed, GroupMember {
     });
   }
 
-  #consume({ queue, prefetch, priority, exclusive, settings }: QueueRequest): Consumption {
+  #consume({ queue, prefetch, priority, exclusive, selector, settings }: QueueRequest): Consumption {
     const { clientId, services } = this.#link;
-    const options = { clientId, prefetch, priority, exclusive };
+    const options = { clientId, prefetch, priority, exclusive, selector: selector?.text };
     const consumption = services.queues.consume(queue, this, options, settings);
     this.#leave = () => consumption.cancel();
     return consumption;

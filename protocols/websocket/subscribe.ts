@@ -64,6 +64,7 @@ export interface QueueRequest extends Consuming {
   readonly queue: string;
   readonly priority: number;
   readonly exclusive: boolean;
+  readonly selector: Selector | undefined;
   readonly settings: PartialSettings | undefined;
 }
 
@@ -83,7 +84,7 @@ export type SubscribeRequest = TopicRequest | QueueRequest | GroupRequest;
 const TOPICS = new Set(['type', 'id', 'filter', 'subscription', 'noLocal', 'selector', 'start', 'positions']);
 const QUEUE = new Set([
   ...['type', 'id', 'queue', 'subscription', 'prefetch', 'acknowledge'],
-  ...['consumerPriority', 'exclusive', 'settings'],
+  ...['consumerPriority', 'exclusive', 'selector', 'settings'],
 ]);
 const GROUP = new Set([
   ...['type', 'id', 'group', 'filter', 'subscription', 'prefetch', 'acknowledge'],
@@ -130,6 +131,7 @@ function readQueueRequest(request: JsonObject, limits: Limits): QueueRequest {
     queue,
     priority: readInteger(request, 'consumerPriority', -100, 100) ?? 0,
     exclusive: readBoolean(request, 'exclusive'),
+    selector: readSelector(request, limits),
     settings: readSettings(request),
   };
 }

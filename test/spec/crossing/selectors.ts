@@ -29,7 +29,7 @@ onEveryBackbone('selectors', (test, scene: Scene) => {
       // Whoever uses it first has it.
       const maker = await scene.connect('stomp', owner);
       await maker.send(colored(topic, 'green', '0'));
-      const [red, blue] = [await scene.connect('stomp', 1), await scene.connect('stomp', 0)];
+      const [red, blue] = [await scene.connect('stomp', 1), await scene.connect('json', 0)];
       await red.consume({ topic, selector: "color = 'red'", prefetch: 2 });
       await blue.consume({ topic, selector: "color = 'blue'" });
       const sender = await scene.connect('stomp', 0);

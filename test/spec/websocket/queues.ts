@@ -99,13 +99,13 @@ consume('what is wanted of the queue is passed on; nothing is taken before it is
   const client = new World({}, { queues }).login();
   client.connection.take();
   const settings = { maxMessages: 5 };
-  const wanted = { prefetch: 7, consumerPriority: -3, exclusive: true, settings };
+  const wanted = { prefetch: 7, consumerPriority: -3, exclusive: true, selector: 'a = 1', settings };
   client.ask({ type: 'subscribe', id: 1, queue: 'work', subscription: 'w', ...wanted });
   client.ask({ type: 'subscribe', queue: 'other' });
   const [work, other] = queues.consumed;
   assert.equal([work?.queue, work?.settings], ['work', settings]);
-  assert.equal(work?.options, { clientId: 'c1', prefetch: 7, priority: -3, exclusive: true });
-  assert.equal(other?.options, { clientId: 'c1', prefetch: 10, priority: 0, exclusive: false });
+  assert.equal(work?.options, { clientId: 'c1', prefetch: 7, priority: -3, exclusive: true, selector: 'a = 1' });
+  assert.equal(other?.options, { clientId: 'c1', prefetch: 10, priority: 0, exclusive: false, selector: undefined });
   assert.is(other?.settings, undefined);
   assert.is(work?.consumer.ready(), false);
   assert.equal(client.connection.take(), []);

@@ -13,7 +13,7 @@ export interface Source {
   readonly positions?: boolean;
   readonly prefetch?: number;
   readonly consumerPriority?: number;
-  /** STOMP's alone. */
+  /** Of STOMP and JSON. */
   readonly selector?: string;
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
 }
