@@ -30,8 +30,15 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
   ['activemq.optimizedAcknowledge', 'Acknowledge several messages by one ACK: ack:client.'],
 ]);
 
+/** Options of a consumer behind a destination (`/queue/a?consumer.prefetchSize=1`). */
+const OPTIONS = /\?consumer\./;
+
 /** Throws a Refusal for what is not understood. */
-export function checkActiveMq(frame: Frame): void {
+export function checkActiveMq(frame: Frame, destination: string): void {
+  if (OPTIONS.test(destination)) {
+    const detail = `the header destination ${shown(destination)} of ${COMMAND} has options, which are none here`;
+    throw new Refusal('unsupported', detail, 'Write them as headers, such as activemq.prefetchSize.');
+  }
   if (!frame.others) return;
   for (let i = 0; i < frame.count; i++) {
     if (frame.knownAt(i) >= 0) continue;

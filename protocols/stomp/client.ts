@@ -104,7 +104,8 @@ export class StompClient implements AnswersOwner, PublicationsOwner, Transaction
     if (frame.has(HEADER.transaction)) {
       this.#transacted().hold(frame).messages.push(message.keep());
     } else if (receipt === undefined) {
-      this.#publications.publish(message);
+      // One that is logged for others' sake alone is not refused for their sake either.
+      this.#publications.publish(message, message.qos === 0 || frame.isTrue(HEADER.persistent));
     } else {
       this.#publications.publishReceipted(message, receipt);
     }
@@ -239,6 +240,11 @@ export class StompClient implements AnswersOwner, PublicationsOwner, Transaction
 
   giveHeldReceipts(): void {
     for (const receipt of this.#transactions?.takeReceipts() ?? []) this.#answers.receipt(receipt);
+  }
+
+  dropped({ code }: BrokerError): void {
+    // What queues refuse they count themselves.
+    if (code !== 'quota') this.#link.counters.droppedRefused++;
   }
 
   committing(): void {

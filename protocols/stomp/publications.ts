@@ -10,9 +10,14 @@ export interface PublicationsOwner {
   /** The message of a SEND is durable. `repeated`: it had been before. */
   receipted(receipt: string, repeated: boolean): void;
   failed(error: BrokerError, receipt: string | undefined): void;
+  /** A message that its client asked nothing of was not taken in. */
+  dropped(error: BrokerError): void;
   /** Nothing is on its way any more. */
   idle(): void;
 }
+
+/** Token of messages that are logged for the sake of others (`Services.logs`): of them the client is not told. */
+const UNASKED = -1;
 
 /** Logged messages of one connection on their way to the log. When they are too many, the client is not read from. */
 export class Publications implements AppendReceiver {
@@ -58,9 +63,11 @@ export class Publications implements AppendReceiver {
     for (const publish of held) publish();
   }
 
-  publish(message: Message): void {
-    if (this.#held === undefined) this.#publish(message, 0);
-    else this.#later(message, () => this.#publish(message, 0));
+  /** `asked`: its client hears of it when it is not taken in. */
+  publish(message: Message, asked: boolean): void {
+    const token = asked ? 0 : UNASKED;
+    if (this.#held === undefined) this.#publish(message, token);
+    else this.#later(message, () => this.#publish(message, token));
   }
 
   /** A logged message, and its receipt when it is durable. */
@@ -99,7 +106,7 @@ export class Publications implements AppendReceiver {
   }
 
   appended(token: number, _message: Message, repeated = false): void {
-    const receipt = token === 0 ? undefined : this.#pending?.get(token);
+    const receipt = token <= 0 ? undefined : this.#pending?.get(token);
     if (receipt !== undefined) {
       this.#pending?.delete(token);
       this.#owner.receipted(receipt, repeated);
@@ -110,7 +117,8 @@ export class Publications implements AppendReceiver {
   refused(token: number, error: BrokerError): void {
     const receipt = this.#pending?.get(token);
     this.#pending?.delete(token);
-    this.#owner.failed(error, receipt);
+    if (token === UNASKED) this.#owner.dropped(error);
+    else this.#owner.failed(error, receipt);
     this.#arrived(1);
   }
 

@@ -111,7 +111,7 @@ export function readSubscribe(frame: Frame, link: Link, temporaries: Temporaries
       'Missing Header',
     );
   }
-  checkActiveMq(frame);
+  checkActiveMq(frame, destination);
   if (id !== undefined && id !== destination && isTemporary(id)) {
     throw new Refusal(
       'protocol',

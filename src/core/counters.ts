@@ -36,7 +36,7 @@ export class Counters {
   passedFull = 0;
   /** Messages that went to the dead-letter queue of theirs. */
   deadLettered = 0;
-  /** Messages refused because of their topic or for want of a right. */
+  /** Messages refused because of their topic or for want of a right; or not taken in, and nobody asked for it. */
   droppedRefused = 0;
   /** Answers to requests that were over, or that no one had asked. */
   droppedReplies = 0;

@@ -71,6 +71,14 @@ test('what is not understood of activemq.… is refused by name, with what to wr
   }
 });
 
+test('options in a destination are refused, with what to write instead', () => {
+  for (const destination of ['/queue/a?consumer.prefetchSize=1', '/topic/a?x=1&consumer.retroactive=true?consumer.x']) {
+    const client = Harness.open().connect();
+    client.send('SUBSCRIBE', ['id:1', `destination:${destination}`]);
+    expectError(client, 'has options, which are none here');
+  }
+});
+
 test('what changes nothing here is let pass', async () => {
   for (const line of [
     'activemq.dispatchAsync:true',

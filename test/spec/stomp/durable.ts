@@ -283,6 +283,26 @@ for (const [form, headers, login] of [
   );
 }
 
+durable(
+  'a full queue bound to the topic refuses what asked to be kept, and not what is kept for a subscription’s sake',
+  () =>
+    withBroker(async (broker) => {
+      const queue = { 'x-queue-name': 'full', 'x-max-length': '1', 'x-overflow': 'reject-publish', durable: 'true' };
+      const binder = await subscribed(broker, { id: 'b', destination: '/topic/news.a', ack: 'client', ...queue });
+      const reader = await subscribed(broker, RABBIT);
+      const sender = await RawStomp.connect(broker.stomp);
+      const send = (body: string, headers: Headers = {}): void =>
+        sender.send('SEND', { destination: '/topic/news.a', ...headers }, body);
+      for (const body of ['1', '2', '3']) send(body);
+      await sender.flush();
+      assert.equal(shown(await messages(reader, 3)), ['1', '2', '3']);
+      send('4', { persistent: 'true' });
+      assert.match(await errorOf(sender), /full/);
+      binder.destroy();
+      reader.destroy();
+    }),
+);
+
 durable('what follows SUBSCRIBE at once finds it: SEND, UNSUBSCRIBE, and a second SUBSCRIBE', () =>
   withBroker(async (broker) => {
     const client = await RawStomp.connect(broker.stomp);
