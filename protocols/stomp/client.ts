@@ -1,20 +1,20 @@
-import { BrokerError } from '../../src/core/errors.ts';
+import type { BrokerError } from '../../src/core/errors.ts';
 import type { Message } from '../../src/core/message.ts';
 import type { PartialSettings } from '../../src/core/queue-settings.ts';
 import type { Outcome } from '../../src/ports/queues.ts';
 import type { Services } from '../../src/ports/routing.ts';
 import { readNack } from './acknowledgement.ts';
+import { Answers, type AnswersOwner } from './answers.ts';
 import { ClientSubscriptions } from './client-subscriptions.ts';
 import { ClientTransactions, type TransactionsOwner } from './client-transactions.ts';
 import { canBeSettled, settledOtherwise } from './commit.ts';
-import { writeReceipt } from './encoder.ts';
 import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
 import { Publications, type PublicationsOwner } from './publications.ts';
 import { queueOf, readSettings, requireSettings } from './queue-fields.ts';
 import { Refusal } from './refusal.ts';
 import { readSend, readSendToSeveral, type TemporaryNames } from './send.ts';
-import { allOf, type Effect } from './subscription.ts';
+import type { Effect } from './subscription.ts';
 import { HEADER } from './words.ts';
 
 /** The connection of a client, as far as the client must reach it. */
@@ -28,21 +28,17 @@ export interface ClientOwner {
   proceed(): void;
 }
 
-/** What is told of a frame with a receipt: `error`: only when it has failed, the rest comes from elsewhere. */
-type Answer = 'receipt' | 'duplicate' | 'error';
-
 /** A client that has logged in: what its frames do. Throws a Refusal for those that are not taken. */
-export class StompClient implements PublicationsOwner, TransactionsOwner, TemporaryNames {
+export class StompClient implements AnswersOwner, PublicationsOwner, TransactionsOwner, TemporaryNames {
   readonly #services: Services;
   readonly #link: Link;
   readonly #owner: ClientOwner;
+  readonly #answers: Answers;
   readonly #publications: Publications;
   /** Made when needed: many clients only send. */
   #subscriptions: ClientSubscriptions | undefined;
   #transactions: ClientTransactions | undefined;
-  /** Frames whose effect is awaited. */
-  #awaited = 0;
-  /** Of those, SENDs and SUBSCRIBEs that wait until their queue is as they say; what is sent after them waits, too. */
+  /** SENDs and SUBSCRIBEs that wait until their queue is as they say; what is sent after them waits, too. */
   #declaring = 0;
   #closed = false;
 
@@ -51,12 +47,13 @@ export class StompClient implements PublicationsOwner, TransactionsOwner, Tempor
     this.#services = services;
     this.#link = link;
     this.#owner = owner;
+    this.#answers = new Answers(link, this);
     this.#publications = new Publications(services.router, services.backlog(link.connection), this);
   }
 
   /** Whether frames have been handled whose effect is still to come. */
   get busy(): boolean {
-    return this.#publications.underWay > 0 || this.#awaited > 0;
+    return this.#publications.underWay > 0 || this.#answers.awaited > 0;
   }
 
   /** Whether the connection is not read from until messages are durable, or a queue is made. */
@@ -75,13 +72,14 @@ export class StompClient implements PublicationsOwner, TransactionsOwner, Tempor
   /** The client wants to go: it gets no more messages, but its own still have their effect. `told`: and waits for it. */
   leave(told: boolean): void {
     this.#link.over = true;
-    if (told) this.confirm(this.#subscriptions?.stored() ?? [], undefined);
+    if (told) this.#answers.confirm(this.#subscriptions?.stored() ?? [], undefined);
   }
 
   /** The connection is gone, or going: its transactions are aborted, what it has not acknowledged is given back. */
   close(): void {
     this.#link.over = true;
     this.#closed = true;
+    this.#answers.close();
     this.#transactions?.close();
     // What a COMMIT under way has acknowledged is still its own; one that has not begun is aborted.
     if (!this.#commits || this.#publications.held) this.#endSubscriptions();
@@ -138,7 +136,7 @@ export class StompClient implements PublicationsOwner, TransactionsOwner, Tempor
   }
 
   #declare(queue: string, settings: PartialSettings, receipt: string | undefined): void {
-    this.#await(this.#holdUntil(this.#services.queues.declare(queue, settings)), receipt, 'error');
+    this.#answers.await(this.#holdUntil(this.#services.queues.declare(queue, settings)), receipt, 'error');
   }
 
   /** What is sent from now on waits until a queue is made as a frame says, or is found to be so. */
@@ -171,11 +169,11 @@ export class StompClient implements PublicationsOwner, TransactionsOwner, Tempor
     const subscriptions = this.#subscribed();
     const effect = subscriptions.subscribe(frame);
     const begun = effect !== undefined && subscriptions.declares ? this.#holdUntil(effect) : effect;
-    this.#await(begun, frame.raw(HEADER.receipt));
+    this.#answers.await(begun, frame.raw(HEADER.receipt));
   }
 
   unsubscribe(frame: Frame): void {
-    this.#await(this.#subscribed().unsubscribe(frame), frame.raw(HEADER.receipt));
+    this.#answers.await(this.#subscribed().unsubscribe(frame), frame.raw(HEADER.receipt));
   }
 
   /**
@@ -209,22 +207,22 @@ export class StompClient implements PublicationsOwner, TransactionsOwner, Tempor
       subscription.settle(number, outcome, delay);
       // A receipt says that the message does not come again, whatever happens.
       const receipt = frame.raw(HEADER.receipt);
-      if (receipt !== undefined) this.#await(subscription.stored(), receipt);
+      if (receipt !== undefined) this.#answers.await(subscription.stored(), receipt);
       return;
     }
-    this.receipt(frame);
+    this.#receipt(frame);
   }
 
   // --- transactions -------------------------------------------------------------------------------------------------
 
   begin(frame: Frame): void {
     this.#transacted().begin(frame);
-    this.receipt(frame);
+    this.#receipt(frame);
   }
 
   abort(frame: Frame): void {
     this.#transacted().abort(frame);
-    this.receipt(frame);
+    this.#receipt(frame);
   }
 
   commit(frame: Frame): void {
@@ -241,7 +239,7 @@ export class StompClient implements PublicationsOwner, TransactionsOwner, Tempor
   }
 
   giveHeldReceipts(): void {
-    for (const receipt of this.#transactions?.takeReceipts() ?? []) writeReceipt(this.#link.connection, receipt);
+    for (const receipt of this.#transactions?.takeReceipts() ?? []) this.#answers.receipt(receipt);
   }
 
   dropped({ code }: BrokerError): void {
@@ -266,52 +264,16 @@ export class StompClient implements PublicationsOwner, TransactionsOwner, Tempor
   // --- what became of it --------------------------------------------------------------------------------------------
 
   /** The frame's effect is there: says so where it was asked for. */
-  receipt(frame: Frame): void {
-    const receipt = frame.raw(HEADER.receipt);
-    if (receipt !== undefined) writeReceipt(this.#link.connection, receipt);
+  #receipt(frame: Frame): void {
+    this.#answers.receipt(frame.raw(HEADER.receipt));
   }
 
   receipted(receipt: string, repeated: boolean): void {
-    if (!this.#closed) writeReceipt(this.#link.connection, receipt, repeated);
+    this.#answers.receipt(receipt, repeated);
   }
 
-  /** Says so when all of it is durable. */
-  confirm(effects: readonly Effect[], receipt: string | undefined, repeated = false): void {
-    if (this.#closed) return;
-    this.#await(allOf(effects), receipt, repeated ? 'duplicate' : 'receipt');
-  }
-
-  /** Answers once that has come about, or says why it has not. */
-  #await(effect: Effect, receipt: string | undefined, answer: Answer = 'receipt'): void {
-    if (effect === undefined) {
-      this.#answer(receipt, answer);
-      return;
-    }
-    this.#awaited++;
-    effect.then(
-      () => {
-        this.#awaited--;
-        if (this.#closed) return;
-        this.#answer(receipt, answer);
-        this.idle();
-      },
-      (error: unknown) => {
-        this.#awaited--;
-        if (error instanceof BrokerError) this.#owner.failed(error, receipt);
-        else {
-          this.#services.logger.error(
-            { err: error, clientId: this.#link.clientId },
-            'what a frame asked for could not be done',
-          );
-          this.#owner.failed(new BrokerError('internal'), receipt);
-        }
-      },
-    );
-  }
-
-  #answer(receipt: string | undefined, answer: Answer): void {
-    if (receipt === undefined || answer === 'error') return;
-    writeReceipt(this.#link.connection, receipt, answer === 'duplicate');
+  confirm(settled: readonly Effect[], receipt: string | undefined, repeated: boolean): void {
+    this.#answers.confirm(settled, receipt, repeated);
   }
 
   failed(error: BrokerError, receipt: string | undefined): void {
