@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+// On a busy machine it takes a while.
+console.error('Building Trimaran');
 const build = spawnSync('npm', ['run', '--silent', 'build'], {
   cwd: root,
   stdio: 'inherit',
