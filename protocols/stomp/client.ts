@@ -69,9 +69,13 @@ export class StompClient implements AnswersOwner, PublicationsOwner, Transaction
     this.#subscriptions?.pump();
   }
 
-  /** The client wants to go: it gets no more messages, but its own still have their effect. `told`: and waits for it. */
+  /**
+   * The client wants to go: it gets no more messages, and its transactions are aborted, but what it sent beside them still has its
+   * effect. `told`: and waits for it.
+   */
   leave(told: boolean): void {
     this.#link.over = true;
+    this.#transactions?.close();
     if (told) this.#answers.confirm(this.#subscriptions?.stored() ?? [], undefined);
   }
 

@@ -44,6 +44,17 @@ interface Item {
   maybe: boolean;
 }
 
+/** Nothing has become of it yet. */
+const FRESH = {
+  deliveries: 0,
+  released: false,
+  taken: false,
+  passed: false,
+  moved: false,
+  given: false,
+  maybe: false,
+};
+
 /** Stands still, and opens a store that failed again at once. */
 class Impatient extends ShiftedClock {
   #now = super.now();
@@ -103,16 +114,7 @@ class Run {
       const text = `${this.#pushed++} ${'x'.repeat(size)}`;
       const priority = this.next(4) === 0 ? this.next(3) : 0;
       const dueAt = this.next(8) === 0 ? this.clock.now() + DELAY : 0;
-      const fresh = {
-        deliveries: 0,
-        released: false,
-        taken: false,
-        passed: false,
-        moved: false,
-        given: false,
-        maybe: false,
-      };
-      this.items.push({ text, priority, size: text.length, id: 0, dueAt, ...fresh });
+      this.items.push({ text, priority, size: text.length, id: 0, dueAt, ...FRESH });
       pushes.push(this.queue.push(queued(text, { priority, ...(dueAt > 0 && { deliverAt: dueAt }) })));
     }
     await Promise.all(pushes);
@@ -248,22 +250,13 @@ class Run {
   }
 
   async pushKnown(id: string): Promise<boolean> {
-    const fresh = {
-      deliveries: 0,
-      released: false,
-      taken: false,
-      passed: false,
-      moved: false,
-      given: false,
-      maybe: false,
-    };
     this.items.push({
       text: `${this.#pushed}`,
       priority: 0,
       size: `${this.#pushed}`.length,
       id: 0,
       dueAt: 0,
-      ...fresh,
+      ...FRESH,
     });
     return this.queue.push(queued(`${this.#pushed++}`, undefined, id));
   }

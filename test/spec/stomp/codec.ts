@@ -16,23 +16,15 @@ codec('headers named like parts of an object are headers like others', () => {
   assert.is(one(text), frameOf(names.map((name) => `${name}=x`)));
 });
 
+// Those of the grammar that are the same in each version: ../stomp12/frames.
 codec('malformed frames', () => {
   const rows: readonly string[] = [
     'send\n\n\0',
     'FOO\n\n\0',
-    'SEND \n\n\0',
-    'SEND\n:x\n\n\0',
-    'SEND\nnocolon\n\n\0',
-    'SEND\na:1\0',
-    'SEND\0',
-    'SEND\n\0',
     'SEND\na:b\rc\n\n\0',
     'SEND\na\r:c\n\n\0',
     'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
-    '\u0016\u0003\u0001\u0002\u0000\u0001',
-    'VERYLONGCOMMAND',
     'BEGIN\ntransaction:a\n\nbody\0',
-    '{"json":1}',
   ];
   for (const row of rows) assert.is(one(row), 'malformed', JSON.stringify(row));
 });

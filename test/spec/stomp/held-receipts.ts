@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { receipts } from './support/clauses.ts';
+import { FakeQueues } from './support/fake-queues.ts';
 import { Harness, type TestClient } from './support/harness.ts';
 
 /** `stomp.heldReceiptMilliseconds`: for clients that send no COMMIT before they have the receipts of the transaction's frames. */
@@ -37,6 +38,25 @@ test('who goes on sending frames is not silent', () => {
     client.send('SEND', ['destination:/topic/b']);
   }
   assert.equal(receipts(client), []);
+});
+
+test('who leaves is not given them, however long the farewell takes', async () => {
+  const queues = new FakeQueues();
+  const harness = Harness.open({}, {}, { queues }, { heldReceiptMilliseconds: 3_000 });
+  const client = harness.connect();
+  client.send('SUBSCRIBE', ['id:1', 'destination:/queue/a', 'ack:client']);
+  queues.last.open();
+  queues.last.give('$queue/a', 'x');
+  const [message] = await client.later();
+  client.send('ACK', [`id:${message?.headers.ack}`]);
+  client.send('BEGIN', ['transaction:t']);
+  client.send('SEND', ['destination:/topic/a', 'transaction:t', 'receipt:1']);
+  client.send('DISCONNECT', ['receipt:bye']);
+  harness.clock.advance(10_000);
+  assert.equal(receipts(client), []);
+  queues.last.keep();
+  await client.turn();
+  assert.equal(receipts(client), ['bye']);
 });
 
 test('0: never', () => {
