@@ -1,7 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { BrokerProcess } from '../support/broker-process.ts';
-import { header, RawStomp } from '../support/stomp-client.ts';
+import { eventually } from '../support/eventually.ts';
+import { header, RawStomp, type StompFrame } from '../support/stomp-client.ts';
 import { seeded } from './support/promises.ts';
 import { RestartedBroker } from './support/restarted-broker.ts';
 
@@ -17,7 +18,7 @@ const ROUNDS = Number(process.argv[2] ?? 4);
 const SEED = Number(process.argv[3] ?? Date.now() % 1_000_000);
 const WORKERS = 4;
 /** Messages per round. */
-const EACH = 150;
+const EACH = 200;
 /** Larger than what is cut into one chunk of a socket, so that the frames of a transaction come in pieces. */
 const BODY = 'x'.repeat(3000);
 
@@ -37,10 +38,8 @@ async function fill(from: number): Promise<void> {
   client.destroy();
 }
 
-/** One transaction per message, until the connection is gone. Adds numbers whose COMMIT had its receipt. */
-async function work(confirmed: Set<number>): Promise<void> {
-  const client = await RawStomp.connect(broker.stomp);
-  client.send('SUBSCRIBE', { id: 'w', destination: '/queue/in', ack: 'client-individual', 'prefetch-count': '10' });
+/** The messages until the connection is gone; receipts, which are numbers, are added to `confirmed`. */
+async function* messages(client: RawStomp, confirmed: Set<number>): AsyncGenerator<StompFrame> {
   for (;;) {
     const frame = await client.next().catch(() => undefined);
     if (frame === undefined) return;
@@ -49,6 +48,16 @@ async function work(confirmed: Set<number>): Promise<void> {
       continue;
     }
     assert.is(frame.command, 'MESSAGE', `${frame.body}`);
+    yield frame;
+  }
+}
+
+/** One transaction per message from `begun` on, until the connection is gone. Adds numbers whose COMMIT had its receipt. */
+async function work(confirmed: Set<number>, begun: Promise<void>): Promise<void> {
+  const client = await RawStomp.connect(broker.stomp);
+  client.send('SUBSCRIBE', { id: 'w', destination: '/queue/in', ack: 'client-individual', 'prefetch-count': '10' });
+  await begun;
+  for await (const frame of messages(client, confirmed)) {
     const number = `${frame.body}`;
     const transaction = `t${number}`;
     client.send('BEGIN', { transaction });
@@ -65,17 +74,15 @@ const OWNER = { 'client-id': 'killed' };
 const DURABLE = { destination: '/topic/in.#', 'activemq.subscriptionName': 'd' };
 
 /** The same with what a durable subscription gets. */
-async function workDurably(): Promise<void> {
+async function workDurably(confirmed: Set<number>): Promise<void> {
   const client = await RawStomp.connect(broker.stomp, OWNER);
   client.send('SUBSCRIBE', { id: 'd', ack: 'client', 'prefetch-count': '10', ...DURABLE });
-  for (;;) {
-    const frame = await client.next().catch(() => undefined);
-    if (frame === undefined) return;
+  for await (const frame of messages(client, confirmed)) {
     const number = header(frame, 'number') ?? '';
     client.send('BEGIN', { transaction: number });
     client.send('ACK', { id: header(frame, 'ack') ?? '', transaction: number });
     client.send('SEND', { destination: '/queue/durably', transaction: number, number }, BODY);
-    client.send('COMMIT', { transaction: number });
+    client.send('COMMIT', { transaction: number, receipt: number });
   }
 }
 
@@ -101,6 +108,7 @@ function browse(queue: string): Promise<Map<number, number>> {
 test(`${ROUNDS} times killed while transactions are committed, seed ${SEED}`, async () => {
   const random = seeded(SEED);
   const confirmed = new Set<number>();
+  const durablyConfirmed = new Set<number>();
   broker = await restarted.start();
   const first = await RawStomp.connect(broker.stomp, OWNER);
   const declared = { destination: '/queue/bound', 'queue-bindings': 'bound/#', receipt: 'declared' };
@@ -111,10 +119,11 @@ test(`${ROUNDS} times killed while transactions are committed, seed ${SEED}`, as
   first.destroy();
   for (let round = 0; round < ROUNDS; round++) {
     await fill(round * EACH);
-    const before = confirmed.size;
-    const working = [workDurably(), ...Array.from({ length: WORKERS }, () => work(confirmed))];
-    while (confirmed.size < before + 1) await new Promise((resolve) => setTimeout(resolve, 1));
-    await new Promise((resolve) => setTimeout(resolve, random() * 60));
+    // Counted, not timed: on any machine a round ends with some of both confirmed, and some not begun.
+    const [before, after] = [durablyConfirmed.size, confirmed.size + 1 + Math.floor(random() * 60)];
+    const begun = eventually('a COMMIT of the durable one', () => durablyConfirmed.size > before).then(() => {});
+    const working = [workDurably(durablyConfirmed), ...Array.from({ length: WORKERS }, () => work(confirmed, begun))];
+    await eventually('COMMITs', () => confirmed.size >= after);
     await broker.kill();
     await Promise.all(working);
     broker = await restarted.start();
@@ -136,6 +145,7 @@ test(`${ROUNDS} times killed while transactions are committed, seed ${SEED}`, as
     const [owed, came] = [waiting.get(number) ?? 0, durably.get(number) ?? 0];
     if (owed + came !== 1) broken.push(`${number}: owed ${owed}, came ${came}`);
     if (confirmed.has(number) && taken !== 0) broken.push(`${number} was confirmed`);
+    if (durablyConfirmed.has(number) && owed !== 0) broken.push(`${number} was confirmed to the durable subscription`);
   }
   console.log(`${confirmed.size} confirmed, ${out.size} done, ${left.size} not; ${durably.size} and ${waiting.size}`);
   assert.equal(broken, []);
