@@ -60,6 +60,8 @@ interface OpenQueue {
   readonly members: Member[];
   /** By delivery number. */
   readonly unsettled: Map<number, Held>;
+  /** What it was opened with. */
+  readonly settings: PartialSettings;
 }
 
 export class SimulatedHost implements QueueHost {
@@ -80,11 +82,16 @@ export class SimulatedHost implements QueueHost {
     this.#clock = clock;
   }
 
-  #queue(name: string): OpenQueue {
+  /** What the one who opened it wanted. */
+  settings(name: string): PartialSettings | undefined {
+    return this.#open.get(name)?.settings;
+  }
+
+  #queue(name: string, settings: PartialSettings = {}): OpenQueue {
     const queue = this.#open.get(name);
     if (queue === undefined) {
       const store = this.stores.get(name);
-      const opened = { token: {}, store, members: [], unsettled: new Map() };
+      const opened = { token: {}, store, members: [], unsettled: new Map(), settings };
       store.lost();
       store.opened = opened.token;
       store.lost = () => {
@@ -123,8 +130,8 @@ export class SimulatedHost implements QueueHost {
 
   full(): undefined {}
 
-  consume(name: string, consumer: Consumer, options: ConsumerOptions, _settings?: PartialSettings): Membership {
-    const queue = this.#queue(name);
+  consume(name: string, consumer: Consumer, options: ConsumerOptions, settings?: PartialSettings): Membership {
+    const queue = this.#queue(name, settings);
     const exclusive = options.exclusive && queue.members.length > 0;
     const refusal = this.refusal ?? (exclusive ? new BrokerError('quota', 'it is consumed by others') : undefined);
     const member = new Member(this, name, consumer, options, this.#clock, refusal);
@@ -203,7 +210,7 @@ export class SimulatedHost implements QueueHost {
 
   async declare(name: string, settings: PartialSettings): Promise<QueueStatus> {
     if (settings.maxMessages === 13) throw new BrokerError('fieldInvalid', 'maxMessages of the queue is 1, not 13');
-    this.#queue(name);
+    this.#queue(name, settings);
     const status = await this.status(name);
     if (status === undefined) throw new Error('it was made');
     return { ...status, settings: { ...status.settings, ...settings } };

@@ -14,6 +14,8 @@ export interface Subject {
   attach(node: string, consumer: Consumer): Hold;
   /** That node does not have it any more. */
   moved(node: string): void;
+  /** It was asked to be consumed at the owner that was found, or that was not found. */
+  sought?(): void;
 }
 
 /** Milliseconds until the owner is looked for again: twice as long each time, up to the second. */
@@ -130,10 +132,13 @@ export class Attachment implements Membership {
 
   #seek(): void {
     this.#timer = undefined;
-    this.#subject.find().then(
-      (node) => this.#attach(node),
-      (error: unknown) => this.#failed(asBrokerError(error)),
-    );
+    this.#subject
+      .find()
+      .then(
+        (node) => this.#attach(node),
+        (error: unknown) => this.#failed(asBrokerError(error)),
+      )
+      .finally(() => this.#subject.sought?.());
   }
 
   #attach(node: string): void {

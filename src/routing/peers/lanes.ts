@@ -17,6 +17,8 @@ interface Lane {
   before: { readonly link: OwnerLink; left: number } | undefined;
   /** The owner is being looked for. */
   seeking: boolean;
+  /** How many were sent before them that say how the queue is to be, and are not at the owner yet. */
+  ahead: number;
 }
 
 /** Where messages wait, in their order, until it is known who has their queue. What waits is the publishers' backlog. */
@@ -48,6 +50,22 @@ export class Lanes {
     const lane = this.#lane(push.queue);
     lane.waiting.push(push);
     this.#seek(push.queue, lane);
+  }
+
+  /** What says how the queue is to be is on its way to the owner: nothing overtakes it until the function is called. */
+  hold(queue: string): () => void {
+    const lane = this.#lane(queue);
+    lane.ahead++;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      lane.ahead--;
+      // Refused meanwhile, with all that waited.
+      if (this.#lanes.get(queue) !== lane) return;
+      if (lane.bounced.length + lane.waiting.size > 0 || isHeld(lane)) this.#seek(queue, lane);
+      else this.#lanes.delete(queue);
+    };
   }
 
   /** An owner was none. */
@@ -103,14 +121,14 @@ export class Lanes {
   #lane(queue: string): Lane {
     let lane = this.#lanes.get(queue);
     if (lane === undefined) {
-      lane = { bounced: [], waiting: new Fifo(), before: undefined, seeking: false };
+      lane = { bounced: [], waiting: new Fifo(), before: undefined, seeking: false, ahead: 0 };
       this.#lanes.set(queue, lane);
     }
     return lane;
   }
 
   #seek(queue: string, lane: Lane): void {
-    if (lane.seeking || (lane.before !== undefined && lane.before.left > 0)) return;
+    if (lane.seeking || isHeld(lane)) return;
     lane.before = undefined;
     lane.seeking = true;
     const bounces = lane.bounced[0]?.bounces ?? 0;
@@ -128,7 +146,7 @@ export class Lanes {
   #found(queue: string, lane: Lane, node: string): void {
     if (this.#lanes.get(queue) !== lane) return;
     lane.seeking = false;
-    if (lane.before !== undefined && lane.before.left > 0) return;
+    if (isHeld(lane)) return;
     this.#lanes.delete(queue);
     for (const push of lane.bounced) this.#go(push, node);
     for (const push of lane.waiting) this.#go(push, node);
@@ -141,4 +159,8 @@ export class Lanes {
     for (const push of lane.bounced) this.#refuse(push, error);
     for (const push of lane.waiting) this.#refuse(push, error);
   }
+}
+
+function isHeld({ before, ahead }: Lane): boolean {
+  return ahead > 0 || (before !== undefined && before.left > 0);
 }

@@ -213,6 +213,7 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
 
   consume(queue: string, consumer: Consumer, options: ConsumerOptions, settings?: PartialSettings): Consumption {
     const subject = {
+      sought: this.#ahead(queue, settings),
       find: () => this.#find(queue, settings ?? NOTHING),
       attach: (node: string, at: Consumer) =>
         node === this.ownership.node
@@ -221,6 +222,14 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
       moved: (node: string) => this.#moved(queue, node),
     };
     return new Attachment(consumer, subject, this.#clock);
+  }
+
+  /**
+   * Who says how a queue is to be, and pushes to it without waiting, finds the queue so: what is pushed from now on comes to
+   * the owner after what was said, which has been when the function is called.
+   */
+  #ahead(queue: string, settings: PartialSettings | undefined): () => void {
+    return settings === undefined || this.#names.get(queue) !== undefined ? () => {} : this.#lanes.hold(queue);
   }
 
   /** Its owner, which there is only of a queue that is there, or can be made. */
@@ -237,16 +246,26 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
     options: ConsumerOptions,
     settings: PartialSettings | undefined,
   ): Promise<Consumption> {
-    if ((await this.ownership.find(queue)) !== this.ownership.node) throw new Moved();
-    return this.#host.consume(queue, consumer, options, settings);
+    const said = this.#ahead(queue, settings);
+    try {
+      if ((await this.ownership.find(queue)) !== this.ownership.node) throw new Moved();
+      return this.#host.consume(queue, consumer, options, settings);
+    } finally {
+      said();
+    }
   }
 
   async declare(queue: string, settings: PartialSettings): Promise<QueueStatus> {
     const refusal = this.#refusal(queue, settings);
     if (refusal !== undefined) throw refusal;
-    const answer = await this.#call({ call: 'declare', queue, settings });
-    if (answer.answer !== 'queue') throw unexpected(answer);
-    return answer.status;
+    const said = this.#ahead(queue, settings);
+    try {
+      const answer = await this.#call({ call: 'declare', queue, settings });
+      if (answer.answer !== 'queue') throw unexpected(answer);
+      return answer.status;
+    } finally {
+      said();
+    }
   }
 
   async status(queue: string): Promise<QueueStatus | undefined> {
