@@ -6,14 +6,14 @@ import type { Consumer, ConsumerOptions, Consumption, Outcome } from '../../port
 import type { Logger } from '../../ports/routing.ts';
 import { Alarm } from './alarm.ts';
 import { Demand } from './demand.ts';
-import { priorityOf } from './entries.ts';
+import { priorityOf, Returned } from './entries.ts';
 import type { KeyState } from './keys.ts';
 import { Member, type MemberHost, Unsettled } from './member.ts';
 import { Members } from './members.ts';
 import { type Giver, Placement } from './placement.ts';
 import type { DeadReason, DispatcherHandlers, DispatcherOptions, Selecting } from './rules.ts';
 import * as rules from './rules.ts';
-import { Returned, Selection } from './selection.ts';
+import { Selection } from './selection.ts';
 import { Waiting } from './waiting.ts';
 
 export type { DeadReason, DispatcherHandlers, DispatcherOptions };
