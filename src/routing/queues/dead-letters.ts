@@ -6,7 +6,7 @@ import type { AppendReceiver } from '../../ports/backbone.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { QueueEntry } from '../../ports/queue-store.ts';
 import type { Logger } from '../../ports/routing.ts';
-import type { DeadReason } from '../dispatch/dispatcher.ts';
+import type { DeadReason } from '../dispatch/rules.ts';
 import { altered } from './altered.ts';
 
 /** Puts a message in a queue, on whichever node that is; `receiver` hears of it, never during the call. */
