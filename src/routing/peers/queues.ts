@@ -174,11 +174,7 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   }
 
   request(queue: string, message: Message, nobody: () => void): void {
-    if (this.#names.get(queue) === undefined) {
-      this.#clock.defer(nobody);
-      return;
-    }
-    if (this.#crowded(message) !== undefined) {
+    if (this.#names.get(queue) === undefined || this.#crowded(message) !== undefined) {
       this.#clock.defer(nobody);
       return;
     }
