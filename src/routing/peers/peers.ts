@@ -53,8 +53,8 @@ export class Peers implements Omit<ClusterReceiver, 'yieldClient'> {
           : this.queues.callFor(asked),
     };
     this.#links = new Links(context, services, {
-      pushed: (push, repeated, link) => this.queues.pushed(push, repeated, link),
-      refused: (push, error, link) => this.queues.refused(push, error, link),
+      pushed: (push, repeated, link) => this.queues.pushes.pushed(push, repeated, link),
+      refused: (push, error, link) => this.queues.pushes.refused(push, error, link),
     });
     this.queues = new ClusterQueues(this.#queueOwners, hosts.queues, hosts.catalog, this.#links, clock, bytes);
     this.groups = new ClusterGroups(this.#groupOwners, hosts.groups, this.#links, clock);
@@ -81,7 +81,7 @@ export class Peers implements Omit<ClusterReceiver, 'yieldClient'> {
     this.#queueOwners.lost(node);
     this.#groupOwners.lost(node);
     const link = this.#links.lost(node);
-    if (link !== undefined) this.queues.returned(link.close(), link);
+    if (link !== undefined) this.queues.pushes.returned(link.close(), link);
   }
 
   disowned(key: string): void {
@@ -105,7 +105,7 @@ export class Peers implements Omit<ClusterReceiver, 'yieldClient'> {
     this.#queueOwners.stop();
     this.#groupOwners.stop();
     const pushes = this.#links.close().flatMap((link) => link.close());
-    this.queues.stop(pushes, new BrokerError('unavailable', 'this node stops'));
+    this.queues.pushes.stop(pushes, new BrokerError('unavailable', 'this node stops'));
   }
 
   /** Others may have what this node had: after the stores are closed. */
