@@ -3,6 +3,9 @@ import type { BrokerError } from '../core/errors.ts';
 import type { Message } from '../core/message.ts';
 import type { AppendReceiver } from '../ports/backbone.ts';
 
+/** Of messages of which nobody hears what becomes of them. */
+export const NOBODY: AppendReceiver = { appended() {}, refused() {} };
+
 /** Of messages whose publisher waits for nothing: it is not told of those that are refused. */
 export class Untold implements AppendReceiver {
   readonly #counters: Counters;

@@ -13,6 +13,7 @@ import { differenceOf, kindOf, selectorOf } from './kind.ts';
 import { lagOf } from './lag.ts';
 import { GroupMembership } from './membership.ts';
 import { decodeGroup, encodeGroup, type GroupRecord } from './record.ts';
+import { shareOf } from './share.ts';
 import { LogSource, type SourceContext } from './source.ts';
 
 export interface GroupContext extends SourceContext {
@@ -26,9 +27,9 @@ export interface GroupContext extends SourceContext {
 /** To whom all groups belong: to no user. */
 export const GROUPS = '';
 
-/** Under which a group's place is kept. A group's name has no slash [MQTT-4.8.2-1]. */
+/** Under which a group's place is kept. */
 export function keyOf(name: string, filter: string): string {
-  return `${GROUP_KEYS}${name}/${filter}`;
+  return GROUP_KEYS + shareOf(name, filter);
 }
 
 /**

@@ -2,6 +2,7 @@ import { BrokerError } from '../../core/errors.ts';
 import type { Cluster, ClusterReceiver } from '../../ports/backbone.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/routing.ts';
+import { shareOf } from '../groups/share.ts';
 import type { GroupHost, QueueHost } from '../hosts.ts';
 import { ClusterGroups } from './groups.ts';
 import type { Services } from './guest-link.ts';
@@ -44,7 +45,7 @@ export class Peers implements Omit<ClusterReceiver, 'yieldClient'> {
       mine: (wanted) =>
         wanted.kind === 'queue'
           ? this.#queueOwners.mine(wanted.queue)
-          : this.#groupOwners.mine(`${wanted.group}/${wanted.filter}`),
+          : this.#groupOwners.mine(shareOf(wanted.group, wanted.filter)),
       mineQueue: (queue) => this.#queueOwners.mine(queue),
       push: (queue, message, receiver, token) => this.queues.pushFor(queue, message, receiver, token),
       call: (asked) =>

@@ -11,6 +11,7 @@ import type {
   QueueStatus,
   Queues,
 } from '../../ports/queues.ts';
+import { NOBODY } from '../append-receivers.ts';
 import type { QueueHost, QueueInlet } from '../hosts.ts';
 import { askOwner } from './ask-owner.ts';
 import { Attachment } from './attachment.ts';
@@ -34,7 +35,6 @@ export interface QueueNames {
   refusal(queue: string, settings: PartialSettings): BrokerError | undefined;
 }
 
-const NOBODY: AppendReceiver = { appended() {}, refused() {} };
 const NOTHING: PartialSettings = {};
 /** Queues whose owner is being looked for, or that turn out not to be made, at once; beyond, more are refused. */
 const MOST_UNMADE = 4096;

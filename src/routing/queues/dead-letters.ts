@@ -107,9 +107,8 @@ export class DeadLetters implements AppendReceiver {
 
   /** False when there are too many that were not taken. */
   send(entry: QueueEntry, reason: DeadReason, deliveries: number): boolean {
-    const { mostBytes } = this.#context;
+    const { clock, mostBytes, mostHops } = this.#context;
     if (this.#letters.size >= MOST || this.#weight >= mostBytes) return false;
-    const { clock, mostHops } = this.#context;
     const message = letterOf(entry, reason, deliveries, this.#queue, this.#target, clock.now(), mostHops);
     this.#letters.set(entry.id, { entry, message, retryAt: 0 });
     this.#bytes += entry.message.size;
