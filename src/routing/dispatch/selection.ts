@@ -67,8 +67,8 @@ export class Selection {
   /** `others`: who was there before. */
   join(member: Member, others: Iterable<Member>): void {
     if (member.selector !== undefined && this.#selective++ === 0) for (const each of others) this.#enter(each);
-    if (this.active || this.#lanes.size > 0) this.#enter(member);
-    if (!this.active) this.forget();
+    if (this.active) this.#enter(member);
+    else this.forget();
   }
 
   #enter(member: Member): void {
