@@ -26,7 +26,7 @@ import { VERSION, type Version } from './version.ts';
  *     $exchange/amq.fanout       /exchange/amq.fanout
  *
  * In a level, what means something to STOMP or is likely to be trimmed is percent-encoded by the bytes of its UTF-8:
- * `.` `%` `*` `>` `,`, control characters, and white space other than a blank between others. The name of a queue and the key of an exchange are one word: `.`
+ * `.` `%` `*` `>` `,`, control characters, and white space but for blanks that are not at the end. The name of a queue and the key of an exchange are one word: `.`
  * stays in it, and `/` is encoded, as in RabbitMQ. So it is with the name of a topic for answers, in which `/` stays.
  * Also understood, but never written: `/` and `%2F` between levels, `/` in the name of a queue, percent-encoding of what
  * need not be, a name alone and `/amq/queue/NAME` for a queue, `/exchange/amq.topic/…` for `/topic/…`.
@@ -42,10 +42,10 @@ export const TEMPORARY_QUEUE = '/temp-queue/';
 /** `/temp-queue/NAME` and `/temp-topic/NAME`, which mean something on their connection alone. */
 const TEMPORARY = /^\/temp-(?:queue|topic)\/[^,]+$/su;
 
-/** A blank within a name stays, as in RabbitMQ and ActiveMQ; clients of 1.0 trim those at an end. */
-const UNSAFE_IN_LEVEL = /[.%*>,\p{Cc}]|(?! )\s|(?<=^|\/) | (?=$|\/)/gu;
-const UNSAFE_IN_WORD = /[/%*>,\p{Cc}]|(?! )\s|^ | $/gu;
-const UNSAFE_IN_REPLY = /[%*>,\p{Cc}]|(?! )\s|^ | $/gu;
+/** A blank stays, as in RabbitMQ and ActiveMQ, but at the end, where clients of 1.0 trim. */
+const UNSAFE_IN_LEVEL = /[.%*>,\p{Cc}]|(?! )\s| $/gu;
+const UNSAFE_IN_WORD = /[/%*>,\p{Cc}]|(?! )\s| $/gu;
+const UNSAFE_IN_REPLY = /[%*>,\p{Cc}]|(?! )\s| $/gu;
 
 /** Between destinations where there are several, as in ActiveMQ. */
 export const COMMA = ',';

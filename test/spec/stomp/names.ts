@@ -17,7 +17,7 @@ const PAIRS: readonly (readonly [topic: string, destination: string])[] = [
   ['/', '/topic/.'],
   ['/a/', '/topic/.a.'],
   ['1.5/x y', '/topic/1%2E5.x y'],
-  [' a/ b /c  d', '/topic/%20a.%20b%20.c  d'],
+  [' a/ b /c  d ', '/topic/ a. b .c  d%20'],
   ['100%/*/>', '/topic/100%25.%2A.%3E'],
   ['é/日本/☕', '/topic/é.日本.☕'],
   ['tab\there/nl\n/cr\r/del\u007f', '/topic/tab%09here.nl%0A.cr%0D.del%7F'],
@@ -27,7 +27,7 @@ const PAIRS: readonly (readonly [topic: string, destination: string])[] = [
   ['$SYS/uptime', '/topic/$SYS.uptime'],
   ['$queue/jobs', '/queue/jobs'],
   ['$queue/a.b/c d', '/queue/a.b%2Fc d'],
-  ['$queue/ a ', '/queue/%20a%20'],
+  ['$queue/ a ', '/queue/ a%20'],
   ['$queue/100%', '/queue/100%25'],
   ['$queue/é日本', '/queue/é日本'],
   ['$reply/x/y', '/reply-queue/x/y'],
@@ -181,7 +181,7 @@ names('property: the mapping is one to one over all valid topics', () => {
         assert.is(topic(destination), name);
         assert.is(both.get(destination) ?? name, name);
         both.set(destination, name);
-        assert.not.match(destination, /(?! )\s|\p{Cc}|(?:^|[/]) | $/u);
+        assert.not.match(destination, /(?! )\s|\p{Cc}| $/u);
       },
     ),
     { numRuns: 3000 },
