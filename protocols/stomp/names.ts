@@ -26,8 +26,9 @@ import { VERSION, type Version } from './version.ts';
  *     $exchange/amq.fanout       /exchange/amq.fanout
  *
  * In a level, what means something to STOMP or is likely to be trimmed is percent-encoded by the bytes of its UTF-8:
- * `.` `%` `*` `>` `,`, control characters, and white space but for blanks that are not at the end. The name of a queue and the key of an exchange are one word: `.`
- * stays in it, and `/` is encoded, as in RabbitMQ. So it is with the name of a topic for answers, in which `/` stays.
+ * `.` `%` `*` `>` `,`, control characters, and white space, of which blanks only at the end. The name of a queue and the key of
+ * an exchange are one word: `.` stays in it, and `/` is encoded, as in RabbitMQ. So it is with the name of a topic for answers, in
+ * which `/` stays.
  * Also understood, but never written: `/` and `%2F` between levels, `/` in the name of a queue, percent-encoding of what
  * need not be, a name alone and `/amq/queue/NAME` for a queue, `/exchange/amq.topic/…` for `/topic/…`.
  */
