@@ -9,7 +9,7 @@ import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
 import { GroupSubscription } from './group-subscription.ts';
 import { deleteNamed, readQueueName, requireNamed } from './named-queue.ts';
-import { isTemporary } from './names.ts';
+import { isTemporary, TEMPORARY_QUEUE } from './names.ts';
 import { QueueBrowser } from './queue-browser.ts';
 import { requireSettings } from './queue-fields.ts';
 import { QueueSubscription } from './queue-subscription.ts';
@@ -131,7 +131,12 @@ export class ClientSubscriptions implements TemporaryNames {
 
   // --- destinations of its own --------------------------------------------------------------------------------------
 
+  /** Of a SEND: a queue, unlike a topic, is sent to for someone to get it, and nobody but this connection can subscribe to it. */
   topicOf(destination: string): string {
+    if (destination.startsWith(TEMPORARY_QUEUE) && this.#table.findByDestination(destination) === undefined) {
+      const detail = `the header destination ${shown(destination)} of SEND names a queue of this connection to which it has no subscription: the message would be lost`;
+      throw new Refusal('topicInvalid', detail, 'SUBSCRIBE to it before, or name it in reply-to.');
+    }
     return this.#temporaries.topicOf(destination);
   }
 

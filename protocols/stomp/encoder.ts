@@ -1,7 +1,7 @@
 import { copyBytes, textBytes, writeText } from '../../src/core/bytes.ts';
 import type { BrokerError } from '../../src/core/errors.ts';
 import type { Connection } from '../../src/ports/transport.ts';
-import { adviceOf, Refusal, titleOf } from './refusal.ts';
+import { adviceOf, titleOfError } from './refusal.ts';
 import { VERSION, VERSION_NAMES, type Version } from './version.ts';
 
 /**
@@ -56,11 +56,10 @@ export function writeError(connection: Connection, error: BrokerError, receipt: 
   const advice = adviceOf(error);
   // No full stop behind a number: it would look like part of it.
   const body = `${error.message}${/[.!?\d]$/.test(error.message) ? '' : '.'}\n${advice === '' ? '' : `${advice}\n`}`;
-  const title = error instanceof Refusal ? error.title : titleOf(error.code);
   const versions = error.code === 'unsupportedVersion' ? `version:${VERSION_NAMES.join(',')}\n` : '';
   // The receipt's characters are bytes of UTF-8.
   const receiptId = receipt === undefined ? '' : `receipt-id:${Buffer.from(receipt, 'latin1').toString('utf8')}\n`;
-  const head = `ERROR\nmessage:${title}\n${receiptId}${versions}content-type:text/plain\n`;
+  const head = `ERROR\nmessage:${titleOfError(error)}\n${receiptId}${versions}content-type:text/plain\n`;
   writeFrame(connection, `${head}content-length:${Buffer.byteLength(body)}\n\n${body}\0\n`);
 }
 

@@ -29,6 +29,9 @@ rabbit('what is sent comes back by the destination it was sent to', async () => 
     '/queue/foo%2Fbar',
     '/queue/100%25',
     '/queue/é',
+    '/queue/a b',
+    '/topic/a b.c d',
+    '/exchange/amq.direct/a b',
     '/exchange/amq.direct/route',
     '/exchange/amq.direct/a%2Fb',
     '/exchange/amq.direct/a.b.c',
@@ -48,7 +51,7 @@ rabbit('other ways to write a queue or topic: one of them comes back', async () 
   for (const [written, expected] of [
     ['foo', '/queue/foo'],
     ['a.b', '/queue/a.b'],
-    ['a b%2Fé', '/queue/a%20b%2Fé'],
+    ['a%20b%2Fé', '/queue/a b%2Fé'],
     ['/queue/foo/bar', '/queue/foo%2Fbar'],
     ['/exchange/amq.topic/a.b', '/topic/a.b'],
     ['/exchange/amq.topic/a%2Fb', '/topic/a.b'],
