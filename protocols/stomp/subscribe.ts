@@ -177,7 +177,9 @@ function readSingle(
     const inQueue = { ...request, filter: QUEUE_PREFIX + named.queue };
     return consumerOf(frame, inQueue, named.queue, named.settings, true, limits);
   }
-  refuseAll(frame, COMMAND, [NAMES.browser, NAMES.consumerPriority, NAMES.locksOut], 'queues: /queue/NAME');
+  // The usual one asks for nothing: ActiveMQ's clients say so with every SUBSCRIBE.
+  const ranked = (readConsumerPriority(frame) ?? 0) !== 0 ? [NAMES.consumerPriority] : [];
+  refuseAll(frame, COMMAND, [NAMES.browser, ...ranked, NAMES.locksOut], 'queues: /queue/NAME');
   requireNoSettings(frame, filter, limits);
   return readTopic(frame, request, start, link);
 }

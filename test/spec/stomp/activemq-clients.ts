@@ -21,6 +21,38 @@ for (const version of ['1.0', '1.1', '1.2'] as const) {
   });
 }
 
+test("the headers that ActiveMQ's client for .NET has on every SUBSCRIBE, to a queue and to a topic", async () => {
+  const lines = [
+    'durable-subscriber-name:',
+    'selector:',
+    'ack:client-individual',
+    'transformation:jms-xml',
+    'activemq.dispatchAsync:True',
+    'activemq.maximumPendingMessageLimit:0',
+    'activemq.prefetchSize:32766',
+    'activemq.priority:0',
+  ];
+  for (const destination of ['/queue/a', '/topic/a']) {
+    const client = Harness.open().connect('1.1');
+    client.send('SUBSCRIBE', ['id:ID\\chost-1-1\\c1\\c1', `destination:${destination}`, ...lines, 'receipt:3']);
+    assert.equal(
+      (await client.later()).map(({ command }) => command),
+      ['RECEIPT'],
+    );
+    client.send('SEND', [`destination:${destination}`, 'persistent:true', 'NMSXDeliveryMode:true'], 'x');
+    const [message] = await client.later();
+    client.send('ACK', [
+      'receipt:ignore\\c4',
+      `message-id:${message?.headers['message-id']}`,
+      `subscription:${message?.headers.subscription}`,
+    ]);
+    assert.equal(
+      (await client.later()).map(({ command, headers }) => [command, headers['receipt-id']]),
+      [['RECEIPT', 'ignore\\c4']],
+    );
+  }
+});
+
 test('an ACK or NACK with all headers of its MESSAGE: the length of a body is not its own', async () => {
   for (const [command, left] of [
     ['ACK', []],
