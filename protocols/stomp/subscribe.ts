@@ -48,6 +48,8 @@ export interface SubscribeRequest {
   readonly own: string | undefined;
   /** With which others it is one subscription. */
   readonly together: Together | undefined;
+  /** A RECEIPT is expected. */
+  readonly receipted: boolean;
 }
 
 export interface QueueRequest extends SubscribeRequest {
@@ -164,6 +166,7 @@ function readSingle(
     positions: readFlag(frame, NAMES.positions, COMMAND) ?? start !== undefined,
     own: temporary ? frame.raw(HEADER.destination) : undefined,
     together,
+    receipted: frame.has(HEADER.receipt),
   };
   if (queue !== undefined) {
     refuseAll(frame, COMMAND, [NAMES.queueName], "topics; a queue's name is in the destination");
@@ -174,7 +177,9 @@ function readSingle(
     const inQueue = { ...request, filter: QUEUE_PREFIX + named.queue };
     return consumerOf(frame, inQueue, named.queue, named.settings, true, limits);
   }
-  refuseAll(frame, COMMAND, [NAMES.browser, NAMES.consumerPriority, NAMES.locksOut], 'queues: /queue/NAME');
+  // The usual one asks for nothing: ActiveMQ's clients say so with every SUBSCRIBE.
+  const ranked = (readConsumerPriority(frame) ?? 0) !== 0 ? [NAMES.consumerPriority] : [];
+  refuseAll(frame, COMMAND, [NAMES.browser, ...ranked, NAMES.locksOut], 'queues: /queue/NAME');
   requireNoSettings(frame, filter, limits);
   return readTopic(frame, request, start, link);
 }
