@@ -30,6 +30,12 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
   ['activemq.optimizedAcknowledge', 'Acknowledge several messages by one ACK: ack:client.'],
 ]);
 
+/**
+ * By these ActiveMQ shows objects and maps of Java as XML or JSON, and leaves texts and bytes as they are, which is all that
+ * there is here. Its client for .NET asks for it with each SUBSCRIBE.
+ */
+const TRANSFORMATIONS: ReadonlySet<string> = new Set(['jms-xml', 'jms-json']);
+
 /** Options of a consumer behind a destination (`/queue/a?consumer.prefetchSize=1`). */
 const OPTIONS = /\?consumer\./;
 
@@ -43,7 +49,7 @@ export function checkActiveMq(frame: Frame, destination: string): void {
   for (let i = 0; i < frame.count; i++) {
     if (frame.knownAt(i) >= 0) continue;
     const name = frame.name(i);
-    if (name === 'transformation') refuseTransformation(frame.value(i));
+    if (name === 'transformation') checkTransformation(frame.value(i));
     if (name.startsWith(PREFIX) && !UNDERSTOOD.has(name)) checkOther(name, frame.value(i));
   }
 }
@@ -63,7 +69,8 @@ function checkOther(name: string, text: string): void {
   );
 }
 
-function refuseTransformation(text: string): void {
+function checkTransformation(text: string): void {
+  if (TRANSFORMATIONS.has(text)) return;
   const detail = `the header transformation of ${COMMAND} is ${shown(text)}: bodies are delivered as they were sent`;
   throw new Refusal('unsupported', detail, 'Leave it out.');
 }

@@ -34,6 +34,8 @@ export class ClientSubscriptions implements TemporaryNames {
   readonly #starting = new Set<StompSubscription>();
   /** Of the ACK or NACK at hand. */
   readonly #meant = new MessageId();
+  /** Of the SUBSCRIBE at hand. */
+  #begun: StompSubscription | undefined;
   #declares = false;
 
   /** `failed`: a subscription has ended by itself. */
@@ -126,7 +128,19 @@ export class ClientSubscriptions implements TemporaryNames {
       throw new Refusal('quota', detail, 'UNSUBSCRIBE from one of them first, or choose shorter ones.');
     }
     this.#table.add(subscription, selectors);
+    this.#begun = subscription;
     return subscription.start();
+  }
+
+  /** The RECEIPT of the SUBSCRIBE at hand is given once `effect` is there, of which its sender is told already: then its messages are. */
+  answers(effect: Effect): void {
+    const subscription = this.#begun;
+    if (effect === undefined) subscription?.answered?.();
+    else
+      effect.then(
+        () => subscription?.answered?.(),
+        () => {},
+      );
   }
 
   // --- destinations of its own --------------------------------------------------------------------------------------
@@ -149,6 +163,7 @@ export class ClientSubscriptions implements TemporaryNames {
       ack: 'auto',
       prefetch,
       own: raw,
+      receipted: false,
     } as const;
     const none = {
       positions: false,

@@ -21,16 +21,17 @@ export interface Terms {
   readonly session: string;
   /** Milliseconds between heart-beats that the server can send, and would like to get. */
   readonly heartBeat: number;
+  readonly requestId: string | undefined;
 }
 
 /** CONNECTED; its headers are not escaped (STOMP 1.2, Value Encoding). */
-export function writeConnected(connection: Connection, { version, session, heartBeat }: Terms): void {
+export function writeConnected(connection: Connection, { version, session, heartBeat, requestId }: Terms): void {
   // 1.0 has no heart-beats.
   const beat = version === VERSION.v10 ? '' : `heart-beat:${heartBeat},${heartBeat}\n`;
-  writeFrame(
-    connection,
-    `CONNECTED\nversion:${VERSION_NAMES[version]}\n${beat}session:${session}\nserver:trimaran\n\n\0\n`,
-  );
+  // ActiveMQ's own clients wait for it.
+  const response = requestId === undefined ? '' : `response-id:${requestId}\n`;
+  const terms = `version:${VERSION_NAMES[version]}\n${beat}session:${session}\n${response}`;
+  writeFrame(connection, `CONNECTED\n${terms}server:trimaran\n\n\0\n`);
 }
 
 /**

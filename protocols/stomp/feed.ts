@@ -62,6 +62,8 @@ export class Feed {
   readonly #envelope: Envelope;
   readonly #stamp: Stamp;
   readonly #together: Together | undefined;
+  /** Clients that read frame by frame take what comes first for the answer, which it is from RabbitMQ and ActiveMQ. */
+  #answered: boolean;
   /** By number, in order: the number of the delivery; 0 where there is no one to tell that it is settled. */
   #unsettled: Map<number, number> | undefined;
 
@@ -74,6 +76,7 @@ export class Feed {
     together?.feeds.push(this);
     this.#mode = mode;
     this.#window = prefetch;
+    this.#answered = !request.receipted;
     const named = rawId === undefined ? '' : `subscription:${rawId}\n`;
     const prefix = `${link.session}-${subscription}-`;
     this.#envelope = {
@@ -88,8 +91,14 @@ export class Feed {
     };
   }
 
+  /** Messages may be sent from now on. */
+  answered(): void {
+    this.#answered = true;
+  }
+
   /** Whether the prefetch window has room. */
   get open(): boolean {
+    if (!this.#answered) return false;
     const together = this.#together;
     if (together !== undefined) return !together.settling && together.unacknowledged() < this.#window;
     return this.#unsettled === undefined || this.#unsettled.size < this.#window;

@@ -190,9 +190,8 @@ class Reading {
     const levels: string[] = [];
     for (const [i, word] of words.entries()) {
       if (wildcards && word === '*') levels.push('+');
-      else if (wildcards && word === '>' && i === words.length - 1) levels.push('+', '#');
-      else if (!wildcards || word !== '#') levels.push(this.#decodeName(word));
-      // One # stands for any number of levels, and so do several in a row.
+      else if (!wildcards || !anyLevels(word, i === words.length - 1)) levels.push(this.#decodeName(word));
+      // One stands for any number of levels, and so do several in a row.
       else if (levels.at(-1) !== '#') levels.push('#');
     }
     return levels.join('/');
@@ -227,6 +226,11 @@ class Reading {
   invalid(what: string, code: 'topicInvalid' | 'filterInvalid' = 'topicInvalid'): Refusal {
     return invalid(this.#header, this.#destination, what, code);
   }
+}
+
+/** Whether a word stands for any number of levels, none among them: RabbitMQ's #, and ActiveMQ's > at the end. */
+function anyLevels(word: string, last: boolean): boolean {
+  return word === '#' || (last && word === '>');
 }
 
 /** With a beginning that is none of the forms', and none of them by half. */

@@ -48,6 +48,8 @@ export interface SubscribeRequest {
   readonly own: string | undefined;
   /** With which others it is one subscription. */
   readonly together: Together | undefined;
+  /** A RECEIPT is expected. */
+  readonly receipted: boolean;
 }
 
 export interface QueueRequest extends SubscribeRequest {
@@ -164,6 +166,7 @@ function readSingle(
     positions: readFlag(frame, NAMES.positions, COMMAND) ?? start !== undefined,
     own: temporary ? frame.raw(HEADER.destination) : undefined,
     together,
+    receipted: frame.has(HEADER.receipt),
   };
   if (queue !== undefined) {
     refuseAll(frame, COMMAND, [NAMES.queueName], "topics; a queue's name is in the destination");

@@ -102,7 +102,7 @@ names('what is no destination is refused, with what was expected', () => {
   }
 });
 
-names('wildcards: * is one level, # any number anywhere, a last > one or more', () => {
+names('wildcards: * is one level, # any number anywhere, and so is > at the end', () => {
   const rows: readonly (readonly [destination: string, filter: string])[] = [
     ['/topic/a.b', 'a/b'],
     ['/topic/a.*.c', 'a/+/c'],
@@ -113,8 +113,9 @@ names('wildcards: * is one level, # any number anywhere, a last > one or more', 
     ['/topic/a.#.b.#', 'a/#/b/#'],
     ['/topic/a.#.#.#', 'a/#'],
     ['/topic/#.#.b', '#/b'],
-    ['/topic/a.>', 'a/+/#'],
-    ['/topic/>', '+/#'],
+    ['/topic/a.>', 'a/#'],
+    ['/topic/>', '#'],
+    ['/topic/a.#.>', 'a/#'],
     ['/topic/a/*/b', 'a/+/b'],
     ['/topic/%2A', '*'],
     ['/topic/a%3E', 'a>'],
