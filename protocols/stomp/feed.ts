@@ -69,7 +69,7 @@ export class Feed {
 
   /** `redelivers`: a message may be given back, and come again. */
   constructor(link: Link, subscription: number, request: SubscribeRequest, redelivers = false) {
-    const { rawId, ack: mode, prefetch, positions, own, together } = request;
+    const { rawId, ack: mode, prefetch, positions, filter, own, together } = request;
     this.#link = link;
     this.#together = together;
     this.#stamp = together?.stamp ?? new Stamp();
@@ -87,7 +87,7 @@ export class Feed {
       webSocket: link.connection.peer.transport === 'websocket',
       positions,
       redelivers,
-      line: own === undefined ? undefined : Buffer.from(`destination:${own}\n`, 'latin1'),
+      own: own === undefined ? undefined : { topic: filter, line: Buffer.from(`destination:${own}\n`, 'latin1') },
     };
   }
 
