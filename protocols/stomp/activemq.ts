@@ -32,9 +32,17 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
 
 /**
  * By these ActiveMQ shows objects and maps of Java as XML or JSON, and leaves texts and bytes as they are, which is all that
- * there is here. Its client for .NET asks for it with each SUBSCRIBE.
+ * there is here. Its client for .NET asks for `jms-xml` with each SUBSCRIBE; stomp-php asks for `jms-map-json` and sends it with its
+ * maps, which are JSON already.
  */
-const TRANSFORMATIONS: ReadonlySet<string> = new Set(['jms-xml', 'jms-json']);
+const TRANSFORMATIONS: ReadonlySet<string> = new Set([
+  'jms-xml',
+  'jms-json',
+  'jms-map-xml',
+  'jms-map-json',
+  'jms-object-xml',
+  'jms-object-json',
+]);
 
 /** Options of a consumer behind a destination (`/queue/a?consumer.prefetchSize=1`). */
 const OPTIONS = /\?consumer\./;

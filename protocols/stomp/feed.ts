@@ -69,7 +69,7 @@ export class Feed {
 
   /** `again`: whether a message may be given back, and come again; undefined where nothing is said of it. */
   constructor(link: Link, subscription: number, request: SubscribeRequest, again: boolean | undefined) {
-    const { rawId, ack: mode, prefetch, positions, own, together } = request;
+    const { rawId, ack: mode, prefetch, positions, filter, own, together } = request;
     this.#link = link;
     this.#together = together;
     this.#stamp = together?.stamp ?? new Stamp();
@@ -89,7 +89,7 @@ export class Feed {
       webSocket: link.connection.peer.transport === 'websocket',
       positions,
       redelivers: again === true,
-      line: own === undefined ? undefined : Buffer.from(`destination:${own}\n`, 'latin1'),
+      own: own === undefined ? undefined : { topic: filter, line: Buffer.from(`destination:${own}\n`, 'latin1') },
     };
   }
 

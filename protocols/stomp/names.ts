@@ -89,6 +89,14 @@ export function isTemporary(destination: string): boolean {
   return TEMPORARY.test(destination);
 }
 
+/**
+ * Whether a destination is a queue's whose name has slashes as they are. RabbitMQ knows none; from ActiveMQ such a name comes back as it
+ * was written, and there are clients that find their subscription by it.
+ */
+export function isPath(destination: string): boolean {
+  return destination.startsWith(QUEUE) && destination.includes('/', QUEUE.length + 1);
+}
+
 /** The topic that a destination names; `header` is where it stands, for the answer. Throws a Refusal. */
 export function topicOf(destination: string, header: string, limits: TopicLimits): string {
   const topic = new Reading(destination, header).topic();

@@ -31,6 +31,35 @@ active('queues: consumers by wildcard are refused by name', () => {
 });
 
 for (const version of ['1.0', '1.1', '1.2'] as const) {
+  active(`STOMP ${version}: a queue whose name is a path comes back as its subscriber wrote it`, async () => {
+    const harness = Harness.open();
+    const sender = harness.connect(version);
+    for (const written of ['/queue/test/ruby/é', '/queue/a/b%2Fc', '/queue/test%2Fruby/é']) {
+      const client = harness.connect(version);
+      const lines = ['id:1', `destination:${written}`];
+      client.send('SUBSCRIBE', lines);
+      await client.turn();
+      sender.send('SEND', [`destination:${written}`], 'x'.repeat(10));
+      sender.send('SEND', [`destination:${written}`], 'x'.repeat(100_000));
+      for (const { headers } of await client.later()) assert.is(headers.destination, written);
+      client.send('UNSUBSCRIBE', lines);
+    }
+  });
+}
+
+active('a queue whose name is a path, filled from a topic, too: what was sent to the topic says so', async () => {
+  const harness = Harness.open();
+  const [worker, reader] = [harness.connect(), harness.connect()];
+  worker.send('SUBSCRIBE', ['id:1', 'destination:/queue/a/b', 'queue-bindings:t']);
+  for (const id of ['1', '2']) reader.send('SUBSCRIBE', [`id:${id}`, 'destination:/topic/t']);
+  await worker.turn();
+  for (const to of ['/queue/a/b', '/topic/t']) reader.send('SEND', [`destination:${to}`], 'x');
+  const from = async (client: typeof worker) => (await client.later()).map(({ headers }) => headers.destination);
+  assert.equal(await from(worker), ['/queue/a/b', '/topic/t']);
+  assert.equal(await from(reader), ['/topic/t', '/topic/t']);
+});
+
+for (const version of ['1.0', '1.1', '1.2'] as const) {
   for (const kind of ['queue', 'topic']) {
     const own = `/temp-${kind}/my:answers`;
     const written = version === '1.0' ? own : own.replace('my:', 'my\\c');
