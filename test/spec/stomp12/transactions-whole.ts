@@ -215,6 +215,10 @@ for (const outcome of ['durable', 'refused'] as const) {
       client.send('COMMIT', ['transaction:t', 'receipt:r']);
       if (gone) client.drop();
       assert.equal(await rest(harness), [], 'nobody else gets what it acknowledges');
+      if (gone) {
+        harness.publish('$queue/a', 'late', undefined, 1);
+        assert.equal(await rest(harness), ['late'], 'and it gets no more');
+      }
       assert.equal(client.frames(), []);
       end();
       await client.turn();
@@ -226,6 +230,18 @@ for (const outcome of ['durable', 'refused'] as const) {
     }
   });
 }
+
+test('STOMP 1.2, COMMIT: the connection goes before it could begin: it is aborted', async () => {
+  const { harness, client } = await answering('/topic/out');
+  Object.defineProperty(harness.services.queues, 'declare', { value: () => new Promise(() => {}) });
+  client.send('SEND', ['destination:/queue/slow', 'queue-max-messages:5'], 'waits until there is such a queue');
+  client.send('COMMIT', ['transaction:t', 'receipt:r']);
+  assert.equal(await client.later(), []);
+  client.drop();
+  await harness.turn();
+  assert.is(harness.backbone.log.next(0), 1);
+  assert.equal(await rest(harness), ['question*'], 'others get what it would have acknowledged');
+});
 
 test('STOMP 1.2, COMMIT: the receipt comes when all of it is durable, what it settled too', async () => {
   const { harness, client } = await answering('/topic/out');
