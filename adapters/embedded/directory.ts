@@ -115,17 +115,6 @@ export class Directory implements Span {
     return all.subarray(start, end);
   }
 
-  blockAt(offset: number): number {
-    let low = 0;
-    let high = this.blocks - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.blockFirst(middle) <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return low;
-  }
-
   blockFirst(block: number): number {
     return this.#value.readUInt32LE(HEADER + block * BLOCK);
   }

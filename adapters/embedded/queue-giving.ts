@@ -1,13 +1,13 @@
-import type { EmbeddedQueue } from './queue.ts';
 import type { TakenEntry } from './queue-lane.ts';
 import { type Lanes, load, type Obstacle } from './queue-lanes.ts';
+import type { Holder } from './queue-windows.ts';
 import type { QueueParts } from './queues.ts';
 import type { Store } from './store.ts';
 
 type Lane = Obstacle['lane'];
 
 /** Whose messages are given out. */
-export interface GivingOwner {
+export interface GivingOwner extends Holder {
   readonly name: string;
   readonly number: number;
   readonly closed: boolean;
@@ -22,7 +22,6 @@ export interface GivingOwner {
 export class Giving {
   wanted = 0;
   readonly #owner: GivingOwner;
-  readonly #queue: EmbeddedQueue;
   readonly #lanes: Lanes;
   readonly #parts: QueueParts;
   #scheduled = false;
@@ -32,9 +31,8 @@ export class Giving {
     this.now();
   };
 
-  constructor(queue: EmbeddedQueue, lanes: Lanes, parts: QueueParts) {
-    this.#owner = queue;
-    this.#queue = queue;
+  constructor(owner: GivingOwner, lanes: Lanes, parts: QueueParts) {
+    this.#owner = owner;
     this.#lanes = lanes;
     this.#parts = parts;
   }
@@ -93,7 +91,7 @@ export class Giving {
     }
     // It may be another one's by now.
     if (number !== owner.number || owner.closed) lane.evict();
-    this.#parts.windows.use(this.#queue);
+    this.#parts.windows.use(owner);
     this.now();
   }
 }

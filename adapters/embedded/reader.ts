@@ -237,7 +237,7 @@ function blocksFor(span: Span, offsets: ArrayLike<number>, i: number, bytes: num
   let size = 0;
   let last = -1;
   for (let at = i; at < offsets.length; at++) {
-    const number = span.blockAt(offsets[at] ?? 0);
+    const number = blockAt(span, offsets[at] ?? 0);
     if (number === last) continue;
     size += span.blockBytes(number);
     if (numbers.length > 0 && size > bytes) break;
@@ -245,6 +245,18 @@ function blocksFor(span: Span, offsets: ArrayLike<number>, i: number, bytes: num
     last = number;
   }
   return numbers;
+}
+
+/** The number of the block that an offset is in. */
+function blockAt(span: Span, offset: number): number {
+  let low = 0;
+  let high = span.blocks - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (span.blockFirst(middle) <= offset) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
 
 /** The first index from `i` on with an offset of `bound` or more. */

@@ -69,15 +69,8 @@ export class GrowingSpan implements Span {
     return found;
   }
 
-  blockAt(offset: number): number {
-    let low = 0;
-    let high = this.#blockFirsts.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.blockFirst(middle) <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+  get blocks(): number {
+    return this.#blockFirsts.length;
   }
 
   blockFirst(block: number): number {

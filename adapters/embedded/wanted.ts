@@ -52,8 +52,8 @@ export interface Span {
   readonly count: number;
   /** At most `max` offsets of messages wanted, ascending, in `[from, to)`. */
   offsets(wanted: Wanted, from: number, to: number, max: number): ArrayLike<number>;
-  /** The number of the block that an offset is in, and of a block its first offset and its bytes. */
-  blockAt(offset: number): number;
+  /** How many there are; and of a block its first offset and its bytes. */
+  readonly blocks: number;
   blockFirst(block: number): number;
   blockBytes(block: number): number;
 }

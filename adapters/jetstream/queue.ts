@@ -1,25 +1,21 @@
-import type { Msg } from 'nats';
 import { BrokerError } from '../../src/core/errors.ts';
 import type { Message } from '../../src/core/message.ts';
 import { QUEUE_PREFIX } from '../../src/core/topic.ts';
 import type { AppendReceiver } from '../../src/ports/backbone.ts';
 import type { QueueEntry, QueueReceiver, QueueStore } from '../../src/ports/queue-store.ts';
-import type { Arrival } from './ack-replies.ts';
-import type { Stored } from './direct-get.ts';
-import { Held } from './held.ts';
-import type { Lane, LaneHost, LaneReceiver } from './lane.ts';
-import { Lanes } from './lanes.ts';
+import type { Held } from './held.ts';
+import type { LaneHost } from './lane.ts';
+import type { Lanes } from './lanes.ts';
 import type { OwnIds } from './own-ids.ts';
-import type { PassedOver } from './passed.ts';
 import { Push, type Pusher, type PushReceiver } from './pusher.ts';
+import { Arrivals } from './queue-arrivals.ts';
 import { type Contents, count } from './queue-contents.ts';
 import { scheduleLines } from './queue-headers.ts';
-import { isScheduled, priorityOf, queueLines, queueMessage } from './queue-messages.ts';
+import { priorityOf, queueLines, queueMessage } from './queue-messages.ts';
 import type { QueueNames } from './queue-names.ts';
 import type { Notes } from './queue-notes.ts';
 import { browse, purge } from './queue-reads.ts';
-import type { Raw } from './raw.ts';
-import { Releases } from './releases.ts';
+import type { Releases } from './releases.ts';
 import { Tally } from './tally.ts';
 
 /** Milliseconds up to which a message that is not due keeps its place in its queue, and is passed over until it is. */
@@ -36,23 +32,21 @@ export interface QueueHost extends LaneHost {
 }
 
 /** A queue in the work-queue stream: a consumer for each priority that its messages have had. */
-export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
+export class JetStreamQueue implements QueueStore, PushReceiver {
   readonly #topic: string;
   readonly #names: QueueNames;
   readonly #host: QueueHost;
   readonly #receiver: QueueReceiver;
   readonly #notes: Notes;
+  readonly #arrivals: Arrivals;
   readonly #releases: Releases;
   readonly #lanes: Lanes;
-  readonly #held = new Map<number, Held>();
+  readonly #held: Map<number, Held>;
   readonly #tally: Tally;
   #wanted = 0;
-  /** Everything up to it that was not taken then is removed. */
-  #purged = 0;
   #pushes = 0;
   #drained: (() => void) | undefined;
   #scheduled = false;
-  #open = true;
   #closing: Promise<void> | undefined;
   #ticks = 0;
   readonly #turn = (): void => {
@@ -67,9 +61,11 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     this.#host = host;
     this.#receiver = to;
     this.#notes = notes;
-    this.#releases = new Releases(host.clock);
     this.#tally = new Tally(contents);
-    this.#lanes = new Lanes(name, names, host, this);
+    this.#arrivals = new Arrivals(name, this.#topic, names, host, notes, this.#tally, () => this.#schedule());
+    this.#releases = this.#arrivals.releases;
+    this.#lanes = this.#arrivals.lanes;
+    this.#held = this.#arrivals.held;
     this.#lanes.of(0, contents.priorities.has(0));
     for (const priority of contents.priorities) this.#lanes.of(priority, true);
   }
@@ -85,7 +81,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   // --- in ------------------------------------------------------------------------------------------------------------
 
   push(message: Message, origin: AppendReceiver, token: number): void {
-    if (!this.#open) {
+    if (!this.#arrivals.open) {
       this.#host.clock.defer(() => origin.refused(token, new BrokerError('unavailable', 'the queue is not open')));
       return;
     }
@@ -104,7 +100,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   stored({ message, origin, token, priority, waits }: Push, sequence: number, repeated: boolean): void {
     this.#pushes--;
     if (!repeated) {
-      this.#tally.stored(sequence > this.#purged ? message.size : 0);
+      this.#tally.stored(sequence > this.#arrivals.purged ? message.size : 0);
       const { lane } = this.#lanes.of(priority);
       if (!waits) lane.stored(sequence);
       if (this.#wanted > 0) this.#schedule();
@@ -122,7 +118,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   /** There is a message on a subject of it, which may be the first of its priority. */
   found(subject: string): void {
     const found = this.#names.read(subject);
-    if (!this.#open || found?.kind !== 'lane' || this.#lanes.has(found.priority)) return;
+    if (!this.#arrivals.open || found?.kind !== 'lane' || this.#lanes.has(found.priority)) return;
     this.#lanes.of(found.priority, true);
     this.#schedule();
   }
@@ -141,76 +137,16 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   }
 
   #schedule(): void {
-    if (this.#scheduled || !this.#open) return;
+    if (this.#scheduled || !this.#arrivals.open) return;
     this.#scheduled = true;
     this.#host.clock.defer(this.#turn);
   }
 
-  resumed(): void {
-    this.#schedule();
-  }
-
   #give(): void {
-    if (!this.#open || this.#wanted === 0) return;
+    if (!this.#arrivals.open || this.#wanted === 0) return;
     const entries = this.#lanes.take(this.#wanted, this.#host.clock.now());
     this.#wanted -= entries.length;
     if (entries.length > 0) this.#receiver.take(entries);
-  }
-
-  arrived(lane: Lane, _message: Msg, { bytes, headerBytes }: Raw, arrival: Arrival): void {
-    const { id, consumed, delivered } = arrival;
-    const released = this.#releases.get(id);
-    if (!this.#open) return;
-    this.#schedule();
-    const held = this.#held.get(id);
-    if (held !== undefined) {
-      held.consumed = consumed;
-      return;
-    }
-    if (this.#lanes.of(lane.priority).keptPassed(arrival)) return;
-    if (lane.removals.has(id)) {
-      lane.removals.again(id, consumed);
-      return;
-    }
-    if (released === undefined && id <= this.#purged) {
-      lane.removals.add(id, consumed);
-      return;
-    }
-    const message = queueMessage(bytes, headerBytes, this.#topic, arrival.time, lane.priority);
-    if (released === undefined && delivered === 1) this.#add(message, id, bytes, headerBytes);
-    const buffer = this.#lanes.of(lane.priority);
-    const dueAt = released?.dueAt ?? message.properties?.deliverAt ?? 0;
-    const noted = this.#notes.of(id);
-    if (dueAt > this.#host.clock.now()) {
-      const { deliveries } = released ?? noted ?? { deliveries: 0 };
-      this.#releases.postpone({ id, dueAt, deliveries, buffer, consumed, size: message.size });
-      return;
-    }
-    this.#releases.returned(id);
-    const deliveries = (released ?? noted)?.deliveries ?? delivered - 1;
-    const entry = new Held(id, message, deliveries, buffer, delivered, consumed);
-    this.#held.set(id, entry);
-    buffer.add(entry);
-  }
-
-  /** What an application has put there was not counted yet; and what comes back before it was said to be stored, is. */
-  #add({ size }: Message, id: number, bytes: Uint8Array, headerBytes: number): void {
-    const number = this.#host.ids.numberIn(bytes, headerBytes);
-    if (number > 0) this.#host.pusher.seen(number, id);
-    else if (!isScheduled(bytes, headerBytes)) this.#tally.found(id, size);
-  }
-
-  inherited(lane: Lane, stored: readonly Stored[], consumed: number): void {
-    const now = this.#host.clock.now();
-    const buffer = this.#lanes.of(lane.priority);
-    for (const { sequence: id, bytes, headerBytes, time } of stored) {
-      const { size, properties } = queueMessage(bytes, headerBytes, this.#topic, time, lane.priority);
-      const note = this.#notes.of(id);
-      const dueAt = note?.dueAt ?? properties?.deliverAt ?? 0;
-      const deliveries = note?.deliveries ?? (dueAt > now ? 0 : undefined);
-      this.#releases.add({ id, dueAt, deliveries, buffer, consumed, size });
-    }
-    this.#releases.send();
   }
 
   // --- and back ------------------------------------------------------------------------------------------------------
@@ -252,15 +188,6 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     this.#schedule();
   }
 
-  revisited(lane: Lane, passed: PassedOver, { sequence: id, bytes, headerBytes, time }: Stored): void {
-    const { deliveries, delivered, consumed } = passed;
-    const buffer = this.#lanes.of(lane.priority);
-    const message = queueMessage(bytes, headerBytes, this.#topic, time, lane.priority);
-    const held = new Held(id, message, deliveries, buffer, delivered, consumed);
-    this.#held.set(id, held);
-    buffer.addBack(held, passed);
-  }
-
   async flushed(): Promise<void> {
     this.#releases.send();
     await Promise.all([this.#lanes.flushed(), this.#notes.flushed()]);
@@ -294,7 +221,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     const bytes = this.#tally.bytes - taken().reduce((sum, { message }) => sum + message.size, 0);
     const count = await purge(this.#names, this.#host, this.#lanes.all, {
       begin: (last) => {
-        this.#purged = last;
+        this.#arrivals.purged = last;
         const gone = [...this.#lanes.all.flatMap((buffer) => buffer.clear()), ...this.#releases.clear(last)];
         for (const { id, consumed, buffer } of gone) {
           this.#held.delete(id);
@@ -315,7 +242,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   }
 
   async #close(): Promise<void> {
-    this.#open = false;
+    this.#arrivals.open = false;
     this.#releases.send();
     const held = [...this.#held.values()].sort((a, b) => a.id - b.id);
     for (const { id, consumed, buffer } of held) buffer.lane.release(id, consumed, 0);
@@ -339,7 +266,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
   }
 
   async destroy(): Promise<void> {
-    this.#open = false;
+    this.#arrivals.open = false;
     await this.#pushed();
     await this.#notes.flushed();
     this.stop();
@@ -355,7 +282,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
 
   /** Without a word to the server. */
   stop(): void {
-    this.#open = false;
+    this.#arrivals.open = false;
     this.#lanes.stop();
     this.#host.closed();
   }
@@ -369,7 +296,7 @@ export class JetStreamQueue implements QueueStore, LaneReceiver, PushReceiver {
     if (this.#wanted > 0) this.#schedule();
     void this.#tally.tick(
       () => turns.run(() => count(this.#names, connection, direct, stream)),
-      () => this.#open && this.#pushes === 0 && this.#lanes.removed,
+      () => this.#arrivals.open && this.#pushes === 0 && this.#lanes.removed,
     );
     if (++this.#ticks % PROGRESS !== 0) return;
     for (const { id, consumed, buffer } of this.#held.values()) buffer.lane.progress(id, consumed);

@@ -1,32 +1,16 @@
 import type { Counters } from '../core/counters.ts';
-import { asBrokerError, type BrokerError } from '../core/errors.ts';
-import { hasWildcard } from '../core/filter.ts';
+import { asBrokerError } from '../core/errors.ts';
 import type { Message } from '../core/message.ts';
-import { isSystem, QUEUE_PREFIX, REPLY_PREFIX } from '../core/topic.ts';
-import { TopicTree } from '../core/topic-tree.ts';
+import { QUEUE_PREFIX, REPLY_PREFIX } from '../core/topic.ts';
 import type { AppendReceiver, Backbone, BackboneReceiver } from '../ports/backbone.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Logger, Router, Subscriber, Subscription, Unit } from '../ports/routing.ts';
+import type { Logger, Router, Subscription, Unit } from '../ports/routing.ts';
+import { All, Untold } from './append-receivers.ts';
 import type { QueueInlet } from './hosts.ts';
+import { copied } from './queues/altered.ts';
 import type { RetainedStore } from './retained.ts';
+import { Routes, type Target } from './routes.ts';
 import { Units } from './units.ts';
-
-/** One client to which a topic's messages go, with those of its subscriptions that match. */
-interface Target {
-  readonly subscriber: Subscriber;
-  readonly subscriptions: Subscription[];
-  /** One of them leaves out the client's own messages. */
-  noLocal: boolean;
-  /** It is a shared subscription. */
-  readonly share: string | undefined;
-}
-
-/** Where the messages of a topic go on this node. */
-interface Route {
-  readonly targets: readonly Target[];
-  /** The shared subscriptions among them. */
-  readonly served: readonly string[];
-}
 
 const NONE: readonly string[] = [];
 /** Where the response topics of applications on the backbone itself begin. */
@@ -34,62 +18,12 @@ const NATS_REPLY = `${REPLY_PREFIX}nats/`;
 /** Milliseconds in which it is known whether other nodes listen to a request. */
 const ASKED = 5_000;
 
-/** Of messages whose publisher waits for nothing: it is not told of those that are refused. */
-class Untold implements AppendReceiver {
-  readonly #counters: Counters;
-
-  constructor(counters: Counters) {
-    this.#counters = counters;
-  }
-
-  appended(): void {}
-
-  refused(): void {
-    this.#counters.droppedQueue++;
-  }
-}
-
-/** Tells of a message once all of its stores have it, or one of them has not. */
-class All implements AppendReceiver {
-  readonly #receiver: AppendReceiver;
-  readonly #message: Message;
-  #left: number;
-  #repeated: boolean | undefined;
-
-  constructor(stores: number, message: Message, receiver: AppendReceiver) {
-    this.#left = stores;
-    this.#message = message;
-    this.#receiver = receiver;
-  }
-
-  /** `repeated`: the log had it; what is in queues by another way does not count. */
-  appended(token: number, message: Message, repeated?: boolean): void {
-    if (message === this.#message) this.#repeated ||= repeated;
-    if (--this.#left === 0) this.#receiver.appended(token, this.#message, this.#repeated);
-  }
-
-  refused(token: number, error: BrokerError): void {
-    if (this.#left > 0) this.#receiver.refused(token, error);
-    this.#left = 0;
-  }
-}
-
-/** Topics whose targets are remembered; past it all are forgotten, which costs one walk of the tree each. */
-const CACHED_TOPICS = 16_384;
-
 /**
  * Where every message passes: from a client to the live subscribers or the log, from the log's tail to the
  * subscribers.
  */
 export class TopicRouter implements Router, BackboneReceiver {
-  readonly #tree = new TopicTree<Subscription>();
-  readonly #cache = new Map<string, Route>();
-  /** Shared subscriptions with members on this node, by `NAME/FILTER`. */
-  readonly #shares = new Map<string, Subscription>();
-  /** Subscriptions of this node per filter, to tell other nodes when the first comes and the last goes. */
-  readonly #filters = new Map<string, number>();
-  /** Of this node's clients to topics, shared ones not counted. */
-  #subscriptions = 0;
+  readonly #routes: Routes;
   readonly #backbone: Backbone;
   readonly #retained: RetainedStore;
   readonly #queues: QueueInlet;
@@ -111,6 +45,7 @@ export class TopicRouter implements Router, BackboneReceiver {
   ) {
     this.#clock = clock;
     this.#backbone = backbone;
+    this.#routes = new Routes(backbone);
     this.#retained = retained;
     this.#queues = queues;
     this.#counters = counters;
@@ -120,7 +55,7 @@ export class TopicRouter implements Router, BackboneReceiver {
   }
 
   get subscriptions(): number {
-    return this.#subscriptions;
+    return this.#routes.size;
   }
 
   publish(message: Message, receiver: AppendReceiver, token: number): void {
@@ -147,12 +82,7 @@ export class TopicRouter implements Router, BackboneReceiver {
   }
 
   #publishBound(message: Message, queues: readonly string[], receiver: AppendReceiver, token: number): void {
-    // Each queue gives it an id of its own.
-    const copies = queues.map((): Message => {
-      const copy = message.with(message.qos, false);
-      copy.dedupId = message.dedupId;
-      return copy;
-    });
+    const copies = queues.map(() => copied(message));
     this.#publish(message, receiver, token);
     for (const [i, copy] of copies.entries()) this.#queues.push(queues[i] ?? '', copy, receiver, token);
   }
@@ -188,7 +118,7 @@ export class TopicRouter implements Router, BackboneReceiver {
       this.#publishBound(message, bound, this.#untold, 0);
       return;
     }
-    const heard = this.#count(topic) > 0;
+    const heard = this.heard(topic);
     const elsewhere = this.#backbone.live.publish(message, this.#route(message, false));
     if (heard) return;
     if (!elsewhere) this.#clock.defer(nobody);
@@ -215,10 +145,6 @@ export class TopicRouter implements Router, BackboneReceiver {
    */
   unmatched({ fanout, topic }: Message): boolean {
     return fanout === 0 && this.#backbone.cluster.alone && this.#queues.bound(topic).length === 0;
-  }
-
-  #count(topic: string): number {
-    return (this.#cache.get(topic) ?? this.#resolve(topic)).targets.length;
   }
 
   congested(): boolean {
@@ -250,13 +176,13 @@ export class TopicRouter implements Router, BackboneReceiver {
   }
 
   liveShared(message: Message, share: string): void {
-    const subscription = this.#shares.get(share);
+    const subscription = this.#routes.shared(share);
     if (subscription !== undefined) subscription.subscriber.deliver(message, [subscription]);
   }
 
   /** Whether a client of this node would get a live message on this topic. */
   heard(topic: string): boolean {
-    return this.#count(topic) > 0;
+    return this.#routes.of(topic).targets.length > 0;
   }
 
   /** A live message of this node's own, to its own clients. */
@@ -272,44 +198,11 @@ export class TopicRouter implements Router, BackboneReceiver {
   }
 
   subscribe(subscription: Subscription): void {
-    const filter = subscription.filter;
-    this.#tree.add(filter, subscription);
-    this.#forget(filter);
-    if (subscription.logged) return;
-    if (subscription.share !== undefined) {
-      this.#shares.set(subscription.share, subscription);
-      this.#interest(filter, true, subscription.share);
-      return;
-    }
-    this.#subscriptions++;
-    const count = this.#filters.get(filter) ?? 0;
-    this.#filters.set(filter, count + 1);
-    if (count === 0) this.#interest(filter, true);
+    this.#routes.add(subscription);
   }
 
   unsubscribe(subscription: Subscription): void {
-    const filter = subscription.filter;
-    if (!this.#tree.remove(filter, subscription)) return;
-    this.#forget(filter);
-    if (subscription.logged) return;
-    if (subscription.share !== undefined) {
-      this.#shares.delete(subscription.share);
-      this.#interest(filter, false, subscription.share);
-      return;
-    }
-    this.#subscriptions--;
-    const count = this.#filters.get(filter) ?? 1;
-    if (count > 1) {
-      this.#filters.set(filter, count - 1);
-    } else {
-      this.#filters.delete(filter);
-      this.#interest(filter, false);
-    }
-  }
-
-  /** What a node says of itself it says to its own clients. */
-  #interest(filter: string, wanted: boolean, share?: string): void {
-    if (!isSystem(filter)) this.#backbone.live.interest(filter, wanted, share);
+    this.#routes.remove(subscription);
   }
 
   positions(): readonly number[] {
@@ -319,7 +212,7 @@ export class TopicRouter implements Router, BackboneReceiver {
 
   /** Says which shared subscriptions it went to. `foreign`: another node has seen to those. */
   #route(message: Message, foreign: boolean): readonly string[] {
-    const { targets, served } = this.#cache.get(message.topic) ?? this.#resolve(message.topic);
+    const { targets, served } = this.#routes.of(message.topic);
     message.fanout = targets.length;
     for (let i = 0; i < targets.length; i++) {
       const target = targets[i];
@@ -342,31 +235,5 @@ export class TopicRouter implements Router, BackboneReceiver {
     const own = message.publisher.clientId === target.subscriber.clientId;
     const subscriptions = own ? target.subscriptions.filter((each) => !each.noLocal) : target.subscriptions;
     if (subscriptions.length > 0) target.subscriber.deliver(message, subscriptions);
-  }
-
-  #resolve(topic: string): Route {
-    const bySubscriber = new Map<Subscriber, Target>();
-    this.#tree.match(topic, (subscription) => {
-      const target = bySubscriber.get(subscription.subscriber);
-      if (target === undefined) {
-        const { subscriber, noLocal, share } = subscription;
-        bySubscriber.set(subscriber, { subscriber, subscriptions: [subscription], noLocal, share });
-      } else {
-        target.subscriptions.push(subscription);
-        target.noLocal ||= subscription.noLocal;
-      }
-    });
-    const targets = [...bySubscriber.values()];
-    if (this.#cache.size >= CACHED_TOPICS) this.#cache.clear();
-    const shares = targets.flatMap(({ share }) => (share === undefined ? [] : [share]));
-    const route = { targets, served: shares.length === 0 ? NONE : shares };
-    this.#cache.set(topic, route);
-    return route;
-  }
-
-  /** Drops what is remembered of the topics that this filter matches. */
-  #forget(filter: string): void {
-    if (hasWildcard(filter)) this.#cache.clear();
-    else this.#cache.delete(filter);
   }
 }

@@ -3,6 +3,7 @@ import type { Message } from '../core/message.ts';
 import { QUEUE_PREFIX } from '../core/topic.ts';
 import type { AppendReceiver, Backbone } from '../ports/backbone.ts';
 import type { Router, Unit } from '../ports/routing.ts';
+import { NOBODY } from './append-receivers.ts';
 import type { QueueInlet } from './hosts.ts';
 
 /** How often queues are looked for again that were not there for long. */
@@ -41,8 +42,6 @@ class UnderWay implements AppendReceiver {
     this.#left = 0;
   }
 }
-
-const NOTHING: AppendReceiver = { appended() {}, refused() {} };
 
 /** Publishes what is to be there all or not at all: nothing of it before all is found possible, then all in one turn. */
 export class Units {
@@ -144,7 +143,7 @@ export class Units {
   }
 
   #live(unit: Unit): void {
-    for (const message of unit.messages) this.#router.publish(message, NOTHING, 0);
+    for (const message of unit.messages) this.#router.publish(message, NOBODY, 0);
     unit.join();
     unit.done(false);
   }

@@ -1,30 +1,18 @@
-import { suite } from 'uvu';
 import { JetStreamBackbone, type JetStreamOptions } from '../../adapters/jetstream/index.ts';
 import { SystemClock } from '../../src/system-clock.ts';
-import { jetStreamOptions, logger } from '../support/jetstream.ts';
-import { NatsServer } from '../support/nats-server.ts';
-import { findTool, requireTool } from '../support/tools.ts';
+import { logger } from '../support/jetstream.ts';
 import { backboneContract } from './backbone.ts';
+import { onNatsServer } from './support/nats.ts';
 
-/** One server for all tests; every test has streams of its own. */
-const program = findTool('nats-server');
-const own = suite('contract/backbone jetstream server');
-if (program === undefined) {
-  requireTool(own, 'nats-server', 'the contract', () => {});
-} else {
-  const server = await NatsServer.start(program);
-  let made = 0;
+await onNatsServer('contract/backbone jetstream', (fresh) => {
   let options: JetStreamOptions;
   const open = (): JetStreamBackbone => new JetStreamBackbone(options, new SystemClock(), logger());
   backboneContract({
     name: 'jetstream',
     create: () => {
-      options = jetStreamOptions(server, { prefix: `c${++made}` });
+      options = fresh();
       return open();
     },
     reopen: open,
   });
-  // Suites run one after the other.
-  own('ends', () => server.remove());
-}
-own.run();
+});

@@ -1,20 +1,10 @@
-import { suite } from 'uvu';
 import type { JetStreamOptions } from '../../adapters/jetstream/index.ts';
 import type { QueueStores } from '../../src/ports/queue-store.ts';
-import { jetStreamOptions } from '../support/jetstream.ts';
 import { NatsNode } from '../support/nats-node.ts';
-import { NatsServer } from '../support/nats-server.ts';
-import { findTool, requireTool } from '../support/tools.ts';
 import { queuesContract } from './queues.ts';
+import { onNatsServer } from './support/nats.ts';
 
-/** One server for all tests; every test has streams of its own. */
-const program = findTool('nats-server');
-const own = suite('contract/queues jetstream server');
-if (program === undefined) {
-  requireTool(own, 'nats-server', 'the contract', () => {});
-} else {
-  const server = await NatsServer.start(program);
-  let made = 0;
+await onNatsServer('contract/queues jetstream', (fresh) => {
   let options: JetStreamOptions;
   let node: NatsNode | undefined;
   /** Without closing its queues. */
@@ -29,7 +19,7 @@ if (program === undefined) {
   queuesContract({
     name: 'jetstream',
     create: () => {
-      options = jetStreamOptions(server, { prefix: `q${++made}` });
+      options = fresh();
       return start();
     },
     async restart() {
@@ -38,7 +28,4 @@ if (program === undefined) {
     },
     end,
   });
-  // Suites run one after the other.
-  own('ends', () => server.remove());
-}
-own.run();
+});

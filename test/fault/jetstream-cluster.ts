@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect } from 'nats';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { eventually } from '../support/eventually.ts';
@@ -7,6 +6,7 @@ import { jetStreamOptions } from '../support/jetstream.ts';
 import { NatsNode, textOf } from '../support/nats-node.ts';
 import { NatsServer } from '../support/nats-server.ts';
 import { requireTool } from '../support/tools.ts';
+import { leaderOf } from './support/leader.ts';
 
 /** Three servers that keep three copies; the one that leads is killed while two nodes append. */
 
@@ -20,19 +20,6 @@ test.after(async () => {
 });
 
 const COUNT = 10_000;
-
-/** Which server leads the log's stream. */
-async function leader(): Promise<number> {
-  const nats = await connect({ servers: servers.map(({ url }) => url), reconnect: false });
-  try {
-    const answer: { cluster?: { leader?: string } } = (
-      await nats.request('$JS.API.STREAM.INFO.trimaran_LOG', '', { timeout: 3000 })
-    ).json();
-    return Number(answer.cluster?.leader?.slice(1) ?? 0);
-  } finally {
-    await nats.close();
-  }
-}
 
 requireTool(test, 'nats-server', 'its leader killed: none lost, in order, every node has the same', async (program) => {
   servers = await NatsServer.cluster(program);
@@ -50,7 +37,7 @@ requireTool(test, 'nats-server', 'its leader killed: none lost, in order, every 
   nodes.push(await NatsNode.start(options));
   const [a, b] = nodes;
   assert.ok(a && b);
-  const led = await leader();
+  const led = await leaderOf('trimaran_LOG', servers);
   const appending = (async () => {
     for (let i = 0; i < COUNT; ) {
       for (let n = 0; n < 10; n++, i++) {

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect } from 'nats';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { QueueEntry, QueueReceiver, QueueStore } from '../../src/ports/queue-store.ts';
@@ -9,6 +8,7 @@ import { jetStreamOptions } from '../support/jetstream.ts';
 import { NatsNode } from '../support/nats-node.ts';
 import { NatsServer } from '../support/nats-server.ts';
 import { requireTool } from '../support/tools.ts';
+import { leaderOf } from './support/leader.ts';
 
 /** A queue with three copies, filled and emptied while the server that leads is killed, and while its owner goes. */
 
@@ -48,18 +48,6 @@ class Worker implements QueueReceiver {
   lost(): void {}
 }
 
-async function leader(): Promise<number> {
-  const nats = await connect({ servers: servers.map(({ url }) => url), reconnect: false });
-  try {
-    const answer: { cluster?: { leader?: string } } = (
-      await nats.request('$JS.API.STREAM.INFO.trimaran_QUEUE', '', { timeout: 3000 })
-    ).json();
-    return Number(answer.cluster?.leader?.slice(1) ?? 0);
-  } finally {
-    await nats.close();
-  }
-}
-
 requireTool(
   test,
   'nats-server',
@@ -95,7 +83,7 @@ requireTool(
       }
     })();
     await eventually('some are there', () => appended.size > 500 && first.came.size > 500, 20_000);
-    const led = await leader();
+    const led = await leaderOf('trimaran_QUEUE', servers);
     await servers[led]?.end('SIGKILL');
     await pushing;
     await eventually('all are acknowledged', () => appended.size + refused.length === COUNT, 40_000);

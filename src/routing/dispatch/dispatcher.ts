@@ -11,12 +11,11 @@ import type { KeyState } from './keys.ts';
 import { Member, type MemberHost, Unsettled } from './member.ts';
 import { Members } from './members.ts';
 import { type Giver, Placement } from './placement.ts';
+import { Returns } from './returns.ts';
 import type { DeadReason, DispatcherHandlers, DispatcherOptions, Selecting } from './rules.ts';
 import * as rules from './rules.ts';
-import { Returned, Selection } from './selection.ts';
+import { Selection } from './selection.ts';
 import { Waiting } from './waiting.ts';
-
-export type { DeadReason, DispatcherHandlers, DispatcherOptions };
 
 /**
  * Gives the messages of a source to consumers: to those of the highest priority that are ready, each in its turn. What is
@@ -37,6 +36,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost, Give
   /** undefined where consumers cannot select. */
   readonly #selection: Selection | undefined;
   readonly #placement: Placement;
+  readonly #returns: Returns;
   #unsettled = 0;
   #lastNumber = 0;
   #dispatching = false;
@@ -64,6 +64,16 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost, Give
       this.#selection = new Selection({ ...selecting, demand: this.#demand, window: this.#window, expiryOf });
     }
     this.#placement = new Placement(options.keys, this.#waiting, this.#members, this.#selection, this);
+    this.#returns = new Returns({
+      source,
+      options,
+      clock,
+      handlers,
+      waiting: this.#waiting,
+      demand: this.#demand,
+      alarm: this.#alarm,
+      selection: this.#selection,
+    });
   }
 
   /** With consumers. */
@@ -183,7 +193,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost, Give
     this.#unsettled = 0;
     // What waits for its retry, too: else those behind it of the same key would come before it.
     const waiting = this.#waiting.takeAll();
-    if (!lost) for (const entry of waiting) this.#putBack(entry);
+    if (!lost) for (const entry of waiting) this.#returns.putBack(entry);
     for (const member of members) member.end(error, this.#logger);
   }
 
@@ -203,9 +213,9 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost, Give
     this.#unsettled--;
     if (outcome === 'accept') this.#source.remove(entry.id);
     else if (outcome === 'reject') this.#handlers.dead(entry, 'rejected', count);
-    else this.#giveBack(settled, delay ?? rules.backOff(count, this.#options));
+    else this.#returns.giveBack(settled, delay ?? rules.backOff(count, this.#options), this.#dispatching);
     this.#members.count(member, 1);
-    this.#release(key);
+    if (key !== undefined) this.#keys.tookBack(key);
   }
 
   flushed(): Promise<void> {
@@ -223,13 +233,20 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost, Give
     this.#selection?.leave(member, this.consumers === 0);
     for (const settled of member.held.values()) {
       this.#unsettled--;
-      this.#giveBack(settled, 0);
-      this.#release(settled.key);
+      this.#returns.giveBack(settled, 0, this.#dispatching);
+      if (settled.key !== undefined) this.#keys.tookBack(settled.key);
     }
     member.held.clear();
     this.#keys.unparkAll();
     this.#headExpiresAt = 0;
     this.#dispatch();
+  }
+
+  /** It may have room again. */
+  #revive(member: Member): void {
+    if (member.ringed || member.gone) return;
+    this.#members.enter(member);
+    this.#keys.unparkFor(member);
   }
 
   failed(member: Member, error: unknown): void {
@@ -252,31 +269,16 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost, Give
     this.#dispatching = false;
     if (this.consumers === 0) this.#leave();
     // What no consumer has room for would be in the way of a higher priority that comes later.
-    else if (this.#demand.prioritised && this.#window.size > 0) this.#giveBackAll();
+    else if (this.#demand.prioritised && this.#window.size > 0) this.#returns.putBackReady();
     if (this.#waiting.resumes) this.#clock.defer(this.#resume);
     if (this.#closed || this.consumers === 0 || this.#keys.size >= this.#options.heldMessages) return;
     if (selection?.active) this.#demand.serveSome(this.#members, selection.most());
     else this.#demand.serve(this.#members, this.#window.size);
   }
 
-  /** To the source, but for what waits for its retry, which holds back others. Says what that was, the first one first. */
-  #giveBackAll(): readonly QueueEntry[] {
-    const entries = this.#waiting.takeReady();
-    for (const entry of entries) {
-      this.#demand.went(entry);
-      this.#putBack(entry);
-    }
-    return entries;
-  }
-
-  #putBack(entry: QueueEntry): void {
-    if (this.#selection?.used) this.#selection.putBack(entry);
-    else this.#source.release(entry.id, 0, entry.deliveries);
-  }
-
   /** Nothing is held without consumers: it goes to the source, which records how often it was delivered. */
   #leave(): void {
-    const [head] = this.#giveBackAll();
+    const [head] = this.#returns.putBackReady();
     if (head === undefined) return;
     this.#headExpiresAt = rules.expiryOf(head, this.#options);
     this.#demand.found();
@@ -306,11 +308,7 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost, Give
     this.#demand.went(entry);
     this.#members.count(member, -1);
     this.#unsettled++;
-    if (state !== undefined) {
-      state.holder = member;
-      state.unsettled++;
-      this.#keys.unpark(state);
-    }
+    if (state !== undefined) this.#keys.gave(state, member);
     if (ackMilliseconds > 0) this.#alarm.set(now + ackMilliseconds);
     try {
       member.consumer.take(entry.message, given);
@@ -325,47 +323,6 @@ export class Dispatcher implements Pick<QueueReceiver, 'take'>, MemberHost, Give
     const key = entry.message.properties?.key;
     const state = key === undefined ? undefined : this.#keys.get(key);
     if (state !== undefined) this.#keys.passed(state);
-  }
-
-  // --- taking back --------------------------------------------------------------------------------------------------
-
-  #giveBack({ entry: { id, message }, count, key }: Unsettled, delay: number): void {
-    const entry = new Returned({ id, message }, count);
-    if (rules.isExhausted(count, this.#options)) {
-      this.#handlers.dead(entry, 'deliveries', count);
-      return;
-    }
-    const now = this.#clock.now();
-    // What expires meanwhile is given up then, and holds nobody back any longer.
-    const dueAt = Math.min(now + delay, rules.expiryOf(entry, this.#options));
-    const later = dueAt > now;
-    if (key !== undefined && (later || this.#dispatching)) {
-      // Those behind it wait, too.
-      this.#demand.holds(entry);
-      this.#keys.delay(key, entry, dueAt);
-      this.#alarm.set(dueAt);
-    } else if (later || (key === undefined && this.#demand.prioritised)) {
-      // Where there are priorities, something of a higher one may be there by now.
-      this.#source.release(id, later ? dueAt : 0, count);
-    } else {
-      this.#demand.holds(entry);
-      if (this.#dispatching) this.#waiting.addLater(entry);
-      else this.#window.add(entry);
-    }
-  }
-
-  /** One of the key is with nobody any more. */
-  #release(state: KeyState | undefined): void {
-    if (state === undefined) return;
-    state.unsettled--;
-    if (state.unsettled === 0) state.holder = undefined;
-    this.#keys.passed(state);
-  }
-
-  #revive(member: Member): void {
-    if (member.ringed || member.gone) return;
-    this.#members.enter(member);
-    this.#keys.unparkFor(member);
   }
 
   // --- time ---------------------------------------------------------------------------------------------------------

@@ -1,5 +1,8 @@
 import type { QueueEntry } from '../../ports/queue-store.ts';
 
+/** Above all ids: what a priority counts for in a rank. */
+const PRIORITY = 2 ** 49;
+
 /** Messages of the log have none: groups get them in the log's order. */
 export function priorityOf({ message }: QueueEntry): number {
   return message.sequence > 0 ? 0 : (message.properties?.priority ?? 0);
@@ -11,6 +14,29 @@ export function precedes(a: QueueEntry, b: QueueEntry): boolean {
   if (a.message.properties === b.message.properties) return a.id < b.id;
   const difference = priorityOf(a) - priorityOf(b);
   return difference === 0 ? a.id < b.id : difference > 0;
+}
+
+/** Where a message stands in the order of delivery, as one number: the lower one goes first. */
+export function rankOf(entry: QueueEntry): number {
+  return (9 - priorityOf(entry)) * PRIORITY + entry.id;
+}
+
+export function idOf(rank: number): number {
+  return rank % PRIORITY;
+}
+
+/** An entry that the source does not know as it is now: it was given to a consumer since. */
+export class Returned implements QueueEntry {
+  readonly id: number;
+  readonly message: QueueEntry['message'];
+  readonly deliveries: number;
+  readonly redelivered = true;
+
+  constructor({ id, message }: Pick<QueueEntry, 'id' | 'message'>, deliveries: number) {
+    this.id = id;
+    this.message = message;
+    this.deliveries = deliveries;
+  }
 }
 
 /** Messages in the order of their delivery. Those that come in that order, or go back to the front, cost no search. */

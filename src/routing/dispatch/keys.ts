@@ -69,6 +69,20 @@ export class KeyTable {
     return state;
   }
 
+  /** One of the key was given to this member. */
+  gave(state: KeyState, member: Member): void {
+    state.holder = member;
+    state.unsettled++;
+    this.unpark(state);
+  }
+
+  /** One of the key is with nobody any more. */
+  tookBack(state: KeyState): void {
+    state.unsettled--;
+    if (state.unsettled === 0) state.holder = undefined;
+    this.passed(state);
+  }
+
   park(state: KeyState, entry: QueueEntry, awaited: Member | undefined): void {
     state.parked.add(entry);
     this.#parked++;

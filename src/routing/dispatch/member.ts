@@ -5,7 +5,7 @@ import type { QueueEntry } from '../../ports/queue-store.ts';
 import type { Consumer, ConsumerOptions, Consumption, Delivery, Outcome } from '../../ports/queues.ts';
 import type { Logger } from '../../ports/routing.ts';
 import type { KeyState } from './keys.ts';
-import type { Taste } from './taste.ts';
+import type { SelectorLane } from './selector-lane.ts';
 
 /** A message that is with a consumer. */
 export class Unsettled implements Delivery {
@@ -61,8 +61,8 @@ export class Member implements Consumption {
   ringed = false;
   /** undefined: it takes everything. */
   readonly selector: Selector | undefined;
-  /** Those who select as it does, where anyone selects. */
-  taste: Taste | undefined;
+  /** Of its selector, where anyone selects. */
+  lane: SelectorLane | undefined;
   gone = false;
   readonly #host: MemberHost;
   readonly #mostBytes: number;

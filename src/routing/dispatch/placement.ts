@@ -10,7 +10,7 @@ export interface Giver {
   give(member: Member, entry: QueueEntry, state: KeyState | undefined): void;
 }
 
-/** Who gets the message that is the next one, or where it waits. */
+/** Who gets the message that is the next one, or where it waits: by key, by turn, and where consumers select, by `Selection`. */
 export class Placement {
   readonly #order: DispatcherOptions['keys'];
   readonly #waiting: Waiting;
@@ -73,7 +73,7 @@ export class Placement {
     const inKey = blocked || holder !== undefined;
     // It waits for its key, and the one who has that, only where someone who is here selects it.
     if (state === undefined || !inKey || !selection.wants(entry)) selection.keep(entry);
-    else keys.park(state, entry, blocked ? state.awaited : holder?.taste?.likes(entry.message) ? holder : undefined);
+    else keys.park(state, entry, blocked ? state.awaited : holder?.lane?.matches(entry.message) ? holder : undefined);
     return true;
   }
 

@@ -1,8 +1,9 @@
-import type { QueueEntry, SelectiveSource } from '../../ports/queue-store.ts';
+import type { QueueEntry } from '../../ports/queue-store.ts';
 import type { Demand } from './demand.ts';
-import type { EntryList } from './entries.ts';
+import { type EntryList, idOf, Returned, rankOf } from './entries.ts';
 import type { Member } from './member.ts';
-import { idOf, Ready, rankOf, Taste } from './taste.ts';
+import type { Selecting } from './rules.ts';
+import { Ready, SelectorLane } from './selector-lane.ts';
 
 /** Selectors whose consumers are gone that are still tried, so that one who comes back need not have everything looked at. */
 const REMEMBERED = 8;
@@ -12,43 +13,24 @@ const LOOK_LEAST = 1000;
 /** Sweeps until what was asked for again and did not come is given up. */
 const LOST = 10;
 
-interface SelectionHost {
-  readonly source: SelectiveSource;
+interface SelectionHost extends Selecting {
   readonly demand: Demand;
   readonly window: EntryList;
-  /** Messages passed over, before no more are asked for. */
-  readonly most: number;
   expiryOf(entry: QueueEntry): number;
-  /** So many are passed over: those behind them are not looked at. */
-  full(): void;
-}
-
-/** An entry that the source does not know as it is now: it was given to a consumer since. */
-export class Returned implements QueueEntry {
-  readonly id: number;
-  readonly message: QueueEntry['message'];
-  readonly deliveries: number;
-  readonly redelivered = true;
-
-  constructor({ id, message }: Pick<QueueEntry, 'id' | 'message'>, deliveries: number) {
-    this.id = id;
-    this.message = message;
-    this.deliveries = deliveries;
-  }
 }
 
 /**
- * Which message is for whom, where consumers select. A message is either still to come from the source, or was looked at: then
- * every selector here was tried on it, and it is known for whom it waits. What is not held ready for them is passed over: the
- * source keeps it, and here is its rank.
+ * Which message is for whom, where consumers select; `Placement` asks it, and each selector has its `SelectorLane`. A message is
+ * either still to come from the source, or was looked at: then every selector here was tried on it, and it is known for whom it
+ * waits. What is not held ready for them is passed over: the source keeps it, and here is its rank.
  */
 export class Selection {
   readonly #host: SelectionHost;
-  /** By text; those without members were tried on everything that was passed over, too. */
-  readonly #tastes = new Map<string, Taste>();
+  /** By the selector's text; those without members were tried on everything that was passed over, too. */
+  readonly #lanes = new Map<string, SelectorLane>();
   readonly #passed = new Set<number>();
   /** Asked for again, and not come: for whom, if they are not to be dropped. */
-  readonly #recalled = new Map<number, Taste | undefined>();
+  readonly #recalled = new Map<number, SelectorLane | undefined>();
   /** Sweeps since one of them came. */
   #silent = 0;
   #selective = 0;
@@ -68,7 +50,7 @@ export class Selection {
 
   /** Someone selects, or did so not long ago. */
   get used(): boolean {
-    return this.#tastes.size > 0;
+    return this.#lanes.size > 0;
   }
 
   /** Held ready in memory; and passed over. */
@@ -85,48 +67,48 @@ export class Selection {
   /** `others`: who was there before. */
   join(member: Member, others: Iterable<Member>): void {
     if (member.selector !== undefined && this.#selective++ === 0) for (const each of others) this.#enter(each);
-    if (this.active || this.#tastes.size > 0) this.#enter(member);
-    if (!this.active) this.forget();
+    if (this.active) this.#enter(member);
+    else this.forget();
   }
 
   #enter(member: Member): void {
     const text = member.selector?.text ?? '';
-    let taste = this.#tastes.get(text);
-    if (taste === undefined) {
-      taste = new Taste(member.selector, (rank) => this.#passed.has(rank));
+    let lane = this.#lanes.get(text);
+    if (lane === undefined) {
+      lane = new SelectorLane(member.selector, (rank) => this.#passed.has(rank));
       // Nothing of what was passed over was tried on it.
       this.#startOver();
-    } else if (taste.members.size === 0) {
+    } else if (lane.members.size === 0) {
       // Nor was it asked for what is held ready for others.
       this.bringBackAll();
     }
     // The latest is the last to be forgotten.
-    this.#tastes.delete(text);
-    this.#tastes.set(text, taste);
-    taste.members.add(member);
-    member.taste = taste;
+    this.#lanes.delete(text);
+    this.#lanes.set(text, lane);
+    lane.members.add(member);
+    member.lane = lane;
   }
 
   leave(member: Member, lonely: boolean): void {
-    const { taste } = member;
+    const { lane } = member;
     if (member.selector !== undefined) this.#selective--;
-    member.taste = undefined;
-    if (taste === undefined) return;
-    taste.members.delete(member);
-    if (taste.members.size === 0) for (const ready of taste.takeReady()) this.#bringBack(ready);
+    member.lane = undefined;
+    if (lane === undefined) return;
+    lane.members.delete(member);
+    if (lane.members.size === 0) for (const ready of lane.takeReady()) this.#bringBack(ready);
     if (!this.active && !lonely) this.forget();
-    const gone = [...this.#tastes.values()].filter(({ members }) => members.size === 0);
-    for (const { text } of gone.slice(0, Math.max(0, gone.length - REMEMBERED))) this.#tastes.delete(text);
+    const gone = [...this.#lanes.values()].filter(({ members }) => members.size === 0);
+    for (const { text } of gone.slice(0, Math.max(0, gone.length - REMEMBERED))) this.#lanes.delete(text);
   }
 
   /** All is as if nobody had ever selected. */
   forget(): void {
-    if (this.#tastes.size === 0) return;
+    if (this.#lanes.size === 0) return;
     this.#startOver();
-    for (const [text, { members }] of this.#tastes) {
+    for (const [text, { members }] of this.#lanes) {
       if (this.active && members.size > 0) continue;
-      for (const member of members) member.taste = undefined;
-      this.#tastes.delete(text);
+      for (const member of members) member.lane = undefined;
+      this.#lanes.delete(text);
     }
   }
 
@@ -147,14 +129,14 @@ export class Selection {
   clear(): void {
     this.#passed.clear();
     this.#giveUp();
-    for (const taste of this.#tastes.values()) taste.clearPassed();
+    for (const lane of this.#lanes.values()) lane.clearPassed();
     this.#expiresAt = Infinity;
     this.#full = false;
   }
 
   /** What was asked for again is not waited for. */
   #giveUp(): void {
-    for (const taste of this.#recalled.values()) if (taste !== undefined) taste.coming = 0;
+    for (const lane of this.#recalled.values()) if (lane !== undefined) lane.coming = 0;
     this.#recalled.clear();
   }
 
@@ -166,33 +148,33 @@ export class Selection {
     for (const entry of entries) {
       const rank = rankOf(entry);
       this.#passed.delete(rank);
-      const taste = this.#recalled.get(rank);
-      if (taste !== undefined) taste.coming--;
+      const lane = this.#recalled.get(rank);
+      if (lane !== undefined) lane.coming--;
       if (this.#recalled.delete(rank)) this.#silent = 0;
     }
   }
 
   /** Whether this member takes it, and has nothing to take before it. What was released goes before what was never taken. */
-  admits({ taste }: Member, entry: QueueEntry): boolean {
-    if (taste === undefined) return true;
-    if (!taste.likes(entry.message)) return false;
-    return !taste.backlogged || entry instanceof Returned || taste.follows(rankOf(entry));
+  admits({ lane }: Member, entry: QueueEntry): boolean {
+    if (lane === undefined) return true;
+    if (!lane.matches(entry.message)) return false;
+    return !lane.backlogged || entry instanceof Returned || lane.follows(rankOf(entry));
   }
 
   /** Someone here selects it. */
   wants({ message }: QueueEntry): boolean {
-    for (const taste of this.#tastes.values()) if (taste.members.size > 0 && taste.likes(message)) return true;
+    for (const lane of this.#lanes.values()) if (lane.members.size > 0 && lane.matches(message)) return true;
     return false;
   }
 
   /** Nobody has room for it, or nobody selects it. */
   keep(entry: QueueEntry): void {
     const rank = rankOf(entry);
-    const present = this.#likers(entry).filter(({ members }) => members.size > 0);
+    const present = this.#matching(entry).filter(({ members }) => members.size > 0);
     if (present.length > 0 && this.#fits(entry, rank, present)) {
       const ready = new Ready(entry, rank, present);
       this.#ready++;
-      for (const taste of present) taste.hold(ready);
+      for (const lane of present) lane.hold(ready);
       return;
     }
     this.#host.demand.went(entry);
@@ -211,67 +193,67 @@ export class Selection {
     source.pass(entry.id);
     this.#passed.add(rank);
     this.#expiresAt = Math.min(this.#expiresAt, this.#host.expiryOf(entry));
-    for (const taste of this.#likers(entry)) taste.pass(rank, this.#passed.size);
+    for (const lane of this.#matching(entry)) lane.pass(rank, this.#passed.size);
   }
 
-  #likers({ message }: QueueEntry): Taste[] {
-    return [...this.#tastes.values()].filter((taste) => taste.likes(message));
+  #matching({ message }: QueueEntry): SelectorLane[] {
+    return [...this.#lanes.values()].filter((lane) => lane.matches(message));
   }
 
-  #fits(entry: QueueEntry, rank: number, tastes: readonly Taste[]): boolean {
+  #fits(entry: QueueEntry, rank: number, lanes: readonly SelectorLane[]): boolean {
     const { demand } = this.#host;
     // What is held ready would be in the way of higher priorities.
     if (demand.prioritised || demand.crowded) return false;
     if (entry instanceof Returned) return true;
-    return tastes.every((taste) => taste.live < taste.ahead && !taste.skipped(rank));
+    return lanes.every((lane) => lane.live < lane.ahead && !lane.skipped(rank));
   }
 
   #bringBack(ready: Ready): void {
     if (ready.gone) return;
     ready.gone = true;
     this.#ready--;
-    for (const taste of ready.tastes) taste.live--;
+    for (const lane of ready.lanes) lane.live--;
     this.#host.window.add(ready.entry);
   }
 
   bringBackAll(): void {
     if (this.#ready === 0) return;
-    for (const taste of this.#tastes.values()) for (const ready of taste.takeReady()) this.#bringBack(ready);
+    for (const lane of this.#lanes.values()) for (const ready of lane.takeReady()) this.#bringBack(ready);
   }
 
   /** What waits for those that have room now is looked at again. False when that is nothing that is here. */
   serve(): boolean {
     const before = this.#ready;
     if (this.#ready > 0 && this.#host.demand.prioritised) this.bringBackAll();
-    for (const taste of this.#tastes.values()) {
-      if (!taste.backlogged) continue;
-      let { room } = taste;
-      for (let ready = taste.firstReady; room > 0 && ready !== undefined; ready = taste.firstReady) {
+    for (const lane of this.#lanes.values()) {
+      if (!lane.backlogged) continue;
+      let { room } = lane;
+      for (let ready = lane.firstReady; room > 0 && ready !== undefined; ready = lane.firstReady) {
         this.#bringBack(ready);
         room--;
       }
-      if (room > 0) this.#recall(taste, room);
+      if (room > 0) this.#recall(lane, room);
     }
     return this.#ready < before;
   }
 
-  #recall(taste: Taste, room: number): void {
-    const count = (this.#host.demand.prioritised ? room : Math.max(room, taste.ahead)) - taste.coming;
+  #recall(lane: SelectorLane, room: number): void {
+    const count = (this.#host.demand.prioritised ? room : Math.max(room, lane.ahead)) - lane.coming;
     // Many small portions cost more than a few large ones.
-    if (taste.coming > 0 && count < taste.coming) return;
+    if (lane.coming > 0 && count < lane.coming) return;
     const ids: number[] = [];
     while (ids.length < count) {
-      const rank = taste.nextPassed();
+      const rank = lane.nextPassed();
       if (rank === undefined) break;
-      if (this.#again(rank, taste)) ids.push(idOf(rank));
+      if (this.#again(rank, lane)) ids.push(idOf(rank));
     }
-    taste.coming += ids.length;
+    lane.coming += ids.length;
     if (ids.length > 0) this.#host.source.revisit(ids);
   }
 
-  #again(rank: number, taste?: Taste): boolean {
+  #again(rank: number, lane?: SelectorLane): boolean {
     if (!this.#passed.delete(rank)) return false;
-    this.#recalled.set(rank, taste);
+    this.#recalled.set(rank, lane);
     return true;
   }
 

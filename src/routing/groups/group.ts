@@ -5,13 +5,15 @@ import { DURABLE_GROUP } from '../../core/topic.ts';
 import type { QueueEntry } from '../../ports/queue-store.ts';
 import type { Consumer, GroupOptions, GroupStatus, Membership } from '../../ports/queues.ts';
 import type { Claim, Logger, Place, SessionOwner, Sessions } from '../../ports/routing.ts';
-import { type DeadReason, Dispatcher } from '../dispatch/dispatcher.ts';
+import { Dispatcher } from '../dispatch/dispatcher.ts';
+import type { DeadReason } from '../dispatch/rules.ts';
 import { GROUP_KEYS } from '../session-record.ts';
 import { startOf } from '../start.ts';
 import { differenceOf, kindOf, selectorOf } from './kind.ts';
 import { lagOf } from './lag.ts';
 import { GroupMembership } from './membership.ts';
 import { decodeGroup, encodeGroup, type GroupRecord } from './record.ts';
+import { shareOf } from './share.ts';
 import { LogSource, type SourceContext } from './source.ts';
 
 export interface GroupContext extends SourceContext {
@@ -25,9 +27,9 @@ export interface GroupContext extends SourceContext {
 /** To whom all groups belong: to no user. */
 export const GROUPS = '';
 
-/** Under which a group's place is kept. A group's name has no slash [MQTT-4.8.2-1]. */
+/** Under which a group's place is kept. */
 export function keyOf(name: string, filter: string): string {
-  return `${GROUP_KEYS}${name}/${filter}`;
+  return GROUP_KEYS + shareOf(name, filter);
 }
 
 /**

@@ -5,6 +5,7 @@ import type { Router } from '../../ports/routing.ts';
 import type { GroupHost } from '../hosts.ts';
 import { kindOf, selectorOf } from './kind.ts';
 import { LiveGroup } from './live.ts';
+import { shareOf } from './share.ts';
 
 /** Shared subscriptions of this node's clients: live messages come from its router, logged ones from the group's host. */
 export class GroupTable implements Groups {
@@ -27,8 +28,7 @@ export class GroupTable implements Groups {
   }
 
   join(name: string, filter: string, member: GroupMember, options: GroupOptions): Membership {
-    // A group's name has no slash [MQTT-4.8.2-1].
-    const share = `${name}/${filter}`;
+    const share = shareOf(name, filter);
     const selector = selectorOf(kindOf(options));
     let group = this.#groups.get(share);
     if (group === undefined) {

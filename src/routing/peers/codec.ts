@@ -22,7 +22,7 @@ import {
 import type { Outbound } from './packets.ts';
 
 /**
- * What nodes say to each other, as two interfaces: a call of `AskFrames` or `TellFrames` is a frame, and reading a frame
+ * What nodes say to each other, as two interfaces: a call of `Asked` or `Told` is a frame, and reading a frame
  * is the same call on the other node.
  */
 

@@ -1,17 +1,13 @@
 import type { Start } from '../../core/start.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Consumer, GroupOptions, GroupStatus, Membership } from '../../ports/queues.ts';
+import { readShare, shareOf } from '../groups/share.ts';
 import type { GroupHost } from '../hosts.ts';
 import { askOwner } from './ask-owner.ts';
 import { Attachment } from './attachment.ts';
 import { type Answer, type GroupCall, performGroupCall } from './calls.ts';
 import type { Links } from './links.ts';
 import { Moved, type Ownership } from './ownership.ts';
-
-/** A group's name has no slash [MQTT-4.8.2-1]. */
-function nameOf(group: string, filter: string): string {
-  return `${group}/${filter}`;
-}
 
 /** The groups of the whole cluster, each at the node that owns it. */
 export class ClusterGroups implements GroupHost {
@@ -28,21 +24,21 @@ export class ClusterGroups implements GroupHost {
   }
 
   consume(group: string, filter: string, consumer: Consumer, options: GroupOptions): Membership {
-    const name = nameOf(group, filter);
+    const share = shareOf(group, filter);
     const subject = {
-      find: () => this.ownership.find(name),
+      find: () => this.ownership.find(share),
       attach: (node: string, at: Consumer) =>
         node === this.ownership.node
           ? this.#host().consume(group, filter, at, options)
           : this.#links.to(node).consume({ kind: 'group', group, filter, options }, at),
-      moved: (node: string) => this.ownership.forget(name, node),
+      moved: (node: string) => this.ownership.forget(share, node),
     };
     return new Attachment(consumer, subject, this.#clock);
   }
 
   /** A consumer of another node; rejects with `Moved` when the group is not here. */
   async consumeFor(group: string, filter: string, consumer: Consumer, options: GroupOptions): Promise<Membership> {
-    if ((await this.ownership.find(nameOf(group, filter))) !== this.ownership.node) throw new Moved();
+    if ((await this.ownership.find(shareOf(group, filter))) !== this.ownership.node) throw new Moved();
     return this.#host().consume(group, filter, consumer, options);
   }
 
@@ -61,19 +57,19 @@ export class ClusterGroups implements GroupHost {
   }
 
   #call(asked: GroupCall): Promise<Answer> {
-    const name = nameOf(asked.group, asked.filter);
+    const share = shareOf(asked.group, asked.filter);
     return askOwner(
       this.ownership,
-      name,
+      share,
       this.#clock,
       (node) => (node === this.ownership.node ? this.#perform(asked) : this.#links.to(node).call(asked)),
-      (node) => this.ownership.forget(name, node),
+      (node) => this.ownership.forget(share, node),
     );
   }
 
   /** A call of another node. */
   async callFor(asked: GroupCall): Promise<Answer> {
-    if ((await this.ownership.find(nameOf(asked.group, asked.filter))) !== this.ownership.node) throw new Moved();
+    if ((await this.ownership.find(shareOf(asked.group, asked.filter))) !== this.ownership.node) throw new Moved();
     return this.#perform(asked);
   }
 
@@ -89,14 +85,14 @@ export class ClusterGroups implements GroupHost {
   }
 
   /** Another node has it. */
-  disowned(name: string): void {
-    if (!this.ownership.disowned(name)) return;
-    const slash = name.indexOf('/');
-    this.#host().drop(name.slice(0, slash), name.slice(slash + 1));
+  disowned(share: string): void {
+    if (!this.ownership.disowned(share)) return;
+    const { name, filter } = readShare(share);
+    this.#host().drop(name, filter);
   }
 
   /** The host has no members of it any more: any node may have it next. */
   closed(group: string, filter: string): void {
-    this.ownership.release(nameOf(group, filter)).catch(() => {});
+    this.ownership.release(shareOf(group, filter)).catch(() => {});
   }
 }

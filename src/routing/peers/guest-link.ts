@@ -184,7 +184,8 @@ class GuestConsumer implements Consumer {
   readonly #services: Services;
   #hold: Hold | undefined;
   #over = false;
-  #interrupted = false;
+  /** What is done with its hold, once that is there, when it is over. */
+  #leave: (hold: Hold) => void = (hold) => hold.cancel();
 
   constructor(number: number, wanted: Wanted, link: GuestLink, services: Services) {
     this.#number = number;
@@ -239,23 +240,17 @@ class GuestConsumer implements Consumer {
 
   /** It is not known whether it is still there. */
   interrupted(): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#interrupted = true;
-    if (this.#hold !== undefined) this.#leave(this.#hold);
-  }
-
-  #leave(hold: Hold): void {
-    if (this.#interrupted && hold.interrupted !== undefined) hold.interrupted();
-    else hold.cancel();
+    this.#end((hold) => (hold.interrupted === undefined ? hold.cancel() : hold.interrupted()));
   }
 
   cancel(forget: boolean | undefined): void {
+    this.#end((hold) => (forget === undefined || hold.leave === undefined ? hold.cancel() : hold.leave(forget)));
+  }
+
+  #end(leave: (hold: Hold) => void): void {
     if (this.#over) return;
     this.#over = true;
-    const hold = this.#hold;
-    if (hold === undefined) return;
-    if (forget === undefined || hold.leave === undefined) hold.cancel();
-    else hold.leave(forget);
+    this.#leave = leave;
+    if (this.#hold !== undefined) leave(this.#hold);
   }
 }

@@ -2,6 +2,7 @@ import { BrokerError } from '../../core/errors.ts';
 import type { Cluster, ClusterReceiver } from '../../ports/backbone.ts';
 import type { Clock, Timer } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/routing.ts';
+import { shareOf } from '../groups/share.ts';
 import type { GroupHost, QueueHost } from '../hosts.ts';
 import { ClusterGroups } from './groups.ts';
 import type { Services } from './guest-link.ts';
@@ -44,7 +45,7 @@ export class Peers implements Omit<ClusterReceiver, 'yieldClient'> {
       mine: (wanted) =>
         wanted.kind === 'queue'
           ? this.#queueOwners.mine(wanted.queue)
-          : this.#groupOwners.mine(`${wanted.group}/${wanted.filter}`),
+          : this.#groupOwners.mine(shareOf(wanted.group, wanted.filter)),
       mineQueue: (queue) => this.#queueOwners.mine(queue),
       push: (queue, message, receiver, token) => this.queues.pushFor(queue, message, receiver, token),
       call: (asked) =>
@@ -53,8 +54,8 @@ export class Peers implements Omit<ClusterReceiver, 'yieldClient'> {
           : this.queues.callFor(asked),
     };
     this.#links = new Links(context, services, {
-      pushed: (push, repeated, link) => this.queues.pushed(push, repeated, link),
-      refused: (push, error, link) => this.queues.refused(push, error, link),
+      pushed: (push, repeated, link) => this.queues.pushes.pushed(push, repeated, link),
+      refused: (push, error, link) => this.queues.pushes.refused(push, error, link),
     });
     this.queues = new ClusterQueues(this.#queueOwners, hosts.queues, hosts.catalog, this.#links, clock, bytes);
     this.groups = new ClusterGroups(this.#groupOwners, hosts.groups, this.#links, clock);
@@ -81,7 +82,7 @@ export class Peers implements Omit<ClusterReceiver, 'yieldClient'> {
     this.#queueOwners.lost(node);
     this.#groupOwners.lost(node);
     const link = this.#links.lost(node);
-    if (link !== undefined) this.queues.returned(link.close(), link);
+    if (link !== undefined) this.queues.pushes.returned(link.close(), link);
   }
 
   disowned(key: string): void {
@@ -105,7 +106,7 @@ export class Peers implements Omit<ClusterReceiver, 'yieldClient'> {
     this.#queueOwners.stop();
     this.#groupOwners.stop();
     const pushes = this.#links.close().flatMap((link) => link.close());
-    this.queues.stop(pushes, new BrokerError('unavailable', 'this node stops'));
+    this.queues.pushes.stop(pushes, new BrokerError('unavailable', 'this node stops'));
   }
 
   /** Others may have what this node had: after the stores are closed. */

@@ -11,14 +11,15 @@ import type {
   QueueStatus,
   Queues,
 } from '../../ports/queues.ts';
+import { NOBODY } from '../append-receivers.ts';
 import type { QueueHost, QueueInlet } from '../hosts.ts';
 import { askOwner } from './ask-owner.ts';
 import { Attachment } from './attachment.ts';
 import { type Answer, performQueueCall, type QueueCall } from './calls.ts';
-import { Lanes } from './lanes.ts';
+import type { Lanes } from './lanes.ts';
 import type { Links } from './links.ts';
-import type { OwnerLink, Push, PushResults } from './owner-link.ts';
 import { Moved, type Ownership } from './ownership.ts';
+import { Pushes } from './pushes.ts';
 
 /** What every node knows of all queues of the cluster. */
 export interface QueueNames {
@@ -34,27 +35,19 @@ export interface QueueNames {
   refusal(queue: string, settings: PartialSettings): BrokerError | undefined;
 }
 
-/** How ids of messages begin that have none of their own. */
-const PUSH_ID = 'push\0';
-
-const NOBODY: AppendReceiver = { appended() {}, refused() {} };
 const NOTHING: PartialSettings = {};
 /** Queues whose owner is being looked for, or that turn out not to be made, at once; beyond, more are refused. */
 const MOST_UNMADE = 4096;
 
 /** The queues of the whole cluster, each at the node that owns it: here by its host, elsewhere over a link. */
-export class ClusterQueues implements Queues, QueueInlet, PushResults {
+export class ClusterQueues implements Queues, QueueInlet {
   readonly ownership: Ownership;
+  readonly pushes: Pushes;
   readonly #host: QueueHost;
   readonly #names: QueueNames;
   readonly #links: Links;
   readonly #clock: Clock;
   readonly #lanes: Lanes;
-  /** Of messages (`Message.weight`) on their way to other nodes, or to owners not known yet; beyond, more are refused. */
-  readonly #mostBytes: number;
-  #bytes = 0;
-  /** Messages that were given an id here. */
-  #pushes = 0;
   /** Owned here, and in no catalog, at the last look. */
   #missing: ReadonlySet<string> = new Set();
 
@@ -64,13 +57,8 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
     this.#names = names;
     this.#links = links;
     this.#clock = clock;
-    this.#mostBytes = mostBytes;
-    this.#lanes = new Lanes(
-      ownership,
-      clock,
-      (push, node) => this.#go(push, node),
-      (push, error) => this.#refused(push, error),
-    );
+    this.pushes = new Pushes(ownership, host, links, clock, mostBytes);
+    this.#lanes = this.pushes.lanes;
   }
 
   push(queue: string, message: Message, receiver: AppendReceiver, token: number): void {
@@ -85,19 +73,9 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   }
 
   #pushElsewhere(queue: string, message: Message, receiver: AppendReceiver, token: number, foreign: boolean): void {
-    const refusal = this.#refusal(queue, NOTHING) ?? this.#crowded(message);
-    if (refusal !== undefined) {
-      this.#clock.defer(() => receiver.refused(token, refusal));
-      return;
-    }
-    // It may be stored, and even settled, at an owner that is lost before it says so; the next one is to know it then.
-    if (message.dedupId === undefined && message.properties?.messageId === undefined)
-      message.dedupId = `${PUSH_ID}${this.ownership.node}\0${++this.#pushes}`;
-    this.#bytes += message.weight;
-    const push = { queue, message: message.keep(), receiver, token, foreign, bounces: 0 };
-    const owner = foreign || this.#lanes.has(queue) ? undefined : this.ownership.other(queue);
-    if (owner === undefined) this.#lanes.wait(push);
-    else this.#links.to(owner).push(push);
+    const refusal = this.#refusal(queue, NOTHING) ?? this.pushes.crowded(message);
+    if (refusal === undefined) this.pushes.push(queue, message, receiver, token, foreign);
+    else this.#clock.defer(() => receiver.refused(token, refusal));
   }
 
   /** Nobody becomes the owner of a queue that cannot be made: names that clients invent are not to fill the memory. */
@@ -107,56 +85,6 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
     const unmade = this.ownership.size - this.#names.size;
     if (unmade >= MOST_UNMADE) return new BrokerError('quota', `${unmade} queues are being made already`);
     return this.#names.refusal(queue, settings);
-  }
-
-  #crowded({ weight }: Message): BrokerError | undefined {
-    return this.#bytes + weight > this.#mostBytes
-      ? new BrokerError(
-          'unavailable',
-          `${this.#bytes} bytes wait for other nodes of the cluster already (limits.peerBytes)`,
-        )
-      : undefined;
-  }
-
-  /** The owner is known now. */
-  #go(push: Push, node: string): void {
-    if (node === this.ownership.node) {
-      this.#bytes -= push.message.weight;
-      const { receiver } = push;
-      this.#host.push(
-        push.queue,
-        push.message,
-        {
-          appended: (token, message, repeated) => receiver.appended(token, message, isRepeated(message, repeated)),
-          refused: (token, error) => receiver.refused(token, error),
-        },
-        push.token,
-      );
-    } else if (push.foreign) {
-      this.#refused(push, new Moved());
-    } else {
-      this.#links.to(node).push(push);
-    }
-  }
-
-  pushed(push: Push, repeated: boolean, link: OwnerLink): void {
-    this.#lanes.answered(push, link);
-    this.#bytes -= push.message.weight;
-    push.receiver.appended(push.token, push.message, isRepeated(push.message, repeated));
-  }
-
-  refused(push: Push, error: BrokerError, link: OwnerLink): void {
-    if (error instanceof Moved) {
-      this.#lanes.bounce(push, link);
-      return;
-    }
-    this.#lanes.answered(push, link);
-    this.#refused(push, error);
-  }
-
-  #refused(push: Push, error: BrokerError): void {
-    this.#bytes -= push.message.weight;
-    push.receiver.refused(push.token, error);
   }
 
   ready(queue: string): Promise<void> | undefined {
@@ -174,25 +102,20 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   }
 
   request(queue: string, message: Message, nobody: () => void): void {
-    if (this.#names.get(queue) === undefined) {
+    if (this.#names.get(queue) === undefined || this.pushes.crowded(message) !== undefined) {
       this.#clock.defer(nobody);
       return;
     }
-    if (this.#crowded(message) !== undefined) {
-      this.#clock.defer(nobody);
-      return;
-    }
-    const { weight } = message.keep();
-    this.#bytes += weight;
+    const done = this.pushes.keep(message);
     this.status(queue).then(
       (status) => {
-        this.#bytes -= weight;
+        done();
         if (status === undefined || status.consumers === 0) nobody();
         else this.push(queue, message, NOBODY, 0);
       },
       // Where it cannot be asked for, it cannot be put either.
       () => {
-        this.#bytes -= weight;
+        done();
         nobody();
       },
     );
@@ -345,24 +268,8 @@ export class ClusterQueues implements Queues, QueueInlet, PushResults {
   disowned(queue: string): void {
     if (this.ownership.disowned(queue)) this.#host.drop(queue);
   }
-
-  /** What was on its way to a node that is gone goes to the new owners. */
-  returned(pushes: readonly Push[], link: OwnerLink): void {
-    this.#lanes.returned(pushes, link);
-  }
-
-  /** Refuses what is on its way to other nodes. */
-  stop(pushes: readonly Push[], error: BrokerError): void {
-    for (const push of pushes) this.#refused(push, error);
-    this.#lanes.stop(error);
-  }
 }
 
 function unexpected({ answer }: Answer): BrokerError {
   return new BrokerError('internal', `the owner of a queue answered with a ${answer}`);
-}
-
-/** By its publisher; that nodes repeat it is their own affair. */
-function isRepeated(message: Message, repeated = false): boolean {
-  return repeated && !message.dedupId?.startsWith(PUSH_ID);
 }

@@ -12,6 +12,13 @@ export function altered(
   return copy;
 }
 
+/** The same message for one of several queues: each gives it an id of its own. */
+export function copied(message: Message): Message {
+  const copy = message.with(message.qos, false);
+  copy.dedupId = message.dedupId;
+  return copy;
+}
+
 interface Changes {
   readonly topic?: string;
   readonly qos?: Qos;

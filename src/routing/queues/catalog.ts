@@ -158,7 +158,7 @@ export class QueueCatalog {
   #read(name: string, { value }: Entry): QueueSettings {
     const settings = decodeSettings(value, this.#limits);
     if (settings !== undefined) return settings;
-    this.#logger.error({ queue: name }, 'the stored settings of a queue cannot be read; it has those of none');
+    this.#logger.error({ queue: name }, 'the stored settings of a queue cannot be read; it has the defaults');
     return DEFAULT_SETTINGS;
   }
 }

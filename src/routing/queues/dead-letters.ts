@@ -6,7 +6,7 @@ import type { AppendReceiver } from '../../ports/backbone.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { QueueEntry } from '../../ports/queue-store.ts';
 import type { Logger } from '../../ports/routing.ts';
-import type { DeadReason } from '../dispatch/dispatcher.ts';
+import type { DeadReason } from '../dispatch/rules.ts';
 import { altered } from './altered.ts';
 
 /** Puts a message in a queue, on whichever node that is; `receiver` hears of it, never during the call. */
@@ -107,9 +107,8 @@ export class DeadLetters implements AppendReceiver {
 
   /** False when there are too many that were not taken. */
   send(entry: QueueEntry, reason: DeadReason, deliveries: number): boolean {
-    const { mostBytes } = this.#context;
+    const { clock, mostBytes, mostHops } = this.#context;
     if (this.#letters.size >= MOST || this.#weight >= mostBytes) return false;
-    const { clock, mostHops } = this.#context;
     const message = letterOf(entry, reason, deliveries, this.#queue, this.#target, clock.now(), mostHops);
     this.#letters.set(entry.id, { entry, message, retryAt: 0 });
     this.#bytes += entry.message.size;

@@ -3,6 +3,7 @@ import type { Message } from '../../core/message.ts';
 import type { AppendReceiver } from '../../ports/backbone.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { QueueInlet } from '../hosts.ts';
+import { copied } from './altered.ts';
 
 /** Stands for the log among the names of queues, of which none is empty. */
 const LOG = '';
@@ -56,14 +57,7 @@ export class LetterPublisher {
         },
       };
       if (place === LOG) this.#append(message, one, 0);
-      else this.#queues.push(place, copyOf(message), one, 0);
+      else this.#queues.push(place, copied(message), one, 0);
     }
   }
-}
-
-/** Each queue gives it an id of its own. */
-function copyOf(message: Message): Message {
-  const copy = message.with(message.qos, false);
-  copy.dedupId = message.dedupId;
-  return copy;
 }

@@ -26,7 +26,7 @@ export class LocalQueue implements QueueReceiver {
   /** It is made when it is missing. */
   create: boolean;
   readonly #clock: Clock;
-  /** It is done with: `lost`, and for the one who opened it. */
+  /** To be called when it could not be opened, or is lost: the next one who needs it begins anew. */
   readonly #gone: () => void;
   #open: OpenQueue | undefined;
   #waiting: Waiting[] = [];

@@ -12,6 +12,7 @@ import type {
   QueueStatus,
   Queues,
 } from '../../ports/queues.ts';
+import { NOBODY } from '../append-receivers.ts';
 import type { QueueHost, QueueInlet } from '../hosts.ts';
 import type { QueueCatalog } from './catalog.ts';
 import type { PushDeadLetter } from './dead-letters.ts';
@@ -22,7 +23,6 @@ import { OpenQueue, type QueueContext } from './open-queue.ts';
 const SWEEP = 1000;
 const SWEEPS_OF_ALL = 60;
 
-const NOBODY: AppendReceiver = { appended() {}, refused() {} };
 const NOTHING: PartialSettings = {};
 
 export interface LocalQueuesOptions extends Omit<QueueContext, 'deadLetter' | 'abandoned' | 'bound'> {

@@ -9,7 +9,8 @@ import type { Limits } from '../../ports/limits.ts';
 import type { QueueEntry, QueueStore } from '../../ports/queue-store.ts';
 import type { BrowsedPortion, Consumer, ConsumerOptions, Consumption, QueueStatus } from '../../ports/queues.ts';
 import type { Logger } from '../../ports/routing.ts';
-import { type DeadReason, Dispatcher, type DispatcherHandlers } from '../dispatch/dispatcher.ts';
+import { Dispatcher } from '../dispatch/dispatcher.ts';
+import type { DeadReason, DispatcherHandlers } from '../dispatch/rules.ts';
 import { altered } from './altered.ts';
 import { WatchedConsumption } from './auto-delete.ts';
 import {

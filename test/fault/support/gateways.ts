@@ -49,10 +49,18 @@ export type Scene = (title: string, settings: readonly string[], count: number) 
 
 /** The same for one gateway with the embedded store, and for two on NATS. */
 export function onBothBackbones(test: Test, what: string, scene: Scene): void {
+  onEmbedded(test, what, scene);
+  onNats(test, what, scene);
+}
+
+export function onEmbedded(test: Test, what: string, scene: Scene): void {
   const directory = mkdtempSync(join(tmpdir(), 'trimaran-killed-'));
   test.after(() => rmSync(directory, { recursive: true, force: true }));
   test(`embedded: ${what}`, () =>
     scene('embedded', ['backbone.type=embedded', `backbone.embedded.directory=${directory}`], 1));
+}
+
+export function onNats(test: Test, what: string, scene: Scene): void {
   requireTool(test, 'nats-server', `two on NATS: ${what}`, async (program) => {
     const nats = await NatsServer.start(program);
     try {

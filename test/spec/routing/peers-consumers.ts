@@ -188,6 +188,12 @@ test('groups have their members on all nodes', async () => {
   await moved;
   assert.equal(await status, await b.groups.status('g', 't/#'));
   assert.equal(b.groups.asked.slice(2), ['leave true', 'g t/# {"from":"position","shard":1,"sequence":9}']);
+  // In one packet with its beginning.
+  const hasty = a.peers.groups.consume('g', 't/#', new Worker(), options);
+  await new Promise((done) => setImmediate(done));
+  hasty.leave(true);
+  await cluster.pass(50);
+  assert.equal(b.groups.asked.slice(4), [JSON.stringify(options), 'leave true']);
   b.node.kill();
   await cluster.pass(3000);
   const third = new Worker();

@@ -2,7 +2,8 @@ import { Counters } from '../../../../src/core/counters.ts';
 import type { Properties } from '../../../../src/core/message.ts';
 import type { QueueEntry, QueueSource } from '../../../../src/ports/queue-store.ts';
 import type { ConsumerOptions } from '../../../../src/ports/queues.ts';
-import { Dispatcher, type DispatcherOptions } from '../../../../src/routing/dispatch/dispatcher.ts';
+import { Dispatcher } from '../../../../src/routing/dispatch/dispatcher.ts';
+import type { DispatcherOptions } from '../../../../src/routing/dispatch/rules.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
 import { bodyOf, messageOf, Recorder } from './queues.ts';
 

@@ -1,18 +1,17 @@
-import { suite } from 'uvu';
-import { Gateways, onBothBackbones } from './support/gateways.ts';
-import { keeps, Promises, seeded } from './support/promises.ts';
-
-/**
- * DESIGN 2, the promises: the gateway is killed (SIGKILL) at random moments while publishers send at full rate and durable
- * subscribers come and go. `node dist/test/fault/gateway-killed.js ROUNDS SEED` repeats a run, or makes it longer.
- */
+import { Gateways, type Scene } from './gateways.ts';
+import { keeps, Promises, seeded } from './promises.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 30);
 const SEED = Number(process.argv[3] ?? Date.now() % 1_000_000);
 
-const test = suite('fault/gateway killed');
+/** What is done, for the test's title. */
+export const KILLED_ROUNDS = `killed ${ROUNDS} times, seed ${SEED}`;
 
-onBothBackbones(test, `killed ${ROUNDS} times, seed ${SEED}`, async (title, settings, count) => {
+/**
+ * DESIGN 2, the promises: the gateway is killed (SIGKILL) at random moments while publishers send at full rate and durable
+ * subscribers come and go. ROUNDS and SEED on the command line repeat a run, or make it longer.
+ */
+export const killedRounds: Scene = async (title, settings, count) => {
   const random = seeded(SEED);
   const gateways = await Gateways.start(settings, count, random);
   try {
@@ -27,6 +26,4 @@ onBothBackbones(test, `killed ${ROUNDS} times, seed ${SEED}`, async (title, sett
   } finally {
     await gateways.end();
   }
-});
-
-test.run();
+};

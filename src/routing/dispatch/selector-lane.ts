@@ -2,39 +2,30 @@ import { Heap } from '../../core/heap.ts';
 import type { Message } from '../../core/message.ts';
 import type { Selector } from '../../core/selector.ts';
 import type { QueueEntry } from '../../ports/queue-store.ts';
-import { priorityOf } from './entries.ts';
 import type { Member } from './member.ts';
 
 /** Of what members may have at once, the most that is held ready for them beside it. */
 const AHEAD = 256;
-/** Above all ids: what a priority counts for in a rank. */
-const PRIORITY = 2 ** 49;
 
-/** Where a message stands in the order of delivery, as one number: the lower one goes first. */
-export function rankOf(entry: QueueEntry): number {
-  return (9 - priorityOf(entry)) * PRIORITY + entry.id;
-}
-
-export function idOf(rank: number): number {
-  return rank % PRIORITY;
-}
-
-/** A message that waits in memory for whoever of several tastes has room first. */
+/** A message that waits in memory for whoever has room first: in the lane of each selector that matches it. */
 export class Ready {
   readonly entry: QueueEntry;
   readonly rank: number;
-  readonly tastes: readonly Taste[];
+  readonly lanes: readonly SelectorLane[];
   gone = false;
 
-  constructor(entry: QueueEntry, rank: number, tastes: readonly Taste[]) {
+  constructor(entry: QueueEntry, rank: number, lanes: readonly SelectorLane[]) {
     this.entry = entry;
     this.rank = rank;
-    this.tastes = tastes;
+    this.lanes = lanes;
   }
 }
 
-/** What members with the same selector take, and what of it waits until one of them has room. */
-export class Taste {
+/**
+ * One selector of a `Selection`: the members that have it, and what waits for them, in the order of delivery. Some of that is
+ * in memory (`Ready`), the rest was passed over: the source keeps it, and here is its rank.
+ */
+export class SelectorLane {
   /** Empty for those that take everything. */
   readonly text: string;
   readonly #selector: Selector | undefined;
@@ -55,7 +46,7 @@ export class Taste {
     this.#isPassed = isPassed;
   }
 
-  likes(message: Message): boolean {
+  matches(message: Message): boolean {
     return this.#selector === undefined || this.#selector.matches(message);
   }
 
