@@ -39,18 +39,33 @@ export function parseHead(
   version: Version | undefined,
   limits: HeadLimits,
 ): number {
-  const end = buffer.length;
   frame.open(buffer, at);
-  let p = skipCommand(buffer, at);
-  if (p === INCOMPLETE) return INCOMPLETE;
-  const crlf = buffer[p - 2] === CR;
-  frame.command = commandAt(buffer, at, crlf ? p - 2 : p - 1);
-  if (frame.command === COMMAND.unknown) {
-    const name = buffer.toString('latin1', at, crlf ? p - 2 : p - 1);
-    const advice = 'Commands are upper case, as in CONNECT or SEND.';
-    throw new Refusal('malformed', `${name} is not a command`, advice, 'Bad command');
-  }
+  const headers = skipCommand(buffer, at);
+  if (headers === INCOMPLETE) return INCOMPLETE;
+  const crlf = buffer[headers - 2] === CR;
+  const commandEnd = crlf ? headers - 2 : headers - 1;
+  frame.command = commandAt(buffer, at, commandEnd);
   const stripCr = crlf || version === undefined || version === VERSION.v12;
+  if (frame.command !== COMMAND.unknown) return parseHeaders(frame, headers, stripCr, version, limits);
+  try {
+    // The ERROR names its receipt, if that has come.
+    parseHeaders(frame, headers, stripCr, version, limits);
+  } catch {
+    // Whatever they are, there is no such command.
+  }
+  throw noSuchCommand(buffer.toString('latin1', at, commandEnd));
+}
+
+/** Adds the header lines from `p` on to the frame; returns where the body begins. */
+function parseHeaders(
+  frame: Frame,
+  p: number,
+  stripCr: boolean,
+  version: Version | undefined,
+  limits: HeadLimits,
+): number {
+  const { buffer, start } = frame;
+  const end = buffer.length;
   let bits = 0;
   for (;;) {
     if (p >= end) return INCOMPLETE;
@@ -102,7 +117,7 @@ export function parseHead(
   }
   if (bits > 0x7f) {
     frame.ascii = false;
-    if (!isUtf8(buffer.subarray(at, p))) {
+    if (!isUtf8(buffer.subarray(start, p))) {
       throw new Refusal(
         'malformed',
         'the headers are not valid UTF-8',
@@ -222,6 +237,11 @@ export function noCommand(): Refusal {
     'Is this client meant for another protocol or port? If not: is the content-length of the frame before it right?',
     'Bad command',
   );
+}
+
+function noSuchCommand(name: string): Refusal {
+  const advice = 'Commands are upper case, as in CONNECT or SEND.';
+  return new Refusal('malformed', `${name} is not a command`, advice, 'Bad command');
 }
 
 function noColon(buffer: Buffer, start: number, end: number): Refusal {

@@ -22,7 +22,7 @@ const SILENCE = 2;
 /** Reads `heart-beat:<sends>,<wants>`; missing is `0,0`. */
 export function readHeartBeat(text: string | undefined): HeartBeatOffer {
   if (text === undefined) return NONE;
-  const match = /^\s*([0-9]{1,15})\s*,\s*([0-9]{1,15})\s*$/.exec(text);
+  const match = /^\s*([0-9]+)\s*,\s*([0-9]+)\s*$/.exec(text);
   if (match === null) {
     const detail = `the header heart-beat ${shown(text)} is not two numbers`;
     throw new Refusal(

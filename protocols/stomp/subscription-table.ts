@@ -6,6 +6,8 @@ export class Subscriptions {
   readonly #byNumber = new Map<number, StompSubscription>();
   #lastNumber = 0;
   #size = 0;
+  /** The number of each: a client may have thousands, and end all of them. */
+  readonly #numbers = new Map<StompSubscription, number>();
   /** Bytes of selectors: of those that have one, and of all. */
   readonly #selectors = new Map<StompSubscription, number>();
   #selectorBytes = 0;
@@ -51,13 +53,15 @@ export class Subscriptions {
     this.#size += subscription.parts ?? 1;
     this.#byKey.set(key(subscription.name, subscription.destination), subscription);
     this.#byNumber.set(++this.#lastNumber, subscription);
+    this.#numbers.set(subscription, this.#lastNumber);
   }
 
   remove(subscription: StompSubscription): void {
     if (this.#byKey.delete(key(subscription.name, subscription.destination))) this.#size -= subscription.parts ?? 1;
     this.#selectorBytes -= this.#selectors.get(subscription) ?? 0;
     this.#selectors.delete(subscription);
-    for (const [number, each] of this.#byNumber) if (each === subscription) this.#byNumber.delete(number);
+    this.#byNumber.delete(this.#numbers.get(subscription) ?? 0);
+    this.#numbers.delete(subscription);
   }
 
   /** The subscription with this number; `gone` when there was one. */
@@ -74,6 +78,7 @@ export class Subscriptions {
     this.#byKey.clear();
     this.#size = 0;
     this.#byNumber.clear();
+    this.#numbers.clear();
   }
 }
 

@@ -71,6 +71,15 @@ codec('limits hold while a frame is still arriving', () => {
   assert.equal(decode([`SEND\n\n`, Buffer.alloc(1_048_576, 'x')]), ['tooLarge']);
   assert.equal(decode([`SEND\n\n`, Buffer.alloc(65_536, 'x')], 'login'), ['tooLarge']);
   assert.equal(decode(['SEND\ncontent-length:1048570\n\n']), ['tooLarge'], 'before any of it is there');
+  assert.equal(decode(['SEND\n', 'a:b\n'.repeat(limits.stompHeaders)]), []);
+  assert.equal(decode(['SEND\n', 'a:b\n'.repeat(limits.stompHeaders + 1)]), ['tooLarge']);
+  // To the byte, of which the null byte is the last: what comes in pieces is no larger than what comes at once.
+  const room = limits.packetBytes - 'SEND\n\n'.length;
+  assert.equal(decode(['SEND\n\n', Buffer.alloc(room, 'x')]), []);
+  assert.equal(decode(['SEND\n\n', Buffer.alloc(room + 1, 'x')]), ['tooLarge']);
+  const counted = limits.packetBytes - 'SEND\ncontent-length:1000000\n\n'.length - 1;
+  assert.equal(decode(['SEND\n', `content-length:${counted}\n\n`]), []);
+  assert.equal(decode(['SEND\n', `content-length:${counted + 1}\n\n`]), ['tooLarge']);
 });
 
 codec('every split point of frames of all kinds', () => {

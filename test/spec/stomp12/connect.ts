@@ -43,6 +43,15 @@ for (const version of VERSIONS.keys()) {
     assert.equal(logins.seen, ['a/b', 'a/-', '-/', '-/-']);
   });
 
+  test(`STOMP ${version}, Augmented BNF: each line of a CONNECT may end with CR LF, whatever the others do`, () => {
+    for (const last of ['\n', '\r\n']) {
+      const logins = new Logins();
+      const client = Harness.open({}, logins).open();
+      client.write(`CONNECT\nlogin:a\r\naccept-version:${version}\nhost:x\r\npasscode:b\r\n${last}\0`);
+      assert.equal([client.frame().command, logins.seen], ['CONNECTED', ['a/b']]);
+    }
+  });
+
   test(`STOMP ${version}, Connecting: a login that is refused is an ERROR that says why, then the end`, () => {
     for (const reason of ['badCredentials', 'notAuthorized'] as const) {
       const harness = Harness.open({}, { authenticate: () => reason });

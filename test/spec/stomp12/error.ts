@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { startBroker, type TestBroker } from '../../support/broker.ts';
 import { header, RawStomp } from '../../support/stomp-client.ts';
 import { VERSIONS } from '../stomp/support/decode.ts';
-import { Harness } from '../stomp/support/harness.ts';
+import { Harness, type TestClient } from '../stomp/support/harness.ts';
 
 /** ERROR, and Connection Lingering as far as it is about ERROR; what 1.1 and 1.0 say in the same way is run with them. */
 
@@ -80,6 +80,31 @@ for (const version of VERSIONS.keys()) {
     late.write(`a:${'x'.repeat(300)}`);
     assert.is(late.frame().headers['receipt-id'], undefined);
     assert.ok(late.closed);
+  });
+}
+
+for (const version of VERSIONS.keys()) {
+  test(`STOMP ${version}, ERROR: a command that there is not has its receipt-id, too`, () => {
+    const open = (): TestClient => Harness.open().connect(version);
+    for (const frame of [
+      'FOO\nreceipt:mine\n\n\0',
+      'FOO\r\nx:y\r\nreceipt:mine\r\n\r\n\0',
+      'FOO\nx:y\nreceipt:mine\nnocolon\n\n\0',
+      'FOO\nreceipt:mine\ncontent-length:nonsense\n\nbody\0',
+    ]) {
+      for (const pieces of [[frame], [...frame]]) {
+        const client = open();
+        for (const piece of pieces) client.write(piece);
+        const { command, headers, body } = client.frame();
+        assert.equal([command, headers.message, headers['receipt-id']], ['ERROR', 'Bad command', 'mine'], frame);
+        assert.match(String(body), 'FOO is not a command');
+        assert.ok(client.closed);
+      }
+    }
+    // Who speaks another protocol is not waited for.
+    const client = open();
+    client.write('PING\r\n');
+    assert.equal([client.frame().headers['receipt-id'], client.closed], [undefined, true]);
   });
 }
 

@@ -111,6 +111,15 @@ for (const version of VERSIONS.keys()) {
     assert.equal(big.frames(), []);
     big.send('SEND', [...send, 'receipt:3'], 'x'.repeat(limits.transactionBytes / 2));
     expectLimit(big, 'Transaction too large', 'transactionBytes', '3');
+    // A frame counts without the null byte that ends it.
+    const head = `SEND\n${send.join('\n')}\n\n`.length;
+    for (const over of [0, 1]) {
+      const exact = Harness.open().connect(version);
+      exact.send('BEGIN', ['transaction:t']);
+      exact.send('SEND', send, 'x'.repeat(500 - head));
+      exact.send('SEND', send, 'x'.repeat(limits.transactionBytes - 500 - head + over));
+      assert.is(exact.closed, over === 1);
+    }
   });
 }
 

@@ -105,6 +105,28 @@ test('STOMP 1.2, COMMIT: what the queue took back after a time-out is not its ow
   assert.equal(await rest(harness, 'out'), []);
 });
 
+test('STOMP 1.2, COMMIT: in mode client-individual, what was taken back of other messages is not in its way', async () => {
+  const harness = Harness.open();
+  const client = harness.connect();
+  const mode = ['ack:client-individual', 'queue-ack-milliseconds:1000'];
+  client.send('SUBSCRIBE', ['id:1', 'destination:/queue/a', ...mode]);
+  await client.turn();
+  harness.publish('$queue/a', '1', undefined, 1);
+  await client.turn();
+  harness.clock.advance(700);
+  harness.publish('$queue/a', '2', undefined, 1);
+  const messages = await client.later();
+  client.send('BEGIN', ['transaction:t']);
+  client.send('ACK', [...naming('1.2', messages[1]), 'transaction:t']);
+  harness.clock.advance(700);
+  assert.equal(bodiesOf(await client.later()), ['1'], 'it timed out, and comes again');
+  client.send('COMMIT', ['transaction:t', 'receipt:r']);
+  await client.turn();
+  assert.equal(receipts(client), ['r']);
+  client.drop();
+  assert.equal(await rest(harness), ['1*']);
+});
+
 test('STOMP 1.2, COMMIT: a queue that has no room gets nothing, nor does any other', async () => {
   const { harness, client } = await answering('/queue/other', '/topic/b', '/queue/out');
   await harness.services.queues.declare('out', { maxMessages: 1, overflow: 'refuse' });
@@ -238,6 +260,10 @@ for (const outcome of ['durable', 'refused'] as const) {
       client.send('COMMIT', ['transaction:t', 'receipt:r']);
       if (gone) client.drop();
       assert.equal(await rest(harness), [], 'nobody else gets what it acknowledges');
+      if (gone) {
+        harness.publish('$queue/a', 'late', undefined, 1);
+        assert.equal(await rest(harness), ['late'], 'and it gets no more');
+      }
       assert.equal(client.frames(), []);
       end();
       await client.turn();
@@ -249,6 +275,18 @@ for (const outcome of ['durable', 'refused'] as const) {
     }
   });
 }
+
+test('STOMP 1.2, COMMIT: the connection goes before it could begin: it is aborted', async () => {
+  const { harness, client } = await answering('/topic/out');
+  Object.defineProperty(harness.services.queues, 'declare', { value: () => new Promise(() => {}) });
+  client.send('SEND', ['destination:/queue/slow', 'queue-max-messages:5'], 'waits until there is such a queue');
+  client.send('COMMIT', ['transaction:t', 'receipt:r']);
+  assert.equal(await client.later(), []);
+  client.drop();
+  await harness.turn();
+  assert.is(harness.backbone.log.next(0), 1);
+  assert.equal(await rest(harness), ['question*'], 'others get what it would have acknowledged');
+});
 
 test('STOMP 1.2, COMMIT: the receipt comes when all of it is durable, what it settled too', async () => {
   const { harness, client } = await answering('/topic/out');
