@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs from Debian what the interop tests and the benchmarks use: real clients, another broker, a browser.
-# nats-server, of which the stable release is too old, is only unpacked into a cache folder.
+# nats-server, of which the stable release is too old, and syslog-ng, which would replace the machine's logger, are only unpacked into
+# cache folders.
 # Only what is missing. Without a tool its tests are skipped and say so; with CI=true they fail.
 set -euo pipefail
 
@@ -23,6 +24,7 @@ is_installed() {
 
 is_debian || fail 'this is not Debian'
 "$(dirname "${BASH_SOURCE[0]}")/nats-server.sh" >/dev/null
+"$(dirname "${BASH_SOURCE[0]}")/syslog-ng.sh" >/dev/null
 missing=()
 for package in "${packages[@]}"; do
   is_installed "$package" || missing+=("$package")

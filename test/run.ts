@@ -19,8 +19,8 @@ const TIME_LIMIT = Number(process.env.TEST_FILE_SECONDS ?? 180) * 1000;
 const SUPPORT = new Set(['support']);
 /** Suites that the runners beside them call. */
 const NOT_TESTS = new Set(['contract/backbone', 'contract/groups', 'contract/queues']);
-/** Run by themselves, last: they measure memory or start a browser. */
-const ALONE = ['fault/', 'interop/'];
+/** Run by themselves, last: they measure memory or the disk, or start a browser. */
+const ALONE = ['fault/bounds', 'fault/queues-waiting', 'fault/returning', 'fault/store-faults', 'interop/chat'];
 
 const running = new Set<ChildProcess>();
 /** What tests put into the temporary folder goes with it, whatever becomes of them. */

@@ -30,6 +30,20 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
   ['activemq.optimizedAcknowledge', 'Acknowledge several messages by one ACK: ack:client.'],
 ]);
 
+/**
+ * By these ActiveMQ shows objects and maps of Java as XML or JSON, and leaves texts and bytes as they are, which is all that
+ * there is here. Its client for .NET asks for `jms-xml` with each SUBSCRIBE; stomp-php asks for `jms-map-json` and sends it with its
+ * maps, which are JSON already.
+ */
+const TRANSFORMATIONS: ReadonlySet<string> = new Set([
+  'jms-xml',
+  'jms-json',
+  'jms-map-xml',
+  'jms-map-json',
+  'jms-object-xml',
+  'jms-object-json',
+]);
+
 /** Options of a consumer behind a destination (`/queue/a?consumer.prefetchSize=1`). */
 const OPTIONS = /\?consumer\./;
 
@@ -43,7 +57,7 @@ export function checkActiveMq(frame: Frame, destination: string): void {
   for (let i = 0; i < frame.count; i++) {
     if (frame.knownAt(i) >= 0) continue;
     const name = frame.name(i);
-    if (name === 'transformation') refuseTransformation(frame.value(i));
+    if (name === 'transformation') checkTransformation(frame.value(i));
     if (name.startsWith(PREFIX) && !UNDERSTOOD.has(name)) checkOther(name, frame.value(i));
   }
 }
@@ -63,7 +77,8 @@ function checkOther(name: string, text: string): void {
   );
 }
 
-function refuseTransformation(text: string): void {
+function checkTransformation(text: string): void {
+  if (TRANSFORMATIONS.has(text)) return;
   const detail = `the header transformation of ${COMMAND} is ${shown(text)}: bodies are delivered as they were sent`;
   throw new Refusal('unsupported', detail, 'Leave it out.');
 }

@@ -219,9 +219,9 @@ export class StompChannel implements Channel, FrameHandler, ClientOwner, HeartBe
       this.#heartBeat = new HeartBeat(clock, connection, this, send, expect);
   }
 
-  #welcome({ version, session }: Login, receipt: string | undefined): void {
+  #welcome({ version, session, requestId }: Login, receipt: string | undefined): void {
     const heartBeat = this.#server.services.limits.heartBeatMilliseconds;
-    writeConnected(this.#connection, { version, session, heartBeat });
+    writeConnected(this.#connection, { version, session, heartBeat, requestId });
     if (receipt !== undefined) writeReceipt(this.#connection, receipt);
   }
 

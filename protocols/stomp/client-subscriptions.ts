@@ -9,7 +9,7 @@ import type { Link } from './feed.ts';
 import type { Frame } from './frame.ts';
 import { GroupSubscription } from './group-subscription.ts';
 import { deleteNamed, readQueueName, requireNamed } from './named-queue.ts';
-import { isTemporary } from './names.ts';
+import { isTemporary, TEMPORARY_QUEUE } from './names.ts';
 import { QueueBrowser } from './queue-browser.ts';
 import { requireSettings } from './queue-fields.ts';
 import { QueueSubscription } from './queue-subscription.ts';
@@ -34,6 +34,8 @@ export class ClientSubscriptions implements TemporaryNames {
   readonly #starting = new Set<StompSubscription>();
   /** Of the ACK or NACK at hand. */
   readonly #meant = new MessageId();
+  /** Of the SUBSCRIBE at hand. */
+  #begun: StompSubscription | undefined;
   #declares = false;
 
   /** `failed`: a subscription has ended by itself. */
@@ -126,12 +128,29 @@ export class ClientSubscriptions implements TemporaryNames {
       throw new Refusal('quota', detail, 'UNSUBSCRIBE from one of them first, or choose shorter ones.');
     }
     this.#table.add(subscription, selectors);
+    this.#begun = subscription;
     return subscription.start();
+  }
+
+  /** The RECEIPT of the SUBSCRIBE at hand is given once `effect` is there, of which its sender is told already: then its messages are. */
+  answers(effect: Effect): void {
+    const subscription = this.#begun;
+    if (effect === undefined) subscription?.answered?.();
+    else
+      effect.then(
+        () => subscription?.answered?.(),
+        () => {},
+      );
   }
 
   // --- destinations of its own --------------------------------------------------------------------------------------
 
+  /** Of a SEND: a queue, unlike a topic, is sent to for someone to get it, and nobody but this connection can subscribe to it. */
   topicOf(destination: string): string {
+    if (destination.startsWith(TEMPORARY_QUEUE) && this.#table.findByDestination(destination) === undefined) {
+      const detail = `the header destination ${shown(destination)} of SEND names a queue of this connection to which it has no subscription: the message would be lost`;
+      throw new Refusal('topicInvalid', detail, 'SUBSCRIBE to it before, or name it in reply-to.');
+    }
     return this.#temporaries.topicOf(destination);
   }
 
@@ -149,6 +168,7 @@ export class ClientSubscriptions implements TemporaryNames {
       ack: 'auto',
       prefetch,
       own: raw,
+      receipted: false,
     } as const;
     const none = {
       positions: false,

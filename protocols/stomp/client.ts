@@ -173,7 +173,9 @@ export class StompClient implements AnswersOwner, PublicationsOwner, Transaction
     const subscriptions = this.#subscribed();
     const effect = subscriptions.subscribe(frame);
     const begun = effect !== undefined && subscriptions.declares ? this.#holdUntil(effect) : effect;
-    this.#answers.await(begun, frame.raw(HEADER.receipt));
+    const receipt = frame.raw(HEADER.receipt);
+    this.#answers.await(begun, receipt);
+    if (receipt !== undefined) subscriptions.answers(begun);
   }
 
   unsubscribe(frame: Frame): void {

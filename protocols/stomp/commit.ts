@@ -13,6 +13,10 @@ export interface CommitOwner {
   refused(commit: Commit, error: BrokerError): void;
 }
 
+const NOTHING_DONE = 'Nothing of the transaction was done.';
+/** RabbitMQ's words, of late. */
+const SETTLED = 'Message not found';
+
 /**
  * A COMMIT: "any messages sent or acknowledged during a transaction will be handled atomically" (STOMP 1.2, BEGIN). What queues
  * have settled is durable with the messages where the store can do that; the rest is settled when the messages are durable, so
@@ -56,7 +60,8 @@ export class Commit implements Unit {
   }
 
   fault(): BrokerError | undefined {
-    return this.#acks.every(canBeSettled) ? undefined : settledOtherwise('COMMIT');
+    if (!this.#acks.every(canBeSettled)) return settledOtherwise('COMMIT');
+    return contradict(this.#acks) ? contradiction() : undefined;
   }
 
   join(): void {
@@ -115,8 +120,25 @@ function settle({ subscription, number, outcome, delay }: HeldAck): void {
   subscription.settle(number, outcome, delay);
 }
 
+/** Whether a message is named twice, as with an ACK and with a NACK: one of them would have no effect. */
+function contradict(acks: readonly HeldAck[]): boolean {
+  if (acks.length < 2) return false;
+  const outcomes = new Map<StompSubscription, Map<number, HeldAck['outcome']>>();
+  for (const { subscription, number, outcome } of acks) {
+    const before = outcomes.get(subscription) ?? new Map<number, HeldAck['outcome']>();
+    if ((before.get(number) ?? outcome) !== outcome) return true;
+    outcomes.set(subscription, before.set(number, outcome));
+  }
+  return false;
+}
+
+function contradiction(): Refusal {
+  const detail = 'COMMIT: a message of the transaction is settled in two ways';
+  return new Refusal('protocol', detail, NOTHING_DONE, SETTLED);
+}
+
 /** Whole or not at all: a transaction cannot settle what is settled. */
 export function settledOtherwise(command: string): Refusal {
   const detail = `${command}: a message of the transaction was settled otherwise before, or its subscription has ended`;
-  return new Refusal('protocol', detail, 'Nothing of the transaction was done.');
+  return new Refusal('protocol', detail, NOTHING_DONE, SETTLED);
 }

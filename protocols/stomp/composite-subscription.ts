@@ -30,6 +30,10 @@ export class CompositeSubscription implements StompSubscription {
     return allOf(this.#all.map((each) => each.start()));
   }
 
+  answered(): void {
+    for (const each of this.#all) each.answered?.();
+  }
+
   issued(number: number): boolean {
     return this.#all[0]?.issued(number) ?? false;
   }

@@ -29,7 +29,8 @@ export abstract class ConsumerSubscription<C extends Consumption> implements Sto
   /** `failed`: it has ended by itself. */
   constructor(link: Link, number: number, request: SubscribeRequest, failed: (error: BrokerError) => void) {
     this.link = link;
-    this.feed = new Feed(link, number, request, true);
+    // What is live is lost to a group whose members cannot take it: none of them waits for a RECEIPT.
+    this.feed = new Feed(link, number, { ...request, receipted: false }, true);
     this.name = request.id;
     this.destination = request.destination;
     this.#failed = failed;

@@ -67,6 +67,10 @@ export class DurableSubscription implements StompSubscription, SessionOwner {
     return this.#opened;
   }
 
+  answered(): void {
+    this.#topic.answered();
+  }
+
   async #open(place: Place): Promise<void> {
     const returns = this.#restore(place);
     const replays = !returns && this.#start.from !== 'new';

@@ -4,7 +4,7 @@ import type { Frame } from './frame.ts';
 import { filterOf } from './names.ts';
 import { queueOf } from './queue-fields.ts';
 import { Refusal, shown } from './refusal.ts';
-import { readFlag } from './values.ts';
+import { findFirst, readFlag } from './values.ts';
 import { HEADER, NAMES } from './words.ts';
 
 /** Durable subscriptions, as RabbitMQ's clients and as ActiveMQ's ask for them, and the keys they are kept under. */
@@ -31,10 +31,11 @@ interface SharedName {
 
 /** Which durable subscription a SUBSCRIBE to `filter` asks for; undefined when it asks for none. */
 export function readDurable(frame: Frame, filter: string, link: Link): DurableName | undefined {
-  const name = frame.find(NAME);
+  const name = findFirst(frame, NAMES.subscriptionName)?.text;
   const durable = readFlag(frame, NAMES.durable, 'SUBSCRIBE') ?? false;
   if (queueOf(filter) !== undefined) {
-    if (name !== undefined) {
+    // Clients that misspell it send it with every SUBSCRIBE, and ActiveMQ lets it pass.
+    if (frame.find(NAME) !== undefined) {
       throw new Refusal(
         'unsupported',
         `the header ${NAME} of SUBSCRIBE with a queue`,
@@ -66,7 +67,7 @@ export interface Deletion {
 
 /** What an UNSUBSCRIBE deletes; undefined when it deletes nothing. */
 export function readDeletion(frame: Frame, link: Link): Deletion | undefined {
-  const name = frame.find(NAME);
+  const name = findFirst(frame, NAMES.subscriptionName)?.text;
   if (name !== undefined) return { durable: byName(name, 'UNSUBSCRIBE', link), byId: false };
   if (!readFlag(frame, NAMES.durable, 'UNSUBSCRIBE')) return undefined;
   const id = frame.text(HEADER.id);

@@ -1,7 +1,7 @@
 import { copyBytes, textBytes, writeText } from '../../src/core/bytes.ts';
 import type { BrokerError } from '../../src/core/errors.ts';
 import type { Connection } from '../../src/ports/transport.ts';
-import { adviceOf, Refusal, titleOf } from './refusal.ts';
+import { adviceOf, titleOfError } from './refusal.ts';
 import { VERSION, VERSION_NAMES, type Version } from './version.ts';
 
 /**
@@ -21,16 +21,17 @@ export interface Terms {
   readonly session: string;
   /** Milliseconds between heart-beats that the server can send, and would like to get. */
   readonly heartBeat: number;
+  readonly requestId: string | undefined;
 }
 
 /** CONNECTED; its headers are not escaped (STOMP 1.2, Value Encoding). */
-export function writeConnected(connection: Connection, { version, session, heartBeat }: Terms): void {
+export function writeConnected(connection: Connection, { version, session, heartBeat, requestId }: Terms): void {
   // 1.0 has no heart-beats.
   const beat = version === VERSION.v10 ? '' : `heart-beat:${heartBeat},${heartBeat}\n`;
-  writeFrame(
-    connection,
-    `CONNECTED\nversion:${VERSION_NAMES[version]}\n${beat}session:${session}\nserver:trimaran\n\n\0\n`,
-  );
+  // ActiveMQ's own clients wait for it.
+  const response = requestId === undefined ? '' : `response-id:${requestId}\n`;
+  const terms = `version:${VERSION_NAMES[version]}\n${beat}session:${session}\n${response}`;
+  writeFrame(connection, `CONNECTED\n${terms}server:trimaran\n\n\0\n`);
 }
 
 /**
@@ -56,11 +57,10 @@ export function writeError(connection: Connection, error: BrokerError, receipt: 
   const advice = adviceOf(error);
   // No full stop behind a number: it would look like part of it.
   const body = `${error.message}${/[.!?\d]$/.test(error.message) ? '' : '.'}\n${advice === '' ? '' : `${advice}\n`}`;
-  const title = error instanceof Refusal ? error.title : titleOf(error.code);
   const versions = error.code === 'unsupportedVersion' ? `version:${VERSION_NAMES.join(',')}\n` : '';
   // The receipt's characters are bytes of UTF-8.
   const receiptId = receipt === undefined ? '' : `receipt-id:${Buffer.from(receipt, 'latin1').toString('utf8')}\n`;
-  const head = `ERROR\nmessage:${title}\n${receiptId}${versions}content-type:text/plain\n`;
+  const head = `ERROR\nmessage:${titleOfError(error)}\n${receiptId}${versions}content-type:text/plain\n`;
   writeFrame(connection, `${head}content-length:${Buffer.byteLength(body)}\n\n${body}\0\n`);
 }
 

@@ -62,34 +62,45 @@ export class Feed {
   readonly #envelope: Envelope;
   readonly #stamp: Stamp;
   readonly #together: Together | undefined;
+  /** Clients that read frame by frame take what comes first for the answer, which it is from RabbitMQ and ActiveMQ. */
+  #answered: boolean;
   /** By number, in order: the number of the delivery; 0 where there is no one to tell that it is settled. */
   #unsettled: Map<number, number> | undefined;
 
-  /** `redelivers`: a message may be given back, and come again. */
-  constructor(link: Link, subscription: number, request: SubscribeRequest, redelivers = false) {
-    const { rawId, ack: mode, prefetch, positions, own, together } = request;
+  /** `again`: whether a message may be given back, and come again; undefined where nothing is said of it. */
+  constructor(link: Link, subscription: number, request: SubscribeRequest, again: boolean | undefined) {
+    const { rawId, ack: mode, prefetch, positions, filter, own, together } = request;
     this.#link = link;
     this.#together = together;
     this.#stamp = together?.stamp ?? new Stamp();
     together?.feeds.push(this);
     this.#mode = mode;
     this.#window = prefetch;
+    this.#answered = !request.receipted;
     const named = rawId === undefined ? '' : `subscription:${rawId}\n`;
     const prefix = `${link.session}-${subscription}-`;
+    // As in RabbitMQ each MESSAGE has it. Where it is always the same, it is a part of what is copied anyway.
+    const redelivered = again === false ? 'redelivered:false\n' : '';
     this.#envelope = {
       version: link.version,
-      start: Buffer.from(`MESSAGE\n${named}message-id:${prefix}`, 'latin1'),
+      start: Buffer.from(`MESSAGE\n${named}${redelivered}message-id:${prefix}`, 'latin1'),
       // [STOMP 1.2, MESSAGE]: `ack` where an acknowledgement is expected; earlier versions use message-id.
       ack: mode !== 'auto' && link.version === VERSION.v12 ? Buffer.from(`\nack:${prefix}`) : undefined,
       webSocket: link.connection.peer.transport === 'websocket',
       positions,
-      redelivers,
-      line: own === undefined ? undefined : Buffer.from(`destination:${own}\n`, 'latin1'),
+      redelivers: again === true,
+      own: own === undefined ? undefined : { topic: filter, line: Buffer.from(`destination:${own}\n`, 'latin1') },
     };
+  }
+
+  /** Messages may be sent from now on. */
+  answered(): void {
+    this.#answered = true;
   }
 
   /** Whether the prefetch window has room. */
   get open(): boolean {
+    if (!this.#answered) return false;
     const together = this.#together;
     if (together !== undefined) return !together.settling && together.unacknowledged() < this.#window;
     return this.#unsettled === undefined || this.#unsettled.size < this.#window;

@@ -192,11 +192,12 @@ function trimBlanks(buffer: Buffer, start: number, end: number): number {
 }
 
 /**
- * The declared length of the body; -1 when none is declared. A value beyond all limits counts as just that: it is
+ * The declared length of the body of a frame that can have one; -1 when none is declared. Where there is no body, as in an ACK
+ * with all headers of its MESSAGE, its length is another frame's. A value beyond all limits counts as just that: it is
  * refused for its size. `version` is undefined before CONNECT: its sender may speak 1.0, and write space around values.
  */
 export function contentLength(frame: Frame, version: Version | undefined): number {
-  if (!frame.has(HEADER.contentLength)) return -1;
+  if (!frame.has(HEADER.contentLength) || frame.command === COMMAND.ack || frame.command === COMMAND.nack) return -1;
   const { buffer } = frame;
   let start = frame.valueStart(HEADER.contentLength);
   let end = frame.valueEnd(HEADER.contentLength);

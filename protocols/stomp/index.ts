@@ -11,7 +11,8 @@ export function createStomp(services: Services, options: StompOptions): Protocol
     name: 'stomp',
     webSocket: {
       path: '/stomp',
-      subprotocols: ['v12.stomp', 'v11.stomp', 'v10.stomp'],
+      // The last one is ActiveMQ's own name.
+      subprotocols: ['v12.stomp', 'v11.stomp', 'v10.stomp', 'stomp'],
       // Legacy clients offer none.
       subprotocolRequired: false,
       accepts: 'any',

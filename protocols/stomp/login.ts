@@ -15,6 +15,8 @@ export interface Login {
   readonly named: boolean;
   readonly principal: Principal;
   readonly heartBeat: HeartBeatOffer;
+  /** What the client calls its CONNECT, for clients written for ActiveMQ. */
+  readonly requestId: string | undefined;
   /** Name of this connection's session, unguessable: it begins the ids of its messages. */
   readonly session: string;
 }
@@ -23,6 +25,7 @@ export interface Login {
 interface Asked {
   readonly version: Version;
   readonly heartBeat: HeartBeatOffer;
+  readonly requestId: string | undefined;
   /** Empty: the server makes one. */
   readonly clientId: string;
   readonly login: string | undefined;
@@ -40,8 +43,8 @@ export function login(frame: Frame, peer: Peer, server: StompServer): Login | Pr
 /** A connection that begins with another frame, where that is allowed: as after the empty CONNECT of STOMP 1.0. */
 export function implicitLogin(peer: Peer, server: StompServer): Login | Promise<Login> {
   const heartBeat = readHeartBeat(undefined);
-  const asked = { version: VERSION.v10, heartBeat, clientId: '', login: undefined, passcode: undefined };
-  return admitted(asked, peer, server);
+  const none = { requestId: undefined, clientId: '', login: undefined, passcode: undefined };
+  return admitted({ version: VERSION.v10, heartBeat, ...none }, peer, server);
 }
 
 function read(frame: Frame, { services: { limits } }: StompServer): Asked {
@@ -62,12 +65,13 @@ function read(frame: Frame, { services: { limits } }: StompServer): Asked {
     const detail = `the header client-id has more than ${limits.clientIdBytes} bytes (limits.clientIdBytes)`;
     throw new Refusal('identifierInvalid', detail, 'Choose a shorter one.');
   }
-  return { version, heartBeat, clientId, login: text('login'), passcode: text('passcode') };
+  const requestId = text('request-id');
+  return { version, heartBeat, requestId, clientId, login: text('login'), passcode: text('passcode') };
 }
 
 function admitted(asked: Asked, peer: Peer, { services, options }: StompServer): Login | Promise<Login> {
   const { authorizer, clock } = services;
-  const { version, heartBeat } = asked;
+  const { version, heartBeat, requestId } = asked;
   const named = asked.clientId !== '';
   const clientId = named ? asked.clientId : `stomp-${Buffer.from(clock.random(9)).toString('hex')}`;
   let { login: userName, passcode } = asked;
@@ -86,7 +90,7 @@ function admitted(asked: Asked, peer: Peer, { services, options }: StompServer):
   const accept = (found: Principal | LoginRefusal): Login => {
     if (typeof found === 'string') throw refused(found);
     const session = Buffer.from(clock.random(8)).toString('hex');
-    return { version, clientId, named, principal: found, heartBeat, session };
+    return { version, clientId, named, principal: found, heartBeat, requestId, session };
   };
   return verdict instanceof Promise ? verdict.then(accept) : accept(verdict);
 }

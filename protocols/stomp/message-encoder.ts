@@ -37,7 +37,7 @@ let slabUsed = 0;
 /** What is the same in all MESSAGE frames of a subscription. */
 export interface Envelope {
   readonly version: Version;
-  /** `MESSAGE\nsubscription:…\nmessage-id:…-`, without the number. */
+  /** `MESSAGE\nsubscription:…\n`, what is the same of all deliveries, and `message-id:…-` without the number. */
   readonly start: Buffer;
   /** `\nack:…-`, without the number; undefined where nothing is acknowledged by that header. */
   readonly ack: Buffer | undefined;
@@ -45,10 +45,16 @@ export interface Envelope {
   readonly webSocket: boolean;
   /** Whether messages say where in the log they are. */
   readonly positions: boolean;
-  /** Whether a message may come again: then each says whether it does, as in RabbitMQ. */
+  /** Whether a message may come again: then each says whether it does. */
   readonly redelivers: boolean;
-  /** `destination:…\n` where it is not the topic's; its messages go to no one else. */
-  readonly line: Buffer | undefined;
+  /** A topic whose destination is written otherwise to this subscription. */
+  readonly own: OwnLine | undefined;
+}
+
+export interface OwnLine {
+  readonly topic: string;
+  /** `destination:…\n` */
+  readonly line: Buffer;
 }
 
 /** What is said of one delivery. A subscription has one of them, and fills it in for each message. */
@@ -82,7 +88,7 @@ export function writeMessage(
     writeLarge(connection, message, envelope, own, stamp, encoding);
     return;
   }
-  if (message.fanout > 1) {
+  if (message.fanout > 1 && envelope.own === undefined) {
     const wire = sharedWire(message, envelope.version, encoding);
     const bytes = wire.end - wire.start;
     connection.begin(own + bytes, wire.patch === TEXT);
@@ -91,7 +97,7 @@ export function writeMessage(
     copyBytes(buffer, writeOwn(buffer, at, message, envelope, stamp), wire.bytes, wire.start, wire.end);
     return;
   }
-  const line = envelope.line ?? encoding.names.line(message.topic, envelope.version);
+  const line = lineOf(message, envelope, encoding);
   const lines = propertyLinesOf(message, envelope.version, encoding);
   const lineBytes = lines === '' ? 0 : textBytes(lines);
   const total = own + headBytes(message, line, lineBytes) + message.size + TAIL_BYTES;
@@ -141,7 +147,7 @@ function writeLarge(
   stamp: Stamp,
   encoding: Encoding,
 ): void {
-  const line = envelope.line ?? encoding.names.line(message.topic, envelope.version);
+  const line = lineOf(message, envelope, encoding);
   const lines = propertyLinesOf(message, envelope.version, encoding);
   const lineBytes = textBytes(lines);
   const head = own + headBytes(message, line, lineBytes);
@@ -153,6 +159,10 @@ function writeLarge(
   connection.attach(message.keep().payload());
   const tail = connection.reserve(TAIL_BYTES);
   writeTail(connection.buffer, tail);
+}
+
+function lineOf({ topic }: Message, { own, version }: Envelope, { names }: Encoding): Buffer {
+  return own !== undefined && own.topic === topic ? own.line : names.line(topic, version);
 }
 
 function writeTail(buffer: Buffer, at: number): void {

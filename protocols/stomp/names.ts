@@ -18,7 +18,7 @@ import { VERSION, type Version } from './version.ts';
  *
  *     a/b/c                      /topic/a.b.c
  *     a//b                       /topic/a..b
- *     1.5/x y                    /topic/1%2E5.x%20y
+ *     1.5/x y                    /topic/1%2E5.x y
  *     $queue/a.b                 /queue/a.b
  *     $queue/a/b                 /queue/a%2Fb
  *     $reply/x                   /reply-queue/x
@@ -26,8 +26,9 @@ import { VERSION, type Version } from './version.ts';
  *     $exchange/amq.fanout       /exchange/amq.fanout
  *
  * In a level, what means something to STOMP or is likely to be trimmed is percent-encoded by the bytes of its UTF-8:
- * `.` `%` `*` `>` `,`, white space and control characters. The name of a queue and the key of an exchange are one word: `.`
- * stays in it, and `/` is encoded, as in RabbitMQ. So it is with the name of a topic for answers, in which `/` stays.
+ * `.` `%` `*` `>` `,`, control characters, and white space, of which blanks only at the end. The name of a queue and the key of
+ * an exchange are one word: `.` stays in it, and `/` is encoded, as in RabbitMQ. So it is with the name of a topic for answers, in
+ * which `/` stays.
  * Also understood, but never written: `/` and `%2F` between levels, `/` in the name of a queue, percent-encoding of what
  * need not be, a name alone and `/amq/queue/NAME` for a queue, `/exchange/amq.topic/…` for `/topic/…`.
  */
@@ -38,12 +39,14 @@ const REPLY = '/reply-queue/';
 const EXCHANGE = '/exchange/';
 /** A queue that must be there. */
 export const AMQ_QUEUE = '/amq/queue/';
+export const TEMPORARY_QUEUE = '/temp-queue/';
 /** `/temp-queue/NAME` and `/temp-topic/NAME`, which mean something on their connection alone. */
 const TEMPORARY = /^\/temp-(?:queue|topic)\/[^,]+$/su;
 
-const UNSAFE_IN_LEVEL = /[.%*>,\s\p{Cc}]/gu;
-const UNSAFE_IN_WORD = /[/%*>,\s\p{Cc}]/gu;
-const UNSAFE_IN_REPLY = /[%*>,\s\p{Cc}]/gu;
+/** A blank stays, as in RabbitMQ and ActiveMQ, but at the end, where clients of 1.0 trim. */
+const UNSAFE_IN_LEVEL = /[.%*>,\p{Cc}]|(?! )\s| $/gu;
+const UNSAFE_IN_WORD = /[/%*>,\p{Cc}]|(?! )\s| $/gu;
+const UNSAFE_IN_REPLY = /[%*>,\p{Cc}]|(?! )\s| $/gu;
 
 /** Between destinations where there are several, as in ActiveMQ. */
 export const COMMA = ',';
@@ -84,6 +87,14 @@ function isBelow(name: string, prefix: string): boolean {
 /** Whether a destination is a name for this connection alone, which has no topic of its own. */
 export function isTemporary(destination: string): boolean {
   return TEMPORARY.test(destination);
+}
+
+/**
+ * Whether a destination is a queue's whose name has slashes as they are. RabbitMQ knows none; from ActiveMQ such a name comes back as it
+ * was written, and there are clients that find their subscription by it.
+ */
+export function isPath(destination: string): boolean {
+  return destination.startsWith(QUEUE) && destination.includes('/', QUEUE.length + 1);
 }
 
 /** The topic that a destination names; `header` is where it stands, for the answer. Throws a Refusal. */
@@ -190,9 +201,8 @@ class Reading {
     const levels: string[] = [];
     for (const [i, word] of words.entries()) {
       if (wildcards && word === '*') levels.push('+');
-      else if (wildcards && word === '>' && i === words.length - 1) levels.push('+', '#');
-      else if (!wildcards || word !== '#') levels.push(this.#decodeName(word));
-      // One # stands for any number of levels, and so do several in a row.
+      else if (!wildcards || !anyLevels(word, i === words.length - 1)) levels.push(this.#decodeName(word));
+      // One stands for any number of levels, and so do several in a row.
       else if (levels.at(-1) !== '#') levels.push('#');
     }
     return levels.join('/');
@@ -227,6 +237,11 @@ class Reading {
   invalid(what: string, code: 'topicInvalid' | 'filterInvalid' = 'topicInvalid'): Refusal {
     return invalid(this.#header, this.#destination, what, code);
   }
+}
+
+/** Whether a word stands for any number of levels, none among them: RabbitMQ's #, and ActiveMQ's > at the end. */
+function anyLevels(word: string, last: boolean): boolean {
+  return word === '#' || (last && word === '>');
 }
 
 /** With a beginning that is none of the forms', and none of them by half. */

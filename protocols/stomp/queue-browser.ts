@@ -8,6 +8,7 @@ import type { StompSubscription } from './subscription.ts';
 
 /** Messages that are asked for at once. */
 const PORTION = 64;
+const NOTHING: BrowsedPortion = { messages: [], next: undefined };
 
 /** Shows what is in a queue, untouched, and then says that this is the end. */
 export class QueueBrowser implements StompSubscription {
@@ -36,7 +37,7 @@ export class QueueBrowser implements StompSubscription {
   constructor(link: Link, number: number, request: BrowserRequest, failed: (error: BrokerError) => void) {
     this.#link = link;
     // No one else waits for these messages: there is nothing to acknowledge.
-    this.#feed = new Feed(link, number, { ...request, ack: 'auto' });
+    this.#feed = new Feed(link, number, { ...request, ack: 'auto' }, undefined);
     this.name = request.id;
     this.destination = request.destination;
     this.#selector = request.selector;
@@ -51,7 +52,7 @@ export class QueueBrowser implements StompSubscription {
 
   async #read(after: number): Promise<void> {
     this.#state = 'reading';
-    const portion = await this.#link.services.queues.browse(this.#queue, after, PORTION);
+    const portion = await this.#portionAfter(after);
     if (this.#over()) return;
     this.#portion = portion;
     this.#sent = 0;
@@ -59,8 +60,23 @@ export class QueueBrowser implements StompSubscription {
     this.pump();
   }
 
+  async #portionAfter(after: number): Promise<BrowsedPortion> {
+    try {
+      return await this.#link.services.queues.browse(this.#queue, after, PORTION);
+    } catch (error) {
+      // A queue is made by its first message or consumer: until then there is nothing in it to be shown.
+      if (after === 0 && error instanceof BrokerError && error.code === 'notFound') return NOTHING;
+      throw error;
+    }
+  }
+
+  answered(): void {
+    this.#feed.answered();
+    this.pump();
+  }
+
   pump(): void {
-    if (this.#state !== 'sending') return;
+    if (this.#state !== 'sending' || !this.#feed.open) return;
     const { connection } = this.#link;
     const { messages, next } = this.#portion;
     while (this.#sent < messages.length && !this.#link.over && !connection.full()) {

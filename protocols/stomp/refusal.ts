@@ -27,9 +27,17 @@ const TITLES: { readonly [K in FaultCode]?: string } = {
   filterInvalid: 'Invalid destination',
 };
 
-/** The header `message` of an ERROR, where nothing more is known than the code. */
-export function titleOf(code: FaultCode): string {
+function titleOf(code: FaultCode): string {
   return TITLES[code] ?? FAULTS[code].text;
+}
+
+/** What is in a header is looked at here; that something is there already, and set otherwise, is said by the broker. */
+const OTHERWISE = 'precondition_failed';
+
+/** The header `message` of an ERROR. */
+export function titleOfError(error: BrokerError): string {
+  if (error instanceof Refusal) return error.title;
+  return error.code === 'fieldInvalid' ? OTHERWISE : titleOf(error.code);
 }
 
 const ADVICE: { readonly [K in FaultCode]?: string } = {

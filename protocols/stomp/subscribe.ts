@@ -10,7 +10,7 @@ import { type DurableName, readDurable } from './durable.ts';
 import { type AckMode, type Link, Together } from './feed.ts';
 import type { Frame } from './frame.ts';
 import { readNamedQueue } from './named-queue.ts';
-import { COMMA, filterOf, isTemporary } from './names.ts';
+import { COMMA, filterOf, isPath, isTemporary } from './names.ts';
 import { queueOf, readSettings } from './queue-fields.ts';
 import { Refusal, shown } from './refusal.ts';
 import { readSelector } from './selector.ts';
@@ -44,10 +44,12 @@ export interface SubscribeRequest {
   readonly positions: boolean;
   /** What it wants of the destination's messages; undefined: all. */
   readonly selector: Selector | undefined;
-  /** The destination as it stands in the frame, where it is the connection's own; its messages say it, as in ActiveMQ. */
+  /** The destination as it stands in the frame, where its messages say it so, as in ActiveMQ. */
   readonly own: string | undefined;
   /** With which others it is one subscription. */
   readonly together: Together | undefined;
+  /** A RECEIPT is expected. */
+  readonly receipted: boolean;
 }
 
 export interface QueueRequest extends SubscribeRequest {
@@ -162,8 +164,9 @@ function readSingle(
     ack: readAck(frame.text(HEADER.ack)),
     prefetch: readPrefetch(frame, limits),
     positions: readFlag(frame, NAMES.positions, COMMAND) ?? start !== undefined,
-    own: temporary ? frame.raw(HEADER.destination) : undefined,
+    own: temporary || (together === undefined && isPath(destination)) ? frame.raw(HEADER.destination) : undefined,
     together,
+    receipted: frame.has(HEADER.receipt),
   };
   if (queue !== undefined) {
     refuseAll(frame, COMMAND, [NAMES.queueName], "topics; a queue's name is in the destination");
@@ -174,7 +177,9 @@ function readSingle(
     const inQueue = { ...request, filter: QUEUE_PREFIX + named.queue };
     return consumerOf(frame, inQueue, named.queue, named.settings, true, limits);
   }
-  refuseAll(frame, COMMAND, [NAMES.browser, NAMES.consumerPriority, NAMES.locksOut], 'queues: /queue/NAME');
+  // The usual one asks for nothing: ActiveMQ's clients say so with every SUBSCRIBE.
+  const ranked = (readConsumerPriority(frame) ?? 0) !== 0 ? [NAMES.consumerPriority] : [];
+  refuseAll(frame, COMMAND, [NAMES.browser, ...ranked, NAMES.locksOut], 'queues: /queue/NAME');
   requireNoSettings(frame, filter, limits);
   return readTopic(frame, request, start, link);
 }

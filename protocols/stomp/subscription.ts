@@ -24,6 +24,8 @@ export interface StompSubscription {
   readonly joins: boolean;
   /** Begins: messages may come from now on, also during the call. Rejects with a BrokerError when it cannot. */
   start(): Effect;
+  /** Where it is there: the RECEIPT that was asked for is out, and messages may be. */
+  answered?(): void;
   /** Whether it sent a message with this number. */
   issued(number: number): boolean;
   /** Whether that is unacknowledged; and whether none of what would be settled with it was taken back meanwhile. */

@@ -102,6 +102,11 @@ export class TopicSubscription implements StompSubscription, Subscription, Subsc
     this.pump();
   }
 
+  answered(): void {
+    this.#feed.answered();
+    this.pump();
+  }
+
   /** Per shard, the first position in the log that was not handed on. */
   positions(): readonly number[] {
     return this.#outbox?.positions() ?? this.#closedAt;

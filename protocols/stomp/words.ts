@@ -116,7 +116,8 @@ export const NAMES = {
   noLocal: ['no-local', 'activemq.noLocal'],
   durable: ['durable', 'persistent'],
   autoDelete: ['auto-delete'],
-  subscriptionName: ['activemq.subscriptionName'],
+  // The second is ActiveMQ 4's own misspelling, which clients go on sending, with the right one or alone.
+  subscriptionName: ['activemq.subscriptionName', 'activemq.subcriptionName'],
   queueName: ['x-queue-name'],
   start: ['start'],
   positions: ['positions'],

@@ -157,7 +157,7 @@ test('MESSAGE: each delivery of a message, alone and fanned out, in each version
             start: Buffer.from('MESSAGE\nsubscription:s\nmessage-id:p-'),
             ack: acknowledged ? Buffer.from('\nack:p-') : undefined,
             webSocket: true,
-            line: undefined,
+            own: undefined,
             positions,
             redelivers,
           };

@@ -17,7 +17,11 @@ export async function startBroker(config: ConfigInput = {}, extras: BrokerExtras
   const broker = await createBroker(
     {
       ...config,
-      listeners: { mqtt: any, stomp: any, http: { ...any, ...config.listeners?.http } },
+      listeners: {
+        mqtt: any,
+        stomp: { ...any, ...config.listeners?.stomp },
+        http: { ...any, ...config.listeners?.http },
+      },
       backbone: { type: 'memory', ...config.backbone },
     },
     { logger: silent, ...extras },

@@ -14,6 +14,7 @@ export const DEVIATIONS = {
   before: 'line ends before the first frame: the grammar has them behind frames only, heart-beats may come at any time',
   blanks: 'space around names and values of 1.0, whose clients write `name: value`, is left out',
   noBody: 'line ends where a frame that has no body would have it',
+  copied: 'the content-length of an ACK or NACK that has all headers of its MESSAGE: it is not looked at',
   nulls: 'null bytes between frames, as in RabbitMQ',
   early: 'space around the content-length of a frame before CONNECT is left out: its sender may speak 1.0',
   nul: 'refused: a null byte in a head, where the grammar has any octet; no client sends it but for a forgotten empty line',
@@ -223,7 +224,9 @@ class FrameReader {
   }
 
   #body(command: string, headers: readonly (readonly [string, string])[]): Buffer {
-    const text = this.#length(headers.find(([name]) => name === 'content-length')?.[1]);
+    const told = headers.find(([name]) => name === 'content-length')?.[1];
+    const copied = this.#by === 'client' && (command === 'ACK' || command === 'NACK');
+    const text = copied ? undefined : this.#length(told);
     const from = this.at;
     if (text !== undefined && !/^[0-9]+$/.test(text)) throw new Fault('content-length is no number');
     const end = text === undefined ? this.#bytes.indexOf(0, from) : from + Number(text);
@@ -231,6 +234,7 @@ class FrameReader {
     if (end === -1 || end >= this.#bytes.length) throw new More();
     if (this.#bytes[end] !== 0) throw new Fault('no null byte where content-length says');
     const body = this.#bytes.subarray(from, end);
+    if (copied && told !== undefined && told !== `${body.length}`) this.#needed.add('copied');
     this.at = end + 1;
     this.#mayHave(body, command);
     return body;

@@ -28,6 +28,7 @@ const TOOLS = {
   'ruby-stomp': { package: 'ruby-stomp', find: () => interpreter('ruby', ['-r', 'stomp', '-e', '']) },
   'libnet-stomp-perl': { package: 'libnet-stomp-perl', find: () => interpreter('perl', ['-MNet::Stomp', '-e1']) },
   'php-stomp': { package: 'php-stomp and php-cli', find: () => interpreter('php', ['-r', 'new StompFrame();']) },
+  'syslog-ng': { package: 'syslog-ng-mod-stomp', find: () => syslogNg() },
   'stomp.py': { package: 'python3-stomp', find: () => python('stomp') },
 } as const satisfies Record<string, Tool>;
 
@@ -52,11 +53,13 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Where scripts/nats-server.sh puts it; this file runs compiled, in dist/test/support. */
-const NATS_CACHES = [
-  join(import.meta.dirname, '../../../node_modules/.cache/nats-server'),
-  join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'trimaran/nats-server'),
+/** Where scripts put what they unpack; this file runs compiled, in dist/test/support. */
+const caches = (name: string): string[] => [
+  join(import.meta.dirname, '../../../node_modules/.cache', name),
+  join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'trimaran', name),
 ];
+const NATS_CACHES = caches('nats-server');
+const SYSLOG_NG_CACHES = caches('syslog-ng');
 
 /** What that script has got of a suite of Debian. */
 export function cachedNatsServer(suite: string): string | undefined {
@@ -72,6 +75,16 @@ function natsServer(): string | undefined {
   const version = /v(\d+)\.(\d+)/.exec(spawnSync(installed, ['--version'], { encoding: 'utf8' }).stdout);
   const [major, minor] = [Number(version?.[1]), Number(version?.[2])];
   return major > 2 || (major === 2 && minor >= 12) ? installed : undefined;
+}
+
+/** With the module that speaks STOMP: where scripts/syslog-ng.sh puts it, or installed. */
+function syslogNg(): string | undefined {
+  const cached = SYSLOG_NG_CACHES.map((cache) => join(cache, 'syslog-ng')).find(isExecutable);
+  if (cached !== undefined) return cached;
+  const installed = program('syslog-ng');
+  if (installed === undefined) return undefined;
+  const { stdout } = spawnSync(installed, ['--version'], { encoding: 'utf8' });
+  return /^Available-Modules: .*\bafstomp\b/m.test(stdout) ? installed : undefined;
 }
 
 function python(module: string): string | undefined {

@@ -93,6 +93,11 @@ export function matches(filter: string, destination: string): boolean {
 
 const isQueue = (destination: string): boolean => destination.startsWith('/queue/');
 
+/** Not the same message in two ways. */
+function alike(one: HeldSettle, other: HeldSettle): boolean {
+  return one.ackId !== other.ackId || (one.accept === other.accept && (one.accept || one.requeue === other.requeue));
+}
+
 export class StompModel {
   readonly #clients = new Map<string, Client>();
   /** By queue, in order. */
@@ -140,7 +145,10 @@ export class StompModel {
     if (command.do === 'abort') return transaction !== undefined;
     // Whole or not at all: what is settled already cannot be settled with it.
     const unsettled = (ackId: string): boolean => issued.get(ackId)?.unsettled.has(ackId) ?? false;
-    if (command.do === 'commit') return transaction?.settles.every(({ ackId }) => unsettled(ackId)) ?? false;
+    if (command.do === 'commit') {
+      const settles = transaction?.settles;
+      return settles?.every((each) => unsettled(each.ackId) && settles.every((other) => alike(each, other))) ?? false;
+    }
     if ('ackId' in command) {
       if (command.ackId === undefined || !issued.has(command.ackId)) return false;
       if (command.tx !== '' && !unsettled(command.ackId)) return false;

@@ -131,7 +131,7 @@ test('STOMP: by the names of its mapping', async () => {
     '/topic/$SYS.broker.uptime',
     '/topic/$SYS.broker.subscriptions.count',
     '/topic/$SYS.broker.shared_subscriptions.count',
-    '/topic/$SYS.broker.retained%20messages.count',
+    '/topic/$SYS.broker.retained messages.count',
   ]);
   const live = await client.expect('MESSAGE');
   assert.equal([header(live, 'destination'), header(live, 'retain')], ['/topic/$SYS.broker.uptime', undefined]);

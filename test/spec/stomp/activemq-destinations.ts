@@ -7,9 +7,9 @@ import { Harness } from './support/harness.ts';
 
 const active = suite("STOMP, ActiveMQ's destinations");
 
-active('topics: * is one name of the path, a last > one or more', () => {
+active('topics: * is one name of the path, a last > any number, none among them', () => {
   for (const [pattern, topics, others] of [
-    ['PRICE.>', ['PRICE.STOCK', 'PRICE.STOCK.NASDAQ.IBM'], ['COST.STOCK']],
+    ['PRICE.>', ['PRICE', 'PRICE.STOCK', 'PRICE.STOCK.NASDAQ.IBM'], ['COST.STOCK']],
     ['PRICE.STOCK.*', ['PRICE.STOCK.A'], ['PRICE.STOCK', 'PRICE.STOCK.A.B']],
     ['PRICE.*.*.IBM', ['PRICE.STOCK.NASDAQ.IBM'], ['PRICE.STOCK.IBM']],
     ['>', ['A', 'A.B'], []],
@@ -28,6 +28,35 @@ active('queues: consumers by wildcard are refused by name', () => {
     client.send('SUBSCRIBE', ['id:1', `destination:${destination}`, 'receipt:r']);
     expectError(client, 'has a wildcard, which only topics have', 'r');
   }
+});
+
+for (const version of ['1.0', '1.1', '1.2'] as const) {
+  active(`STOMP ${version}: a queue whose name is a path comes back as its subscriber wrote it`, async () => {
+    const harness = Harness.open();
+    const sender = harness.connect(version);
+    for (const written of ['/queue/test/ruby/é', '/queue/a/b%2Fc', '/queue/test%2Fruby/é']) {
+      const client = harness.connect(version);
+      const lines = ['id:1', `destination:${written}`];
+      client.send('SUBSCRIBE', lines);
+      await client.turn();
+      sender.send('SEND', [`destination:${written}`], 'x'.repeat(10));
+      sender.send('SEND', [`destination:${written}`], 'x'.repeat(100_000));
+      for (const { headers } of await client.later()) assert.is(headers.destination, written);
+      client.send('UNSUBSCRIBE', lines);
+    }
+  });
+}
+
+active('a queue whose name is a path, filled from a topic, too: what was sent to the topic says so', async () => {
+  const harness = Harness.open();
+  const [worker, reader] = [harness.connect(), harness.connect()];
+  worker.send('SUBSCRIBE', ['id:1', 'destination:/queue/a/b', 'queue-bindings:t']);
+  for (const id of ['1', '2']) reader.send('SUBSCRIBE', [`id:${id}`, 'destination:/topic/t']);
+  await worker.turn();
+  for (const to of ['/queue/a/b', '/topic/t']) reader.send('SEND', [`destination:${to}`], 'x');
+  const from = async (client: typeof worker) => (await client.later()).map(({ headers }) => headers.destination);
+  assert.equal(await from(worker), ['/queue/a/b', '/topic/t']);
+  assert.equal(await from(reader), ['/topic/t', '/topic/t']);
 });
 
 for (const version of ['1.0', '1.1', '1.2'] as const) {

@@ -59,7 +59,7 @@ test('what is not understood of activemq.… is refused by name, with what to wr
     ['activemq.prefetchSize:0', /activemq\.prefetchSize of SUBSCRIBE is 0[\s\S]*Write 1/],
     ['activemq.prefetchSize:-1', /activemq\.prefetchSize of SUBSCRIBE is "-1"; a whole number from 0/],
     ['activemq.priority:128', /activemq\.priority of SUBSCRIBE is "128"; a whole number from -128 to 127/],
-    ['transformation:jms-json', /header transformation of SUBSCRIBE is "jms-json"/],
+    ['transformation:jms-byte', /header transformation of SUBSCRIBE is "jms-byte"/],
   ];
   for (const destination of ['/queue/a', '/topic/a']) {
     for (const [line, text] of rows) {
@@ -87,6 +87,13 @@ test('what changes nothing here is let pass', async () => {
     'activemq.exclusive:false',
     'activemq.noLocal:false',
     'activemq.maximumPendingMessageLimit:0',
+    'activemq.subcriptionName:n',
+    'transformation:jms-xml',
+    'transformation:jms-json',
+    'transformation:jms-map-xml',
+    'transformation:jms-map-json',
+    'transformation:jms-object-xml',
+    'transformation:jms-object-json',
   ]) {
     const client = Harness.open().connect();
     client.send('SUBSCRIBE', ['id:1', 'destination:/queue/a', line, 'receipt:r']);

@@ -111,11 +111,35 @@ answers('a client may send to a name of its own', () => {
   assert.equal(client.bodies(), ['x']);
 });
 
+answers('/temp-queue/ that nobody listens to: a SEND to it is an ERROR, as in RabbitMQ, and is not lost', async () => {
+  for (const version of ['1.0', '1.1', '1.2'] as const) {
+    for (const destination of ['/temp-queue/a', '/queue/b,/temp-queue/a']) {
+      const client = Harness.open().connect(version);
+      client.send('SEND', [`destination:${destination}`, 'receipt:r'], 'x');
+      const { headers, body } = client.frame();
+      assert.equal([headers.message, headers['receipt-id']], ['Invalid destination', 'r']);
+      assert.match(String(body), /the header destination "\/temp-queue\/a" of SEND .*\nSUBSCRIBE to it before/);
+      assert.ok(client.closed);
+    }
+  }
+  const harness = Harness.open();
+  const [client, server] = [harness.connect(), responder(harness)];
+  client.send('SEND', ['destination:/topic/ask', 'reply-to:/temp-queue/a']);
+  client.send('SEND', ['destination:/temp-queue/a'], 'to myself');
+  assert.equal(client.bodies(), ['to myself']);
+  client.send('SEND', ['destination:/temp-topic/b'], 'to nobody');
+  assert.not(client.closed, 'a topic is for those who are there');
+  assert.is(server.frames().length, 1);
+  client.send('UNSUBSCRIBE', ['id:/temp-queue/a']);
+  client.send('SEND', ['destination:/temp-queue/a'], 'lost');
+  expectError(client, 'no subscription');
+});
+
 answers('$reply/X is /reply-queue/X, both ways, also as a response topic of another protocol', () => {
   for (const [topic, destination] of [
     ['$reply/abc', '/reply-queue/abc'],
     ['$reply/a.b/c', '/reply-queue/a.b/c'],
-    ['$reply/a b', '/reply-queue/a%20b'],
+    ['$reply/a b', '/reply-queue/a b'],
   ] as const) {
     const harness = Harness.open();
     const client = harness.connect();

@@ -88,13 +88,30 @@ browser('it stops where the connection becomes full: within a portion, between t
   }
 });
 
-browser('a browser that is unsubscribed gets no more; one of no queue is refused', async () => {
+browser('a browser that is unsubscribed gets no more', async () => {
   const { client } = browsing([['1'], ['2']]);
   client.send('UNSUBSCRIBE', ['id:1']);
   assert.equal(await client.later(), []);
-  const other = browsing([], ['receipt:r']);
-  await other.harness.turn();
-  expectError(other.client, 'there is no queue "a.b"', 'r');
+});
+
+browser('of a queue that there is not nothing is shown, and it is not made', async () => {
+  const { client, queues } = browsing([], ['receipt:r']);
+  assert.equal(
+    (await client.later()).map(({ command, headers }) => [command, headers.browser, headers.destination]),
+    [
+      ['RECEIPT', undefined, undefined],
+      ['MESSAGE', 'end', '/queue/a.b'],
+    ],
+  );
+  assert.is(queues.consumptions.length, 0);
+});
+
+browser('a queue that is deleted while it is browsed is an ERROR', async () => {
+  const { queues, client } = browsing([['1'], ['2']]);
+  queues.portions = [];
+  const [shown, error, ...others] = await client.later();
+  assert.equal([shown?.command, error?.command, others], ['MESSAGE', 'ERROR', []]);
+  assert.match(String(error?.body), 'there is no queue "a.b"');
 });
 
 browser('a browser is no consumer: what is said of one is refused', () => {

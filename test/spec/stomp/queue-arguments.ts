@@ -145,7 +145,11 @@ test('a queue that is set otherwise: ERROR with the setting and both values, as 
   const client = harness.connect();
   client.send('SEND', ['destination:/queue/a', 'x-max-length:6', 'receipt:r']);
   await harness.turn();
-  expectError(client, /maxMessages of the queue is 5, not 6\nCorrect it, or leave it out/, 'r');
+  const refused = client.frame();
+  assert.is(refused.headers.message, 'precondition_failed');
+  assert.is(refused.headers['receipt-id'], 'r');
+  assert.match(String(refused.body), /maxMessages of the queue is 5, not 6\nCorrect it, or leave it out/);
+  assert.ok(client.closed);
   const other = harness.connect();
   other.send('SUBSCRIBE', ['id:1', 'destination:/queue/a', 'auto-delete:true', 'receipt:s']);
   await harness.turn();

@@ -63,6 +63,29 @@ test('STOMP 1.2, ACK, NACK: of what is settled, in a transaction, is an ERROR at
   }
 });
 
+test('STOMP 1.2, COMMIT: what is settled in two ways by one transaction is an ERROR, and nothing is done; in one way it is not', async () => {
+  for (const mode of ['client', 'client-individual']) {
+    for (const second of ['NACK', 'ACK']) {
+      const { harness, client, messages } = await consuming('1.2', [`ack:${mode}`], 'x');
+      const lines = [...naming('1.2', messages[0]), 'transaction:t'];
+      client.send('BEGIN', ['transaction:t']);
+      client.send('SEND', ['destination:/queue/out', 'transaction:t'], 'answer');
+      client.send('ACK', lines);
+      client.send(second, lines);
+      client.send('COMMIT', ['transaction:t', 'receipt:r']);
+      const frames = await client.later();
+      if (second === 'ACK') assert.is(frames[0]?.headers['receipt-id'], 'r');
+      else {
+        assert.equal([frames[0]?.command, frames[0]?.headers.message], ['ERROR', 'Message not found']);
+        assert.match(String(frames[0]?.body), /settled in two ways\.\nNothing of the transaction was done/);
+      }
+      client.drop();
+      assert.equal(await rest(harness, 'out'), second === 'ACK' ? ['answer'] : []);
+      assert.equal(await rest(harness), second === 'ACK' ? [] : ['x*']);
+    }
+  }
+});
+
 test('STOMP 1.2, COMMIT: what the queue took back after a time-out is not its own any more', async () => {
   const harness = Harness.open();
   const client = harness.connect();

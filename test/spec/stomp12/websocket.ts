@@ -195,6 +195,8 @@ test('the subprotocol is the highest that both know; clients that offer none are
     [['v12.stomp', 'v11.stomp'], 'v12.stomp'],
     [['v10.stomp', 'v11.stomp', 'v12.stomp'], 'v12.stomp'],
     [['v99.stomp', 'v11.stomp'], 'v11.stomp'],
+    [['stomp', 'v10.stomp'], 'v10.stomp'],
+    [['stomp'], 'stomp'],
     [[], ''],
   ] as const) {
     const client = await open([...offered]);

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Gets syslog-ng with its STOMP module for the tests from Debian and unpacks it, with the libraries that this machine lacks, into a
+# cache folder (1 MB to download, 4 MB on the disk). It is not installed: its package would take the place of the machine's own logger.
+# Does nothing when it is there. The last line printed is the path of a script that runs it.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+if [ -d "$root/node_modules" ] && [ -w "$root/node_modules" ]; then
+  cache=$root/node_modules/.cache/syslog-ng
+else
+  cache=${XDG_CACHE_HOME:-$HOME/.cache}/trimaran/syslog-ng
+fi
+program=$cache/syslog-ng
+
+fail() {
+  echo "syslog-ng.sh: $1" >&2
+  echo "Install syslog-ng-mod-stomp by other means, so that syslog-ng is on the PATH." >&2
+  exit 1
+}
+
+if [ -x "$program" ]; then
+  echo "$program"
+  exit 0
+fi
+for tool in apt-get dpkg; do
+  command -v "$tool" >/dev/null || fail "this machine has no $tool; only Debian and what derives from it is supported"
+done
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/unpacked"
+
+# What would be installed is what is missing. Nothing is, so it takes no root.
+mapfile -t missing < <(apt-get -s install --no-install-recommends syslog-ng-mod-stomp 2>/dev/null | awk '/^Inst /{print $2}')
+# Where it is installed already, that is what the tests use.
+if [ ${#missing[@]} -eq 0 ]; then
+  command -v syslog-ng || PATH=$PATH:/usr/sbin command -v syslog-ng || fail 'the package lists of apt do not have syslog-ng-mod-stomp'
+  exit 0
+fi
+echo "Getting from Debian: ${missing[*]}" >&2
+(cd "$work" && apt-get -qq -o APT::Sandbox::User=root download "${missing[@]}" >&2) || fail "could not download ${missing[*]}"
+for package in "$work"/*.deb; do dpkg -x "$package" "$work/unpacked"; done
+
+# Its modules and libraries are where they were unpacked, and not where it was built for.
+cat >"$work/unpacked/syslog-ng" <<'RUN'
+#!/usr/bin/env bash
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+libraries=("$here"/usr/lib/*-linux-* "$here"/lib/*-linux-* "$here"/usr/lib/syslog-ng)
+modules=("$here"/usr/lib/syslog-ng/*/libafstomp.so)
+LD_LIBRARY_PATH=$(IFS=: && echo "${libraries[*]}") exec "$here/usr/sbin/syslog-ng" "--module-path=$(dirname "${modules[0]}")" "$@"
+RUN
+chmod +x "$work/unpacked/syslog-ng"
+cat >"$work/try.conf" <<'CONF'
+@version: current
+source lines { stdin(flags(no-parse)); };
+destination broker { stomp(host("127.0.0.1") ack(yes)); };
+log { source(lines); destination(broker); };
+CONF
+"$work/unpacked/syslog-ng" --syntax-only --no-caps --cfgfile="$work/try.conf" >&2 || fail 'what was unpacked does not run on this machine'
+
+mkdir -p "$(dirname "$cache")"
+# Whole or not at all: another run may look at the same time.
+rm -rf "$cache.new.$$" && mv "$work/unpacked" "$cache.new.$$"
+if [ ! -e "$cache" ]; then mv -T "$cache.new.$$" "$cache" 2>/dev/null || true; fi
+rm -rf "$cache.new.$$"
+[ -x "$program" ] || fail "$program did not come to be"
+echo "$program"
