@@ -124,6 +124,11 @@ messages('limits: user headers of a message', () => {
     'limits.userProperties',
   );
   refused([`a:${'x'.repeat(150)}`, `b:${'x'.repeat(150)}`], 'limits.userPropertyBytes');
+  // Names and values, to the byte: a, b and 254 bytes of values.
+  refused([`a:${'x'.repeat(150)}`, `b:${'x'.repeat(105)}`], 'limits.userPropertyBytes');
+  const client = Harness.open().connect();
+  client.send('SEND', ['destination:/topic/a', `a:${'x'.repeat(150)}`, `b:${'x'.repeat(104)}`]);
+  assert.not(client.closed);
 });
 
 messages('DESIGN 3: properties to headers of MESSAGE', () => {

@@ -134,6 +134,21 @@ test('a shut-down is an ERROR that says so', () => {
   client.drop();
 });
 
+test('at a shut-down, what waits for a client that has room again comes before the ERROR', () => {
+  const harness = Harness.open();
+  const client = harness.connect();
+  client.send('SUBSCRIBE', ['id:1', 'destination:/topic/a']);
+  client.connection.stuck = true;
+  harness.publish('a', 'waits', undefined, 1);
+  assert.equal(client.frames(), []);
+  client.connection.stuck = false;
+  client.channel.shutdown('shutdown');
+  assert.equal(
+    client.frames().map(({ command }) => command),
+    ['MESSAGE', 'ERROR'],
+  );
+});
+
 let running: TestBroker | undefined;
 function server(): TestBroker {
   if (running === undefined) throw new Error('the broker is not started');

@@ -133,4 +133,20 @@ test('STOMP 1.2, SEND: what one client sends at once to one destination arrives 
   }
 });
 
+test('SEND: what is logged for durable subscriptions alone is not an ERROR where a bound queue is full; what asks for it is', async () => {
+  const harness = Harness.open();
+  await harness.services.queues.declare('bound', { bindings: ['x/#'], maxMessages: 1, overflow: 'refuse' });
+  harness.publish('x/z', 'there', undefined, 1);
+  const reader = harness.connect('1.2', 'tcp', ['client-id:c']);
+  reader.send('SUBSCRIBE', ['id:1', 'destination:/topic/x.y', 'activemq.subscriptionName:s']);
+  await harness.turn();
+  const client = harness.connect();
+  client.send('SEND', ['destination:/topic/x.y'], 'one');
+  await client.turn();
+  assert.not(client.closed);
+  client.send('SEND', ['destination:/topic/x.y', 'persistent:true'], 'two');
+  await client.turn();
+  expectError(client, '"bound" is full');
+});
+
 test.run();

@@ -288,6 +288,26 @@ test('STOMP 1.2, COMMIT: the connection goes before it could begin: it is aborte
   assert.equal(await rest(harness), ['question*'], 'others get what it would have acknowledged');
 });
 
+test('STOMP 1.2, COMMIT: one that is refused undoes nothing of the one before', async () => {
+  const harness = Harness.open();
+  const subscribe = ['id:1', 'destination:/topic/a', 'ack:client-individual', 'activemq.subscriptionName:s'];
+  const client = harness.connect('1.2', 'tcp', ['client-id:c']);
+  client.send('SUBSCRIBE', subscribe);
+  await client.turn();
+  for (const body of ['1', '2']) harness.publish('a', body, undefined, 1);
+  const [ack = ''] = naming('1.2', (await client.later())[0]);
+  for (const transaction of ['transaction:t', 'transaction:u']) {
+    client.send('BEGIN', [transaction]);
+    client.send('ACK', [ack, transaction]);
+  }
+  hand(harness, client, 'COMMIT\ntransaction:t\n\n\0COMMIT\ntransaction:u\nreceipt:r\n\n\0');
+  await client.turn();
+  refused(client, 'r', 'was settled otherwise');
+  const again = harness.connect('1.2', 'tcp', ['client-id:c']);
+  again.send('SUBSCRIBE', subscribe);
+  assert.equal(bodiesOf(await again.later()), ['2']);
+});
+
 test('STOMP 1.2, COMMIT: the receipt comes when all of it is durable, what it settled too', async () => {
   const { harness, client } = await answering('/topic/out');
   await client.turn();

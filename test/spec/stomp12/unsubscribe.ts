@@ -78,4 +78,16 @@ for (const version of ['1.1', '1.2'] as const) {
   });
 }
 
+test('UNSUBSCRIBE makes room for another subscription with start (limits.replays)', async () => {
+  const client = Harness.open({ replays: 1 }).connect();
+  for (const id of ['1', '2', '3']) {
+    client.send('SUBSCRIBE', [`id:${id}`, 'destination:/topic/a', 'start:first']);
+    await client.turn();
+    if (id !== '3') client.send('UNSUBSCRIBE', [`id:${id}`]);
+  }
+  assert.not(client.closed);
+  client.send('SUBSCRIBE', ['id:4', 'destination:/topic/a', 'start:first', 'receipt:r']);
+  refused(client, 'r', 'limits.replays');
+});
+
 test.run();
