@@ -16,8 +16,12 @@ export interface PublicationsOwner {
   idle(): void;
 }
 
-/** Token of messages that are logged for the sake of others (`Services.logs`): of them the client is not told. */
-const UNASKED = -1;
+/** Flags in a token. It was logged for the sake of others (`Services.logs`), or of the order: the client is not told of it. */
+const UNASKED = 1;
+/** It goes to a topic by the log. */
+const LOGGED = 2;
+/** What tokens of receipts differ by. */
+const STEP = 4;
 
 /** Logged messages of one connection on their way to the log. When they are too many, the client is not read from. */
 export class Publications implements AppendReceiver {
@@ -26,11 +30,13 @@ export class Publications implements AppendReceiver {
   readonly #router: Router;
   readonly #backlog: Backlog;
   readonly #owner: PublicationsOwner;
-  /** By token: the receipt of a SEND. Messages of which nothing is to be told have token 0. */
+  /** By token: the receipt of a SEND. Tokens below STEP are of messages that have none. */
   #pending: Map<number, string> | undefined;
   /** What was sent while something is waited for that comes before it; undefined: nothing is. */
   #held: (() => void)[] | undefined;
   #lastToken = 0;
+  /** How many are on their way to topics by the log: what is sent live would overtake them. */
+  #logged = 0;
 
   constructor(router: Router, backlog: Backlog, owner: PublicationsOwner) {
     this.#router = router;
@@ -65,9 +71,14 @@ export class Publications implements AppendReceiver {
 
   /** `asked`: its client hears of it when it is not taken in. */
   publish(message: Message, asked: boolean): void {
-    const token = asked ? 0 : UNASKED;
-    if (this.#held === undefined) this.#publish(message, token);
-    else this.#later(message, () => this.#publish(message, token));
+    if (this.#held !== undefined) {
+      this.#later(message, () => this.publish(message, asked));
+      return;
+    }
+    // Messages of one client to one topic stay in their order.
+    const overtakes = this.#logged > 0 && message.qos === 0 && !isQueued(message);
+    if (overtakes) this.#publish(message.with(1, message.retain), UNASKED);
+    else this.#publish(message, asked ? 0 : UNASKED);
   }
 
   /** A logged message, and its receipt when it is durable. */
@@ -76,10 +87,10 @@ export class Publications implements AppendReceiver {
       this.#later(message, () => this.publishReceipted(message, receipt));
       return;
     }
-    const token = ++this.#lastToken;
+    this.#lastToken += STEP;
     this.#pending ??= new Map();
-    this.#pending.set(token, receipt);
-    this.#publish(message, token);
+    this.#pending.set(this.#lastToken, receipt);
+    this.#publish(message, this.#lastToken);
   }
 
   /** What belongs together. Resolves when it has begun, or was refused; undefined: that is so now. */
@@ -90,8 +101,11 @@ export class Publications implements AppendReceiver {
         held.push(() => void (this.publishAll(unit) ?? Promise.resolve()).then(resolve));
       });
     }
+    const { length } = unit.messages;
+    const counted = new Counted(unit, this.#logged > 0, () => this.#arrived(length, length));
+    this.#logged += length;
     for (const _ of unit.messages) this.#backlog.add();
-    return this.#router.publishAll(new Counted(unit, () => this.#arrived(unit.messages.length)));
+    return this.#router.publishAll(counted);
   }
 
   #later(message: Message, publish: () => void): void {
@@ -100,32 +114,44 @@ export class Publications implements AppendReceiver {
   }
 
   #publish(message: Message, token: number): void {
-    const { qos, topic } = message;
-    if (qos > 0 || (topic.charCodeAt(0) === DOLLAR && topic.startsWith(QUEUE_PREFIX))) this.#backlog.add();
-    this.#router.publish(message, this, token);
+    const queued = isQueued(message);
+    const logged = message.qos > 0 && !queued;
+    if (logged) this.#logged++;
+    if (logged || queued) this.#backlog.add();
+    this.#router.publish(message, this, logged ? token + LOGGED : token);
   }
 
   appended(token: number, _message: Message, repeated = false): void {
-    const receipt = token <= 0 ? undefined : this.#pending?.get(token);
-    if (receipt !== undefined) {
-      this.#pending?.delete(token);
-      this.#owner.receipted(receipt, repeated);
-    }
-    this.#arrived(1);
+    const receipt = this.#settle(token);
+    if (receipt !== undefined) this.#owner.receipted(receipt, repeated);
+    this.#arrived(1, token & LOGGED ? 1 : 0);
   }
 
   refused(token: number, error: BrokerError): void {
-    const receipt = this.#pending?.get(token);
-    this.#pending?.delete(token);
-    if (token === UNASKED) this.#owner.dropped(error);
+    const receipt = this.#settle(token);
+    if (token & UNASKED) this.#owner.dropped(error);
     else this.#owner.failed(error, receipt);
-    this.#arrived(1);
+    this.#arrived(1, token & LOGGED ? 1 : 0);
   }
 
-  #arrived(count: number): void {
+  /** The receipt it is waited for with. */
+  #settle(token: number): string | undefined {
+    if (token < STEP) return undefined;
+    const key = token - (token % STEP);
+    const receipt = this.#pending?.get(key);
+    this.#pending?.delete(key);
+    return receipt;
+  }
+
+  #arrived(count: number, logged: number): void {
+    this.#logged -= logged;
     for (let i = 0; i < count; i++) this.#backlog.remove();
     if (this.#backlog.size === 0) this.#owner.idle();
   }
+}
+
+function isQueued({ topic }: Message): boolean {
+  return topic.charCodeAt(0) === DOLLAR && topic.startsWith(QUEUE_PREFIX);
 }
 
 /** A unit of which it is known what has become of it. */
@@ -135,9 +161,10 @@ class Counted implements Unit {
   readonly #unit: Unit;
   readonly #over: () => void;
 
-  constructor(unit: Unit, over: () => void) {
+  /** `logged`: what it would overtake if it were live is on its way. */
+  constructor(unit: Unit, logged: boolean, over: () => void) {
     this.messages = unit.messages;
-    this.durable = unit.durable;
+    this.durable = unit.durable || logged;
     this.#unit = unit;
     this.#over = over;
   }

@@ -108,9 +108,6 @@ test('STOMP 1.2, SEND: what one client sends at once to one destination arrives 
     return { body: `${i}`, header: i % 5 === 0 || i % 3 === 0 ? logged : '' };
   });
   const all = sent.map(({ body }) => body);
-  // Live messages to a topic have an order of their own: they do not wait for the store.
-  const live = sent.filter(({ header }) => header === '').map(({ body }) => body);
-  const logged = all.filter((body) => !live.includes(body));
   for (const destination of ['/topic/a', '/queue/a']) {
     const harness = Harness.open({ stompPrefetch: 1000, publishBacklog: 100 });
     const reader = harness.connect();
@@ -119,18 +116,32 @@ test('STOMP 1.2, SEND: what one client sends at once to one destination arrives 
     const frames = sent.map(({ body, header }) => `SEND\ndestination:${destination}\n${header}\n${body}\0`);
     client.write(frames.join(''));
     await client.turn();
-    const bodies = reader.bodies();
-    if (destination === '/queue/a') assert.equal(bodies, all);
-    assert.equal(
-      bodies.filter((body) => live.includes(body)),
-      live,
-    );
-    assert.equal(
-      bodies.filter((body) => !live.includes(body)),
-      logged,
-    );
+    assert.equal(reader.bodies(), all);
     assert.is(receipts(client).length, 12);
+    client.send('SEND', [`destination:${destination}`], 'later');
+    await client.turn();
+    const [later] = reader.frames();
+    assert.is(`${later?.body}`, 'later');
+    assert.not(later?.lines.includes('persistent:true'), 'it is not logged any more');
   }
+});
+
+test('STOMP 1.2, SEND: what follows a COMMIT at once arrives behind it, a transaction too', async () => {
+  const harness = Harness.open();
+  const reader = harness.connect();
+  reader.send('SUBSCRIBE', ['id:1', 'destination:/topic/a']);
+  const client = harness.connect();
+  const send = (body: string, header = ''): string => `SEND\ndestination:/topic/a\n${header}\n${body}\0`;
+  const within = (name: string, body: string, receipt: string): string =>
+    `BEGIN\ntransaction:${name}\n\n\0${send(body, `transaction:${name}\n`)}COMMIT\ntransaction:${name}\n${receipt}\n\0`;
+  client.write(
+    `${send('1', 'receipt:r\n')}${within('t', '2', '')}${send('3')}${within('u', '4', 'receipt:u\n')}${send('5')}`,
+  );
+  await client.turn();
+  assert.equal(reader.bodies(), ['1', '2', '3', '4', '5']);
+  client.write(`${within('v', '6', 'receipt:v\n')}${send('7')}`);
+  await client.turn();
+  assert.equal(reader.bodies(), ['6', '7']);
 });
 
 test('SEND: what is logged for durable subscriptions alone is not an ERROR where a bound queue is full; what asks for it is', async () => {
