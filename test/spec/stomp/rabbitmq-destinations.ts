@@ -51,7 +51,7 @@ rabbit('other ways to write a queue or topic: one of them comes back', async () 
   for (const [written, expected] of [
     ['foo', '/queue/foo'],
     ['a.b', '/queue/a.b'],
-      ['a%20b%2Fé', '/queue/a b%2Fé'],
+    ['a%20b%2Fé', '/queue/a b%2Fé'],
     ['/exchange/amq.topic/a.b', '/topic/a.b'],
     ['/exchange/amq.topic/a%2Fb', '/topic/a.b'],
     ['/exchange/amq.direct/', '/exchange/amq.direct'],
