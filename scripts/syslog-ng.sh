@@ -30,15 +30,29 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/unpacked"
 
-# What would be installed is what is missing. Nothing is, so it takes no root.
-mapfile -t missing < <(apt-get -s install --no-install-recommends syslog-ng-mod-stomp 2>/dev/null | awk '/^Inst /{print $2}')
 # Where it is installed already, that is what the tests use.
-if [ ${#missing[@]} -eq 0 ]; then
-  command -v syslog-ng || PATH=$PATH:/usr/sbin command -v syslog-ng || fail 'the package lists of apt do not have syslog-ng-mod-stomp'
+if dpkg-query -W -f='${Status}' syslog-ng-mod-stomp 2>/dev/null | grep -q 'install ok installed'; then
+  command -v syslog-ng || PATH=$PATH:/usr/sbin command -v syslog-ng || fail 'syslog-ng-mod-stomp is installed, but syslog-ng is not found'
   exit 0
 fi
-echo "Getting from Debian: ${missing[*]}" >&2
-(cd "$work" && apt-get -qq -o APT::Sandbox::User=root download "${missing[@]}" >&2) || fail "could not download ${missing[*]}"
+
+options=(-qq -o APT::Sandbox::User=root)
+download() {
+  local missing
+  # What would be installed is what is missing. Nothing is, so it takes no root.
+  mapfile -t missing < <(apt-get "${options[@]}" -s install --no-install-recommends syslog-ng-mod-stomp 2>/dev/null | awk '/^Inst /{print $2}')
+  [ ${#missing[@]} -gt 0 ] || return 1
+  echo "Getting from Debian: ${missing[*]}" >&2
+  (cd "$work" && apt-get "${options[@]}" download "${missing[@]}" >&2)
+}
+if ! download; then
+  # The machine's package lists are old, or it has none: for this once there are others.
+  mkdir -p "$work/state/lists/partial" "$work/cache/archives/partial"
+  options+=(-o "Dir::State=$work/state" -o Dir::State::status=/var/lib/dpkg/status -o "Dir::Cache=$work/cache")
+  apt-get "${options[@]}" update >&2 || fail 'the package lists of Debian could not be read'
+  rm -f "$work"/*.deb
+  download || fail 'syslog-ng-mod-stomp could not be downloaded from Debian'
+fi
 for package in "$work"/*.deb; do dpkg -x "$package" "$work/unpacked"; done
 
 # Its modules and libraries are where they were unpacked, and not where it was built for.
