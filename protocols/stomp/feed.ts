@@ -67,8 +67,8 @@ export class Feed {
   /** By number, in order: the number of the delivery; 0 where there is no one to tell that it is settled. */
   #unsettled: Map<number, number> | undefined;
 
-  /** `again`: whether a message may be given back, and come again; undefined where nothing is said of it. */
-  constructor(link: Link, subscription: number, request: SubscribeRequest, again: boolean | undefined) {
+  /** `redelivers`: a message may be given back, and come again. */
+  constructor(link: Link, subscription: number, request: SubscribeRequest, redelivers: boolean) {
     const { rawId, ack: mode, prefetch, positions, filter, own, together } = request;
     this.#link = link;
     this.#together = together;
@@ -79,16 +79,14 @@ export class Feed {
     this.#answered = !request.receipted;
     const named = rawId === undefined ? '' : `subscription:${rawId}\n`;
     const prefix = `${link.session}-${subscription}-`;
-    // As in RabbitMQ each MESSAGE has it. Where it is always the same, it is a part of what is copied anyway.
-    const redelivered = again === false ? 'redelivered:false\n' : '';
     this.#envelope = {
       version: link.version,
-      start: Buffer.from(`MESSAGE\n${named}${redelivered}message-id:${prefix}`, 'latin1'),
+      start: Buffer.from(`MESSAGE\n${named}message-id:${prefix}`, 'latin1'),
       // [STOMP 1.2, MESSAGE]: `ack` where an acknowledgement is expected; earlier versions use message-id.
       ack: mode !== 'auto' && link.version === VERSION.v12 ? Buffer.from(`\nack:${prefix}`) : undefined,
       webSocket: link.connection.peer.transport === 'websocket',
       positions,
-      redelivers: again === true,
+      redelivers,
       own: own === undefined ? undefined : { topic: filter, line: Buffer.from(`destination:${own}\n`, 'latin1') },
     };
   }

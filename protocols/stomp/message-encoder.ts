@@ -37,7 +37,7 @@ let slabUsed = 0;
 /** What is the same in all MESSAGE frames of a subscription. */
 export interface Envelope {
   readonly version: Version;
-  /** `MESSAGE\nsubscription:…\n`, what is the same of all deliveries, and `message-id:…-` without the number. */
+  /** `MESSAGE\nsubscription:…\nmessage-id:…-`, without the number. */
   readonly start: Buffer;
   /** `\nack:…-`, without the number; undefined where nothing is acknowledged by that header. */
   readonly ack: Buffer | undefined;
@@ -45,7 +45,7 @@ export interface Envelope {
   readonly webSocket: boolean;
   /** Whether messages say where in the log they are. */
   readonly positions: boolean;
-  /** Whether a message may come again: then each says whether it does. */
+  /** Whether a message may come again: then each says whether it does, as in RabbitMQ. */
   readonly redelivers: boolean;
   /** A topic whose destination is written otherwise to this subscription. */
   readonly own: OwnLine | undefined;

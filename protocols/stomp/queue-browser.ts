@@ -37,7 +37,7 @@ export class QueueBrowser implements StompSubscription {
   constructor(link: Link, number: number, request: BrowserRequest, failed: (error: BrokerError) => void) {
     this.#link = link;
     // No one else waits for these messages: there is nothing to acknowledge.
-    this.#feed = new Feed(link, number, { ...request, ack: 'auto' }, undefined);
+    this.#feed = new Feed(link, number, { ...request, ack: 'auto' }, false);
     this.name = request.id;
     this.destination = request.destination;
     this.#selector = request.selector;

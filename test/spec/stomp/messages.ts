@@ -49,7 +49,7 @@ function received(
 
 /** Lines of a MESSAGE that are the message's, not the frame's. */
 function own({ lines }: ServerFrame): string[] {
-  return lines.filter((line) => !/^(subscription|message-id|destination|redelivered|content-length):/.test(line));
+  return lines.filter((line) => !/^(subscription|message-id|destination|content-length):/.test(line));
 }
 
 function refused(lines: readonly string[], text: string): void {
