@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { Aedes } from 'aedes';
 import * as fc from 'fast-check';
 import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
 import { startBroker } from '../support/broker.ts';
 import { runs, tellSeed } from '../support/fuzz-runs.ts';
 import { asCompared, withoutDifferences } from './support/aedes-rules.ts';
@@ -36,19 +37,41 @@ async function onAedes(commands: readonly Command[]): Promise<Step[]> {
   }
 }
 
+/**
+ * Undefined where aedes has closed a client's connection, so that there is nothing to compare with: it does so with what waits for a
+ * session at QoS 2 and matches several of its filters (what it sends is not what it expects to be acknowledged).
+ */
+async function asAedes(commands: readonly Command[]): Promise<Step[] | undefined> {
+  try {
+    return withoutDifferences(await onAedes(commands));
+  } catch (error) {
+    if (error instanceof Error && /^client\d was closed/.test(error.message)) return undefined;
+    throw error;
+  }
+}
+
 test('what each client gets, in which order, at which QoS, retained or not', async () => {
+  const many = runs(60);
+  let closed = 0;
   await fc.assert(
     fc.asyncProperty(scenario, async (commands) => {
       const ours = asCompared(await onOurs(commands));
-      const theirs = asCompared(withoutDifferences(await onAedes(commands)));
+      const found = await asAedes(commands);
+      if (found === undefined) {
+        closed++;
+        return;
+      }
+      const theirs = asCompared(found);
       for (const [i, step] of ours.entries()) {
         const other = theirs[i];
         if (JSON.stringify(step) !== JSON.stringify(other))
           throw new Error(`${JSON.stringify(step)} is with aedes ${JSON.stringify(other)}`);
       }
     }),
-    runs(60),
+    many,
   );
+  console.log(`aedes closed a connection in ${closed} of ${many.numRuns} scenarios`);
+  assert.ok(closed <= many.numRuns / 10);
 });
 
 test.run();

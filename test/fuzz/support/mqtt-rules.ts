@@ -83,6 +83,11 @@ const RULES: readonly Rule[] = [
     /is not a property of|is a property of what servers send/,
     (packet) => propertiesOf(packet).length > 0,
   ),
+  stricter(
+    'it takes a Subscription Identifier from clients [MQTT-3.3.4-6]',
+    /PUBLISH from a client with a Subscription Identifier/,
+    (packet) => packet.cmd === 'publish' && has(packet, 'subscriptionIdentifier'),
+  ),
   stricter('it takes 0 where that is not allowed', /is 0, which is not allowed/, (packet) =>
     propertiesOf(packet).some(([, value]) => value === 0),
   ),

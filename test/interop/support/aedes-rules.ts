@@ -110,6 +110,18 @@ const RULES: readonly Rule[] = [
     },
   },
   {
+    name: 'it leaves RETAIN set on what waited for a session [MQTT-3.3.1-9]',
+    apply: (step) =>
+      step.command.do === 'connect' ? eachSeen(step, (seen) => seen.map((each) => ({ ...each, retain: false }))) : step,
+  },
+  {
+    name: 'of what waited for a session it sends one for each filter that matches (3.3.5 leaves that open)',
+    apply: (step) =>
+      step.command.do === 'connect'
+        ? eachSeen(step, (seen) => [...new Map(seen.map((each) => [keyOf(each), each])).values()])
+        : step,
+  },
+  {
     name: 'it delivers at the QoS of the publication: retained messages, and ones that waited [MQTT-3.8.4-6]; and where filters overlap, at that of any of them [MQTT-3.3.5-1]',
     apply: (step, model) =>
       eachSeen(step, (seen, who) =>
