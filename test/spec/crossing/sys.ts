@@ -272,7 +272,7 @@ requireTool(
       const there = known(await RawMqtt.connect(other.mqtt, { clientId: 'there', protocolVersion: 5 }));
       for (const each of [here, there]) {
         const names = ['clients/+', 'version', 'uptime'].map((name) => `$SYS/broker/${name}`);
-        await subscribe(each, ['open', ...names]);
+        await subscribe(each, ['open', 'probe', ...names]);
         const first = (await publishes(each)).filter(({ retain }) => retain);
         // Sessions without a connection are no node's own.
         const clientsOf = ['connected', 'active', 'expired', 'maximum'].map((name) => `$SYS/broker/clients/${name}`);
@@ -280,6 +280,16 @@ requireTool(
           first.map(({ topic }) => topic),
           [...clientsOf, '$SYS/broker/version', '$SYS/broker/uptime'],
         );
+      }
+      // SUBACK does not wait for NATS, which hears of the filters right behind it: what it passes on of the second, it does of the first.
+      for (const [from, to] of [
+        [here, there],
+        [there, here],
+      ] as const) {
+        await eventually('NATS knows who listens', async () => {
+          from.publish('probe', '');
+          return (await publishes(to)).some(({ topic }) => topic === 'probe');
+        });
       }
       const payload = Buffer.from('forged');
       for (const durable of [false, true]) {
