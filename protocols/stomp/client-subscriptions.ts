@@ -15,13 +15,21 @@ import { requireSettings } from './queue-fields.ts';
 import { QueueSubscription } from './queue-subscription.ts';
 import { Refusal, shown } from './refusal.ts';
 import type { TemporaryNames } from './send.ts';
-import { type CompositeRequest, readSubscribe, type SingleRequest } from './subscribe.ts';
+import { readSubscribe, type SingleRequest } from './subscribe.ts';
 import type { Effect, StompSubscription } from './subscription.ts';
 import { Subscriptions } from './subscription-table.ts';
 import { Temporaries } from './temporaries.ts';
 import { TopicSubscription } from './topic-subscription.ts';
 import { VERSION } from './version.ts';
 import { HEADER } from './words.ts';
+
+/** What a SUBSCRIBE has begun. */
+interface Begun {
+  readonly subscription: StompSubscription;
+  readonly effect: Effect;
+  /** It makes a queue as it says: what is sent behind it must not make it otherwise before. */
+  readonly declares: boolean;
+}
 
 /** What a client has subscribed to, and the destinations of its own. Throws a Refusal for frames that are not taken. */
 export class ClientSubscriptions implements TemporaryNames {
@@ -34,9 +42,6 @@ export class ClientSubscriptions implements TemporaryNames {
   readonly #starting = new Set<StompSubscription>();
   /** Of the ACK or NACK at hand. */
   readonly #meant = new MessageId();
-  /** Of the SUBSCRIBE at hand. */
-  #begun: StompSubscription | undefined;
-  #declares = false;
 
   /** `failed`: a subscription has ended by itself. */
   constructor(link: Link, failed: (error: BrokerError) => void) {
@@ -48,14 +53,8 @@ export class ClientSubscriptions implements TemporaryNames {
 
   // --- SUBSCRIBE ----------------------------------------------------------------------------------------------------
 
-  /** Whether the SUBSCRIBE at hand makes a queue as it says: what is sent behind it must not make it otherwise before. */
-  get declares(): boolean {
-    return this.#declares;
-  }
-
-  subscribe(frame: Frame): Effect {
+  subscribe(frame: Frame): Begun {
     const request = readSubscribe(frame, this.#link, this.#temporaries);
-    this.#declares = declares(request);
     const { destination, id } = request;
     const table = this.#table;
     if (table.find(id, destination) !== undefined) {
@@ -66,15 +65,17 @@ export class ClientSubscriptions implements TemporaryNames {
     if (request.kind === 'composite') {
       for (const each of request.requests) this.#requireRight(each);
       const all = request.requests.map((each) => this.#subscription(each));
-      return this.#start(new CompositeSubscription(request, all), selectorBytes(request.requests));
+      const composite = new CompositeSubscription(request, all);
+      const started = this.#start(composite, selectorBytes(request.requests));
+      return { subscription: composite, effect: started, declares: request.requests.some(declares) };
     }
     if (isTemporary(destination)) this.#giveWay(destination);
     else this.#requireRight(request);
     const subscription = this.#subscription(request);
     const bytes = selectorBytes([request]);
-    return 'start' in request && readsLog(request.start)
-      ? this.#replay(subscription, bytes)
-      : this.#start(subscription, bytes);
+    const replays = 'start' in request && readsLog(request.start);
+    const effect = replays ? this.#replay(subscription, bytes) : this.#start(subscription, bytes);
+    return { subscription, effect, declares: declares(request) };
   }
 
   #requireRight(request: SingleRequest): void {
@@ -128,19 +129,7 @@ export class ClientSubscriptions implements TemporaryNames {
       throw new Refusal('quota', detail, 'UNSUBSCRIBE from one of them first, or choose shorter ones.');
     }
     this.#table.add(subscription, selectors);
-    this.#begun = subscription;
     return subscription.start();
-  }
-
-  /** The RECEIPT of the SUBSCRIBE at hand is given once `effect` is there, of which its sender is told already: then its messages are. */
-  answers(effect: Effect): void {
-    const subscription = this.#begun;
-    if (effect === undefined) subscription?.answered?.();
-    else
-      effect.then(
-        () => subscription?.answered?.(),
-        () => {},
-      );
   }
 
   // --- destinations of its own --------------------------------------------------------------------------------------
@@ -298,8 +287,7 @@ export class ClientSubscriptions implements TemporaryNames {
   }
 }
 
-function declares(request: SingleRequest | CompositeRequest): boolean {
-  if (request.kind === 'composite') return request.requests.some(declares);
+function declares(request: SingleRequest): boolean {
   return request.kind === 'queue' && request.settings !== undefined;
 }
 

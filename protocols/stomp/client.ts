@@ -170,12 +170,15 @@ export class StompClient implements AnswersOwner, PublicationsOwner, Transaction
   // --- subscriptions ------------------------------------------------------------------------------------------------
 
   subscribe(frame: Frame): void {
-    const subscriptions = this.#subscribed();
-    const effect = subscriptions.subscribe(frame);
-    const begun = effect !== undefined && subscriptions.declares ? this.#holdUntil(effect) : effect;
+    const { subscription, effect, declares } = this.#subscribed().subscribe(frame);
+    const begun = effect !== undefined && declares ? this.#holdUntil(effect) : effect;
     const receipt = frame.raw(HEADER.receipt);
     this.#answers.await(begun, receipt);
-    if (receipt !== undefined) subscriptions.answers(begun);
+    if (receipt === undefined) return;
+    // The RECEIPT first, then the messages.
+    const answered = (): void => subscription.answered?.();
+    if (begun === undefined) answered();
+    else begun.then(answered, () => {});
   }
 
   unsubscribe(frame: Frame): void {

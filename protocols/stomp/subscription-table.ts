@@ -6,10 +6,8 @@ export class Subscriptions {
   readonly #byNumber = new Map<number, StompSubscription>();
   #lastNumber = 0;
   #size = 0;
-  /** The number of each: a client may have thousands, and end all of them. */
-  readonly #numbers = new Map<StompSubscription, number>();
-  /** Bytes of selectors: of those that have one, and of all. */
-  readonly #selectors = new Map<StompSubscription, number>();
+  /** Of each, its number and the bytes of its selectors: a client may have thousands, and end all of them. */
+  readonly #known = new Map<StompSubscription, { readonly number: number; readonly selectorBytes: number }>();
   #selectorBytes = 0;
 
   /** One to several destinations counts as so many. */
@@ -48,20 +46,20 @@ export class Subscriptions {
   }
 
   add(subscription: StompSubscription, selectorBytes: number): void {
-    if (selectorBytes > 0) this.#selectors.set(subscription, selectorBytes);
     this.#selectorBytes += selectorBytes;
     this.#size += subscription.parts ?? 1;
     this.#byKey.set(key(subscription.name, subscription.destination), subscription);
     this.#byNumber.set(++this.#lastNumber, subscription);
-    this.#numbers.set(subscription, this.#lastNumber);
+    this.#known.set(subscription, { number: this.#lastNumber, selectorBytes });
   }
 
   remove(subscription: StompSubscription): void {
     if (this.#byKey.delete(key(subscription.name, subscription.destination))) this.#size -= subscription.parts ?? 1;
-    this.#selectorBytes -= this.#selectors.get(subscription) ?? 0;
-    this.#selectors.delete(subscription);
-    this.#byNumber.delete(this.#numbers.get(subscription) ?? 0);
-    this.#numbers.delete(subscription);
+    const known = this.#known.get(subscription);
+    if (known === undefined) return;
+    this.#known.delete(subscription);
+    this.#selectorBytes -= known.selectorBytes;
+    this.#byNumber.delete(known.number);
   }
 
   /** The subscription with this number; `gone` when there was one. */
@@ -78,7 +76,7 @@ export class Subscriptions {
     this.#byKey.clear();
     this.#size = 0;
     this.#byNumber.clear();
-    this.#numbers.clear();
+    this.#known.clear();
   }
 }
 
