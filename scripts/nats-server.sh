@@ -5,12 +5,9 @@
 set -euo pipefail
 
 suite=${1:-sid}
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-if [ -d "$root/node_modules" ] && [ -w "$root/node_modules" ]; then
-  cache=$root/node_modules/.cache/nats-server
-else
-  cache=${XDG_CACHE_HOME:-$HOME/.cache}/trimaran/nats-server
-fi
+# shellcheck source=scripts/unpacked.sh
+. "$(dirname "${BASH_SOURCE[0]}")/unpacked.sh"
+cache=$(cache_folder nats-server)
 program=$cache/$suite/usr/sbin/nats-server
 
 fail() {
@@ -23,9 +20,7 @@ if [ -x "$program" ]; then
   echo "$program"
   exit 0
 fi
-for tool in apt-get dpkg; do
-  command -v "$tool" >/dev/null || fail "this machine has no $tool; only Debian and what derives from it is supported"
-done
+require_debian
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -53,11 +48,7 @@ apt update >&2 || fail "the package list of Debian $suite could not be read from
 dpkg -x "$work"/nats-server_*.deb "$work/unpacked"
 "$work/unpacked/usr/sbin/nats-server" --version >/dev/null || fail 'the program of the package does not run on this machine'
 
-mkdir -p "$cache"
-# Whole or not at all: another run may look at the same time.
-rm -rf "$cache/$suite.new.$$" && mv "$work/unpacked" "$cache/$suite.new.$$"
-if [ ! -e "$cache/$suite" ]; then mv -T "$cache/$suite.new.$$" "$cache/$suite" 2>/dev/null || true; fi
-rm -rf "$cache/$suite.new.$$"
+keep_unpacked "$work/unpacked" "$cache/$suite"
 [ -x "$program" ] || fail "$program did not come to be"
 "$program" --version >&2
 echo "$program"

@@ -4,12 +4,9 @@
 # Does nothing when it is there. The last line printed is the path of a script that runs it.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-if [ -d "$root/node_modules" ] && [ -w "$root/node_modules" ]; then
-  cache=$root/node_modules/.cache/syslog-ng
-else
-  cache=${XDG_CACHE_HOME:-$HOME/.cache}/trimaran/syslog-ng
-fi
+# shellcheck source=scripts/unpacked.sh
+. "$(dirname "${BASH_SOURCE[0]}")/unpacked.sh"
+cache=$(cache_folder syslog-ng)
 program=$cache/syslog-ng
 
 fail() {
@@ -22,9 +19,7 @@ if [ -x "$program" ]; then
   echo "$program"
   exit 0
 fi
-for tool in apt-get dpkg; do
-  command -v "$tool" >/dev/null || fail "this machine has no $tool; only Debian and what derives from it is supported"
-done
+require_debian
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -72,10 +67,6 @@ log { source(lines); destination(broker); };
 CONF
 "$work/unpacked/syslog-ng" --syntax-only --no-caps --cfgfile="$work/try.conf" >&2 || fail 'what was unpacked does not run on this machine'
 
-mkdir -p "$(dirname "$cache")"
-# Whole or not at all: another run may look at the same time.
-rm -rf "$cache.new.$$" && mv "$work/unpacked" "$cache.new.$$"
-if [ ! -e "$cache" ]; then mv -T "$cache.new.$$" "$cache" 2>/dev/null || true; fi
-rm -rf "$cache.new.$$"
+keep_unpacked "$work/unpacked" "$cache"
 [ -x "$program" ] || fail "$program did not come to be"
 echo "$program"
